@@ -1,0 +1,124 @@
+//! The command line: `fm-exp [flags]` trains, subcommands do the rest.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::args::RunArgs;
+use crate::commands;
+use crate::error::{Error, Kind, Result};
+use crate::logging::{self, Console};
+
+/// Trains, records and compares small image classifiers on Fashion-MNIST and its relatives.
+///
+/// Without a subcommand, trains: `fm-exp --arch cnn` is `fm-exp train --arch cnn`.
+#[derive(Debug, Parser)]
+#[command(name = "fm-exp", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    train: RunArgs,
+
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Global {
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Only warnings and errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// More on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// No progress bar
+    #[arg(long, global = true)]
+    no_progress: bool,
+
+    /// Colours on stderr; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    color: When,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network, score it on the test set, and write the results
+    Train(Box<RunArgs>),
+    /// Print a network's layers with output shapes and parameter counts
+    Summary(commands::summary::SummaryArgs),
+    /// Measure how fast each engine trains, alternating, without evaluation
+    Bench(Box<commands::bench::BenchArgs>),
+    /// Show versions, libraries, devices and data, and what to do about each problem
+    Doctor(commands::doctor::DoctorArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Reads the command line and does what it says.
+///
+/// # Errors
+/// Whatever the command does; the binary prints it and exits with its code.
+pub fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let color = match cli.global.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    let bars = io::stderr().is_terminal() && !cli.global.no_progress && !cli.global.quiet;
+    let console = logging::init(cli.global.quiet, cli.global.verbose, color, bars);
+    let text = run(cli.command.unwrap_or(Command::Train(Box::new(cli.train))), cli.global, &console)?;
+    print(&text)
+}
+
+fn run(command: Command, global: Global, console: &Console) -> Result<String> {
+    match command {
+        Command::Train(args) => commands::train::run(*args, global.json, console),
+        Command::Summary(args) => commands::summary::run(&args, global.json),
+        Command::Bench(args) => commands::bench::run(*args, global.json),
+        Command::Doctor(args) => commands::doctor::run(&args, global.json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(
+                shell,
+                &mut <Cli as clap::CommandFactory>::command(),
+                "fm-exp",
+                &mut script,
+            );
+            Ok(String::from_utf8_lossy(&script).into_owned())
+        }
+    }
+}
+
+/// Writes to stdout. A reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Kind::Io, format!("cannot write to stdout: {e}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,231 @@
+//! `fm-exp bench`: how fast each engine trains on this machine.
+//!
+//! Engines take turns, an epoch each, so that a machine whose speed drifts drifts for all of them. The
+//! first epoch of each is warm-up; data loading, set-up and evaluation are outside the clock.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use clap::Args;
+use fm_data::{batches, epoch_order};
+use fm_models::{Network, Op, Scope};
+use serde_json::json;
+use tch::{Device, Kind as TensorKind, Tensor};
+
+use super::train::{load, network};
+use crate::args::{EngineChoice, RunArgs};
+use crate::config::RunConfig;
+use crate::engine::{self, Choice, Engine};
+use crate::error::{Error, Result};
+use crate::plan::{Objective, Phase};
+use crate::{device, provenance};
+
+/// Flags of `bench`: those of a run, and how much to measure.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    run: RunArgs,
+
+    /// Steps of an epoch to time; the seconds are scaled to a whole epoch [default: all]
+    #[arg(long, help_heading = "Benchmark")]
+    steps: Option<usize>,
+
+    /// Epochs to time for each engine, after one that is not counted; --epochs is ignored
+    #[arg(long, default_value_t = 5, help_heading = "Benchmark")]
+    rounds: usize,
+}
+
+/// One engine's turns.
+struct Lane<'a> {
+    engine: Box<dyn Engine + 'a>,
+    /// Seconds for a whole epoch, one for each counted turn.
+    samples: Vec<f64>,
+}
+
+pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
+    if args.rounds == 0 || args.steps == Some(0) {
+        return Err(Error::usage("--rounds and --steps must be at least 1"));
+    }
+    let config = RunConfig::check(args.run)?;
+    let device = config.device.resolve()?;
+    if let Some(threads) = config.threads {
+        tch::set_num_threads(threads as i32);
+    }
+    let data = load(&config)?;
+    let network = network(&config, &data)?;
+    let weights = fm_models::init::initial(&network, config.seed);
+    let phase = Phase {
+        name: "train".to_owned(),
+        objective: Objective::Classify,
+        scope: Scope::All,
+        epochs: 0,
+        lr: config.lr,
+    };
+    let mut lanes = Vec::new();
+    for choice in choices(config.engine, device, &network)? {
+        let mut engine = choice.build(&network, &weights, &data, config.threads, config.batch_size)?;
+        engine.begin_phase(&phase)?;
+        lanes.push(Lane { engine, samples: Vec::new() });
+    }
+
+    let rows: Vec<u32> = (0..data.train.len() as u32).collect();
+    let steps = rows.len().div_ceil(config.batch_size);
+    let timed = args.steps.unwrap_or(steps).min(steps);
+    for round in 0..=args.rounds {
+        let order = epoch_order(&rows, config.seed, round as u32 + 1);
+        for lane in &mut lanes {
+            let start = Instant::now();
+            lane.engine.begin_epoch(&order)?;
+            for batch in batches(order.len(), config.batch_size).take(timed) {
+                lane.engine.step(batch)?;
+            }
+            lane.engine.drain()?;
+            if round > 0 {
+                lane.samples.push(start.elapsed().as_secs_f64() * steps as f64 / timed as f64);
+            }
+        }
+    }
+
+    let peak = peak_gflops(device)?;
+    let work = training_gflop(&network) * rows.len() as f64;
+    let threads = config.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
+    let results: Vec<_> =
+        lanes.iter().map(|lane| Measured::new(lane, rows.len(), steps, work / peak)).collect();
+    let name = config.spec.to_string();
+    if as_json {
+        let results: Vec<_> = results.iter().map(Measured::json).collect();
+        let report = json!({
+            "arch": name, "device": device::name(device), "processor": provenance::device_name(device),
+            "threads": threads, "batch_size": config.batch_size, "steps_timed": timed, "steps": steps,
+            "peak_gflops": peak, "gflop_per_epoch": work, "results": results,
+        });
+        return Ok(format!("{report:#}\n"));
+    }
+    let mut out = format!(
+        "{name} on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
+         large fp32 matrix product: {peak:.0} GFLOP/s; an epoch's dense products: {work:.0} GFLOP\n\n\
+         {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}\n",
+        provenance::device_name(device),
+        config.batch_size,
+        "engine",
+        "s/epoch",
+        "min to max",
+        "steps/s",
+        "images/s",
+        "share of peak"
+    );
+    for m in &results {
+        let range = format!("{:.3} to {:.3}", m.min, m.max);
+        let _ = writeln!(
+            out,
+            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14.2}",
+            m.engine, m.median, m.steps_per_second, m.images_per_second, m.share
+        );
+    }
+    Ok(out)
+}
+
+/// One engine when asked for one, otherwise all that compute on the device.
+fn choices(choice: EngineChoice, device: Device, network: &Network) -> Result<Vec<Choice>> {
+    if choice != EngineChoice::Auto {
+        return Ok(vec![engine::choose(choice, device, network)?]);
+    }
+    let eager = Choice::Eager(device);
+    let best = engine::choose(EngineChoice::Auto, device, network)?;
+    Ok(if best == eager { vec![eager] } else { vec![eager, best] })
+}
+
+/// What a lane's samples say.
+struct Measured {
+    engine: &'static str,
+    samples: Vec<f64>,
+    median: f64,
+    min: f64,
+    max: f64,
+    steps_per_second: f64,
+    images_per_second: f64,
+    share: f64,
+}
+
+impl Measured {
+    /// `at_peak` is how long an epoch's dense products would take at the machine's peak.
+    fn new(lane: &Lane<'_>, images: usize, steps: usize, at_peak: f64) -> Self {
+        let mut sorted = lane.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+        Self {
+            engine: lane.engine.name(),
+            samples: lane.samples.clone(),
+            median,
+            min: sorted[0],
+            max: sorted[sorted.len() - 1],
+            steps_per_second: steps as f64 / median,
+            images_per_second: images as f64 / median,
+            share: at_peak / median,
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "engine": self.engine, "seconds_per_epoch": self.median, "min": self.min, "max": self.max,
+            "samples": self.samples, "steps_per_second": self.steps_per_second,
+            "images_per_second": self.images_per_second, "share_of_peak": self.share,
+        })
+    }
+}
+
+/// Billions of operations in the matrix products of training on one image: forward, weight gradient and
+/// data gradient (none for the first layer), dense, on the part of the image that the network sees.
+fn training_gflop(network: &Network) -> f64 {
+    let (mut h, mut w) = network.seen();
+    let (mut inputs, mut first, mut sum) = (1, true, 0);
+    for layer in &network.layers {
+        let products = match layer.op {
+            Op::Conv { filters } => {
+                (h, w) = (h - 2, w - 2);
+                h * w * 9 * inputs * filters
+            }
+            Op::Dense { units, .. } => inputs * units,
+            Op::MaxPool => {
+                (h, w) = (h / 2, w / 2);
+                continue;
+            }
+            Op::Flatten => {
+                inputs = layer.output[0];
+                continue;
+            }
+        };
+        sum += products * if first { 2 } else { 3 };
+        (first, inputs) = (false, layer.output[0]);
+    }
+    2.0 * sum as f64 / 1e9
+}
+
+/// What the device reaches in a large 32-bit matrix product, the best of several.
+fn peak_gflops(device: Device) -> Result<f64> {
+    const N: i64 = 2048;
+    let _guard = tch::no_grad_guard();
+    let x = Tensor::f_ones([N, N], (TensorKind::Float, device))?;
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let start = Instant::now();
+        // Reading a value waits for the device.
+        let _ = f64::try_from(x.f_matmul(&x)?.f_select(0, 0)?.f_select(0, 0)?)?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(2.0 * (N * N * N) as f64 / best / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_what_the_layers_multiply() {
+        // cnn on its 22×22: conv1 20·20·9·32, conv2 8·8·9·32·64, conv3 2·2·9·64·64, dense 64·128 + 128·10.
+        let layers = [2 * 115_200, 3 * 1_179_648, 3 * 147_456, 3 * 8_192, 3 * 1_280];
+        let network = Network::new("cnn".parse().unwrap(), 10);
+        let expected = 2.0 * f64::from(layers.iter().sum::<i32>()) / 1e9;
+        assert!((training_gflop(&network) - expected).abs() < 1e-12);
+    }
+}

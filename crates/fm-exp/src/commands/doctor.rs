@@ -1,0 +1,148 @@
+//! `fm-exp doctor`: what this binary, this machine and the data set are, and what to do about problems.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use fm_data::{DatasetName, LoadOptions};
+use fm_torch::cuda;
+use serde_json::json;
+
+use crate::device::DeviceRequest;
+use crate::error::{Error, Kind, Result};
+use crate::provenance;
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Data set to look for
+    #[arg(long, env = "FM_DATASET", default_value = "fashion-mnist")]
+    dataset: PathBuf,
+
+    /// Directory that holds its files
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+/// One line of the report.
+struct Finding {
+    topic: &'static str,
+    text: String,
+    /// What is wrong and what to do, when something is.
+    problem: Option<Error>,
+}
+
+pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
+    let findings = [versions(), libtorch(), libraries(), cpu(), cuda_devices(), data(args)];
+    let broken =
+        findings.iter().filter(|f| f.problem.as_ref().is_some_and(|p| p.kind() != Kind::Device)).count();
+    let text = if as_json { as_json_text(&findings) } else { as_text(&findings) };
+    if broken == 0 {
+        return Ok(text);
+    }
+    // A missing GPU is a fact; anything else here keeps training from working.
+    let first = findings.into_iter().find_map(|f| f.problem.filter(|p| p.kind() != Kind::Device));
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    Err(first.unwrap_or_else(|| Error::new(Kind::Other, "something is wrong")))
+}
+
+fn versions() -> Finding {
+    let text = format!(
+        "fm-exp {} ({} build)",
+        env!("CARGO_PKG_VERSION"),
+        if cfg!(debug_assertions) { "dev" } else { "release" }
+    );
+    Finding { topic: "program", text, problem: None }
+}
+
+fn libtorch() -> Finding {
+    let built = fm_torch::version();
+    let settings = fm_torch::build_settings().unwrap_or_default();
+    let pick = |word: &str| settings.lines().find(|line| line.contains(word)).unwrap_or_default();
+    let text = format!(
+        "libtorch {built}; {}; {}",
+        pick("Intel(R) MKL-DNN").trim().trim_start_matches("- "),
+        pick("CPU capability usage").trim().trim_start_matches("- ")
+    );
+    Finding { topic: "libtorch", text, problem: None }
+}
+
+/// Which libtorch files this process has in memory: the answer to "which installation is it using?".
+fn libraries() -> Finding {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mut paths: Vec<&str> = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| &line[at..]))
+        .filter(|path| ["libtorch", "libc10", "libgomp"].iter().any(|name| path.contains(name)))
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    Finding { topic: "libraries", text: paths.join("\n"), problem: None }
+}
+
+fn cpu() -> Finding {
+    let text = format!(
+        "{}; {} threads for libtorch; denormals flushed: {}",
+        provenance::cpu_name(),
+        tch::get_num_threads(),
+        if fm_torch::flush_denormals() { "yes" } else { "no" }
+    );
+    Finding { topic: "cpu", text, problem: None }
+}
+
+fn cuda_devices() -> Finding {
+    let Ok(n) = cuda::devices() else {
+        let problem = DeviceRequest::Cuda(None).resolve().err();
+        return Finding { topic: "cuda", text: "not usable".to_owned(), problem };
+    };
+    let cudnn = if tch::Cuda::cudnn_is_available() { "loaded" } else { "missing" };
+    Finding { topic: "cuda", text: format!("{n} visible, cuDNN {cudnn}"), problem: None }
+}
+
+fn data(args: &DoctorArgs) -> Finding {
+    let options = LoadOptions { data_dir: args.data_dir.clone(), download: false, ..LoadOptions::default() };
+    match fm_data::load(&DatasetName::from(args.dataset.clone()), &options) {
+        Ok(data) => {
+            let (train, test) = (data.train.len(), data.test.len());
+            let mut text = format!(
+                "{}: {train} + {test} images of {}x{}, {} classes, in {}",
+                data.name,
+                data.height,
+                data.width,
+                data.classes,
+                data.dir.display()
+            );
+            for file in &data.files {
+                let _ = write!(text, "\n{}  {}  {}", file.sha256, file.name, file.verification);
+            }
+            Finding { topic: "data", text, problem: None }
+        }
+        Err(error) => Finding { topic: "data", text: "not usable".to_owned(), problem: Some(error.into()) },
+    }
+}
+
+fn as_text(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        for (i, line) in finding.text.lines().enumerate() {
+            let _ = writeln!(out, "{:<10} {line}", if i == 0 { finding.topic } else { "" });
+        }
+        if let Some(problem) = &finding.problem {
+            for line in problem.to_string().lines() {
+                let _ = writeln!(out, "{:<10} {}", "", line.trim_start());
+            }
+        }
+    }
+    out
+}
+
+fn as_json_text(findings: &[Finding]) -> String {
+    let entry = |f: &Finding| {
+        let lines: Vec<&str> = f.text.lines().collect();
+        (
+            f.topic.to_owned(),
+            json!({ "found": lines, "problem": f.problem.as_ref().map(ToString::to_string) }),
+        )
+    };
+    format!("{:#}\n", serde_json::Value::Object(findings.iter().map(entry).collect()))
+}

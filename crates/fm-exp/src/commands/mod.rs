@@ -1,0 +1,6 @@
+//! The commands: each takes its checked flags and returns what goes to stdout.
+
+pub(crate) mod bench;
+pub(crate) mod doctor;
+pub(crate) mod summary;
+pub(crate) mod train;

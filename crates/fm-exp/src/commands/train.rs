@@ -1,0 +1,232 @@
+//! `fm-exp train`: one run from flags to results.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use fm_data::{Dataset, LoadOptions, Verify};
+use fm_models::{Network, Param, Scope};
+use serde_json::json;
+use tch::Device;
+
+use crate::args::{Protocol, RunArgs, VerifyMode};
+use crate::config::{self, Resolved, RunConfig, protocol_name};
+use crate::device;
+use crate::engine;
+use crate::error::{Error, Kind, Result};
+use crate::event::Outcome;
+use crate::logging::Console;
+use crate::plan::{Objective, Phase, Plan};
+use crate::provenance;
+use crate::sink::{EpochsCsv, Files, Plots, Progress, Sinks};
+use crate::store::{self, RunDir, RunRow};
+use crate::train::{self, Labels};
+
+/// Training steps of a `--fast-dev-run`, and images that it validates and tests on.
+const FAST_STEPS: usize = 8;
+const FAST_EVAL: usize = 200;
+
+pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
+    let config = RunConfig::check(args)?;
+    let device = config.device.resolve()?;
+    if let Some(threads) = config.threads {
+        tch::set_num_threads(threads as i32);
+    }
+    let data = load(&config)?;
+    let network = network(&config, &data)?;
+    let plan = plan(&config, &data)?;
+    let choice = engine::choose(config.engine, device, &network)?;
+    let resolved =
+        config.resolve(&device::name(device), choice.name(), &data.sha256, provenance::table(device));
+    if config.dry_run {
+        return Ok(dry_run(&config, &network, &plan, &resolved));
+    }
+
+    let dir = RunDir::claim(&config.run_dir(), &resolved, config.overwrite)?;
+    tracing::info!("{} on {}, results in {}", config.spec, device::name(device), dir.path().display());
+    let weights = fm_models::init::initial(&network, config.seed);
+    let mut engine = choice.build(&network, &weights, &data, config.threads, plan.batch_size)?;
+    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: choice.name() };
+    let mut sinks = run.sinks(&dir, &network, console)?;
+    let labels = Labels { train: &data.train.labels, test: &data.test.labels };
+    let outcome = train::run(&plan, &network, labels, engine.as_mut(), &mut sinks, &train::wall_clock())?;
+    dir.done(&resolved.run_id())?;
+
+    let row = run.row(&outcome);
+    store::record(&config.out, &row)?;
+    Ok(if as_json {
+        let path = dir.path().join("summary.json");
+        std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?
+    } else {
+        report(&config, &row, &outcome)
+    })
+}
+
+pub(crate) fn load(config: &RunConfig) -> Result<Dataset> {
+    let verify = match config.verify {
+        VerifyMode::Warn => Verify::Warn,
+        VerifyMode::Strict => Verify::Strict,
+    };
+    let options = LoadOptions { data_dir: config.data_dir.clone(), verify, ..LoadOptions::default() };
+    let data = fm_data::load(&config.dataset, &options)?;
+    for warning in &data.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(data)
+}
+
+/// The network for the data's number of classes; its image size must be the data's.
+pub(crate) fn network(config: &RunConfig, data: &Dataset) -> Result<Network> {
+    let spec = config.spec;
+    if (data.height, data.width) != (spec.height, spec.width) {
+        let (h, w) = (data.height, data.width);
+        let message = format!("images are {h}x{w}, model {spec} expects {}x{}", spec.height, spec.width);
+        let error = Error::new(Kind::Data, message).note(format!("data set {}", data.dir.display()));
+        let fitting = format!("{}@{h}x{w}", spec.arch.name());
+        return Err(match fitting.parse::<fm_models::ArchSpec>() {
+            Ok(_) => error.help(format!("--arch {fitting} is the same network for such images")),
+            Err(reason) => error.help(reason.to_string()),
+        });
+    }
+    Ok(Network::new(spec, data.classes))
+}
+
+fn plan(config: &RunConfig, data: &Dataset) -> Result<Plan> {
+    let n = data.train.len();
+    let (mut train_rows, mut val_rows) = match config.protocol {
+        Protocol::Notebook => ((0..n as u32).collect(), Vec::new()),
+        Protocol::Holdout => {
+            let split = fm_data::stratified(&data.train.labels, data.classes, n / 12, config.seed)?;
+            (split.train, split.val)
+        }
+    };
+    let mut test_rows: Vec<u32> = (0..data.test.len() as u32).collect();
+    if config.batch_size > train_rows.len() {
+        let (got, most) = (config.batch_size, train_rows.len());
+        return Err(Error::usage(format!(
+            "--batch-size must be from 1 to {most} (the training images), got {got}"
+        )));
+    }
+    if config.fast_dev_run {
+        train_rows.truncate(FAST_STEPS * config.batch_size);
+        val_rows.truncate(FAST_EVAL);
+        test_rows.truncate(FAST_EVAL);
+    }
+    let phase = Phase {
+        name: "train".to_owned(),
+        objective: Objective::Classify,
+        scope: Scope::All,
+        epochs: config.epochs,
+        lr: config.lr,
+    };
+    let (seed, batch_size, patience) = (config.seed, config.batch_size, config.patience);
+    Ok(Plan { seed, batch_size, phases: vec![phase], patience, train_rows, val_rows, test_rows })
+}
+
+/// What a run is, for its records.
+struct Run<'a> {
+    config: &'a RunConfig,
+    data: &'a Dataset,
+    resolved: &'a Resolved,
+    device: Device,
+    engine: &'static str,
+}
+
+impl Run<'_> {
+    fn sinks(&self, dir: &RunDir, network: &Network, console: &Console) -> Result<Sinks> {
+        let (path, arch, run_id) =
+            (dir.path().to_owned(), self.config.spec.to_string(), self.resolved.run_id());
+        let mut sinks = Sinks::default();
+        sinks.push(EpochsCsv::create(&path, &run_id, &arch, self.config.seed)?);
+        let identity = json!({
+            "name": self.config.name,
+            "run_id": run_id,
+            "arch": arch,
+            "dataset": self.data.name.to_string(),
+            "data_sha256": self.data.sha256,
+            "protocol": protocol_name(self.config.protocol),
+            "seed": self.config.seed,
+            "epochs": self.config.epochs,
+            "batch_size": self.config.batch_size,
+            "lr": self.config.lr,
+            "device": device::name(self.device),
+            "engine": self.engine,
+            "params": network.params().map(Param::count).sum::<usize>(),
+        });
+        let model_metadata = BTreeMap::from([
+            ("arch".to_owned(), arch),
+            ("run_id".to_owned(), run_id),
+            ("classes".to_owned(), serde_json::to_string(&self.data.class_names).unwrap_or_default()),
+            ("normalisation".to_owned(), "pixel / 255".to_owned()),
+            ("layout".to_owned(), "PyTorch: conv [out, in, row, column], dense [out, in]".to_owned()),
+        ]);
+        sinks.push(Files {
+            dir: path.clone(),
+            class_names: self.data.class_names.clone(),
+            identity: identity.as_object().cloned().unwrap_or_default(),
+            model_metadata,
+        });
+        sinks.push(Plots { dir: path });
+        sinks.push(Progress::new(console.bars.clone()));
+        Ok(sinks)
+    }
+
+    fn row(&self, outcome: &Outcome) -> RunRow {
+        let weakest = outcome.test.weakest();
+        RunRow {
+            name: self.config.name.clone(),
+            run_id: self.resolved.run_id(),
+            arch: self.config.spec.to_string(),
+            dataset: self.data.name.to_string(),
+            protocol: protocol_name(self.config.protocol).to_owned(),
+            seed: self.config.seed,
+            epochs: self.config.epochs,
+            batch_size: self.config.batch_size,
+            lr: self.config.lr,
+            device: device::name(self.device),
+            engine: self.engine.to_owned(),
+            test_loss: outcome.test.loss,
+            test_acc: outcome.test.accuracy,
+            macro_f1: outcome.test.macro_f1(),
+            weakest_class: weakest.map(|(class, _)| self.data.class_names[class].clone()).unwrap_or_default(),
+            weakest_recall: weakest.map(|(_, recall)| recall),
+            train_seconds: outcome.train_seconds,
+            finished: config::now(),
+        }
+    }
+}
+
+fn report(config: &RunConfig, row: &RunRow, outcome: &Outcome) -> String {
+    let mut out = String::new();
+    let RunRow { arch, seed, protocol, device, .. } = row;
+    let epochs =
+        if outcome.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", outcome.epochs) };
+    let _ = writeln!(out, "{arch}, seed {seed}, {protocol} protocol, {epochs} on {device}");
+    if outcome.scored_epoch != outcome.epochs {
+        let _ = writeln!(out, "  scored epoch    {} (the lowest validation loss)", outcome.scored_epoch);
+    }
+    let _ = writeln!(out, "  test loss       {:.4}", row.test_loss);
+    let _ = writeln!(out, "  test accuracy   {:.4}", row.test_acc);
+    let _ = writeln!(out, "  macro F1        {:.4}", row.macro_f1);
+    if let Some(recall) = row.weakest_recall {
+        let _ = writeln!(out, "  weakest class   {} (recall {recall:.3})", row.weakest_class);
+    }
+    if outcome.epochs > 0 {
+        let per_epoch = row.train_seconds / f64::from(outcome.epochs);
+        let _ = writeln!(out, "  training        {:.1} s ({per_epoch:.2} s an epoch)", row.train_seconds);
+    }
+    let _ = writeln!(out, "  results         {}", config.run_dir().display());
+    out
+}
+
+fn dry_run(config: &RunConfig, network: &Network, plan: &Plan, resolved: &Resolved) -> String {
+    let mut out = fm_models::summary::table(network, &[]);
+    let _ = writeln!(out, "\n{}", resolved.to_toml().trim_end());
+    let (train, val, test) = (plan.train_rows.len(), plan.val_rows.len(), plan.test_rows.len());
+    let _ = writeln!(out, "\n{train} images train, {val} validate, {test} test");
+    let steps = train.div_ceil(plan.batch_size);
+    for phase in &plan.phases {
+        let _ = writeln!(out, "phase {}: {} epochs of {steps} steps", phase.name, phase.epochs);
+    }
+    let _ = writeln!(out, "would write {}", config.run_dir().display());
+    out
+}

@@ -1,0 +1,141 @@
+//! The fused engine: `fm-kernels` on the CPU, for the networks that it covers.
+//!
+//! Data stay on the host as bytes; a step runs on the kernels' own threads and is done when it returns.
+//! Results are the same bits for any number of threads.
+
+use std::ops::Range;
+
+use fm_data::Dataset;
+use fm_kernels::{Adam, Error as KernelError, Options, Trainer};
+use fm_models::{Network, Op, Scope, Weights};
+
+use super::{Engine, Source, Totals};
+use crate::error::{Error, Kind, Result};
+use crate::plan::Phase;
+
+/// `fm-kernels` and the data that it trains on.
+pub struct Fused<'a> {
+    trainer: Trainer,
+    data: &'a Dataset,
+    network: Network,
+    order: Vec<u32>,
+    totals: Totals,
+    steps: usize,
+}
+
+impl<'a> Fused<'a> {
+    /// Whether the kernels cover `network` on this machine.
+    #[must_use]
+    pub fn covers(network: &Network) -> bool {
+        kernel_network(network).parameters().is_ok()
+    }
+
+    /// Puts `weights` where the kernels want them; `batch_size` is the most rows that a step may have.
+    ///
+    /// # Errors
+    /// When the kernels do not cover `network`, or a thread cannot be started.
+    pub fn new(
+        network: &Network,
+        weights: &[Weights],
+        data: &'a Dataset,
+        threads: Option<usize>,
+        batch_size: usize,
+    ) -> Result<Self> {
+        fm_models::check(network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
+        let options = Options { threads: threads.unwrap_or(0), isa: None, max_batch: batch_size };
+        let trainer =
+            Trainer::new(&kernel_network(network), options, &flat(network, weights)).map_err(failed)?;
+        let (network, totals) = (network.clone(), Totals::default());
+        Ok(Self { trainer, data, network, order: Vec::new(), totals, steps: 0 })
+    }
+}
+
+/// The network in the kernels' words.
+fn kernel_network(network: &Network) -> fm_kernels::Network {
+    let ops = || network.layers.iter().map(|layer| layer.op);
+    fm_kernels::Network {
+        height: network.spec.height,
+        width: network.spec.width,
+        conv: ops()
+            .filter_map(|op| if let Op::Conv { filters } = op { Some(filters) } else { None })
+            .collect(),
+        dense: ops()
+            .filter_map(|op| if let Op::Dense { units, .. } = op { Some(units) } else { None })
+            .collect(),
+    }
+}
+
+/// Every parameter in canonical order, one after the other: the order that the kernels use too.
+fn flat(network: &Network, weights: &[Weights]) -> Vec<f32> {
+    let of = |name: &str| weights.iter().find(|w| w.name == name).map_or(&[][..], |w| &w.data);
+    network.params().flat_map(|p| of(&p.name)).copied().collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn failed(error: KernelError) -> Error {
+    let kind = if matches!(error, KernelError::Unsupported(_)) { Kind::Usage } else { Kind::Other };
+    let error = Error::new(kind, format!("--engine fused: {error}"));
+    if kind == Kind::Usage { error.help("use --engine eager") } else { error }
+}
+
+impl Engine for Fused<'_> {
+    fn name(&self) -> &'static str {
+        "fused"
+    }
+
+    fn begin_phase(&mut self, phase: &Phase) -> Result<()> {
+        let scope = match phase.scope {
+            Scope::All => fm_kernels::Scope::All,
+            Scope::Encoder => fm_kernels::Scope::Encoder,
+            Scope::Head => fm_kernels::Scope::Head,
+        };
+        let adam = Adam { lr_encoder: phase.lr, lr_head: phase.lr, scope, ..Adam::default() };
+        self.trainer.begin(adam).map_err(failed)
+    }
+
+    fn begin_epoch(&mut self, order: &[u32]) -> Result<()> {
+        self.order = order.to_vec();
+        (self.totals, self.steps) = (Totals::default(), 0);
+        Ok(())
+    }
+
+    fn step(&mut self, batch: Range<usize>) -> Result<()> {
+        let train = &self.data.train;
+        self.trainer.step(&train.images, &train.labels, &self.order[batch]).map_err(failed)?;
+        let step = self.trainer.drain();
+        self.totals.loss_sum += step.loss;
+        self.totals.correct += step.correct;
+        self.totals.images += step.images;
+        if step.non_finite {
+            self.totals.diverged_at.get_or_insert(self.steps);
+        }
+        self.steps += 1;
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Totals> {
+        Ok(self.totals)
+    }
+
+    fn evaluate(&mut self, source: Source, rows: &[u32]) -> Result<Vec<f32>> {
+        let data = if source == Source::Train { &self.data.train } else { &self.data.test };
+        let mut logits = vec![0.0; rows.len() * self.network.classes];
+        self.trainer.evaluate(&data.images, rows, &mut logits).map_err(failed)?;
+        Ok(logits)
+    }
+
+    fn weights(&mut self) -> Result<Vec<Weights>> {
+        let params = self.trainer.params();
+        let mut rest = params.as_slice();
+        let take = |p: &fm_models::Param| {
+            let (data, after) = rest.split_at(p.count());
+            rest = after;
+            Weights { name: p.name.clone(), shape: p.shape.clone(), data: data.to_vec() }
+        };
+        Ok(self.network.params().map(take).collect())
+    }
+
+    fn load(&mut self, weights: &[Weights]) -> Result<()> {
+        self.trainer.set_params(&flat(&self.network, weights)).map_err(failed)
+    }
+}

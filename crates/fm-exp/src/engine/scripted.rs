@@ -1,0 +1,99 @@
+//! An engine that computes nothing: it plays back losses, so that the control flow of training can be
+//! tested in milliseconds.
+
+use std::ops::Range;
+
+use fm_models::Weights;
+
+use super::{Engine, Source, Totals};
+use crate::error::{Error, Kind, Result};
+use crate::plan::Phase;
+
+/// One epoch of the script.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// Mean training loss; NaN plays a run that diverges at its second step.
+    pub train_loss: f64,
+    /// Probability that the model gives the true class on every validation and test image.
+    pub p_true: f64,
+}
+
+/// Plays a script, one line an epoch, for two classes whose labels are the parity of the row.
+#[derive(Debug, Default)]
+pub struct Scripted {
+    script: Vec<Line>,
+    epoch: usize,
+    seen: u64,
+    state: f32,
+    /// Every call, in order, for tests to look at.
+    pub calls: Vec<String>,
+    /// Fail at this call of `step`, counted from 0 over the run, as if memory ran out.
+    pub fail_at_step: Option<usize>,
+    steps: usize,
+}
+
+impl Scripted {
+    /// Plays `script`.
+    #[must_use]
+    pub fn new(script: Vec<Line>) -> Self {
+        Self { script, ..Self::default() }
+    }
+}
+
+impl Engine for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn begin_phase(&mut self, phase: &Phase) -> Result<()> {
+        self.calls.push(format!("begin_phase {}", phase.name));
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self, order: &[u32]) -> Result<()> {
+        self.calls.push(format!("begin_epoch {}", order.len()));
+        self.seen = 0;
+        Ok(())
+    }
+
+    fn step(&mut self, batch: Range<usize>) -> Result<()> {
+        if self.fail_at_step == Some(self.steps) {
+            return Err(Error::new(Kind::Device, "out of memory: scripted"));
+        }
+        self.steps += 1;
+        self.seen += batch.len() as u64;
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Totals> {
+        let line = self.script[self.epoch];
+        self.epoch += 1;
+        // The weight after epoch n is n, so that a test sees which epoch's weights were scored.
+        self.state = self.epoch as f32;
+        let diverged_at = (!line.train_loss.is_finite()).then_some(1);
+        Ok(Totals {
+            loss_sum: line.train_loss * self.seen as f64,
+            correct: 0,
+            images: self.seen,
+            diverged_at,
+        })
+    }
+
+    fn evaluate(&mut self, source: Source, rows: &[u32]) -> Result<Vec<f32>> {
+        self.calls.push(format!("evaluate {source:?} {}", rows.len()));
+        let epoch = self.state as usize;
+        let p = if epoch == 0 { 0.5 } else { self.script[epoch - 1].p_true };
+        let margin = (p / (1.0 - p)).ln() as f32;
+        Ok(rows.iter().flat_map(|row| if row % 2 == 0 { [margin, 0.0] } else { [0.0, margin] }).collect())
+    }
+
+    fn weights(&mut self) -> Result<Vec<Weights>> {
+        Ok(vec![Weights { name: "head.dense1.bias".to_owned(), shape: vec![1], data: vec![self.state] }])
+    }
+
+    fn load(&mut self, weights: &[Weights]) -> Result<()> {
+        self.state = weights[0].data[0];
+        self.calls.push(format!("load {}", self.state));
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What happens during a run, as the only thing that sinks learn of it.
+
+use fm_models::Weights;
+
+use crate::metrics::Scores;
+use crate::plan::{Phase, Plan};
+
+/// One row of `epochs.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Epoch {
+    /// Name of the phase.
+    pub phase: String,
+    /// Epoch within the run, from 1.
+    pub epoch: u32,
+    /// Epochs that the run will have, if nothing stops it early.
+    pub epochs: u32,
+    /// Mean loss over the epoch's images, each before its step's update.
+    pub train_loss: f64,
+    /// Share of the epoch's images classified correctly, each before its step's update.
+    pub train_acc: f64,
+    /// Loss on the validation rows, where there are any.
+    pub val_loss: Option<f64>,
+    /// Accuracy on the validation rows, where there are any.
+    pub val_acc: Option<f64>,
+    /// Learning rate.
+    pub lr: f64,
+    /// Parameters that train in this phase.
+    pub trainable_params: usize,
+    /// Seconds of training, up to the device having finished.
+    pub train_seconds: f64,
+    /// Seconds of validation, where there was any.
+    pub eval_seconds: Option<f64>,
+    /// Training images per second of training.
+    pub images_per_second: f64,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Test scores.
+    pub test: Scores,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// The epoch whose weights were scored; 0 for the untrained model.
+    pub scored_epoch: u32,
+    /// Whether patience ended training before the plan did.
+    pub stopped_early: bool,
+    /// Seconds of training, all epochs.
+    pub train_seconds: f64,
+    /// Seconds that scoring the test set took.
+    pub test_seconds: f64,
+}
+
+/// A stage of the run.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// Nothing has been trained yet.
+    Started(&'a Plan),
+    /// A phase begins; it trains this many parameters and leaves the others as they are.
+    PhaseStarted {
+        /// The phase.
+        phase: &'a Phase,
+        /// Parameters that train.
+        trainable: usize,
+        /// Parameters that do not.
+        frozen: usize,
+    },
+    /// A step was handed to the engine.
+    Stepped {
+        /// Epoch within the run, from 1.
+        epoch: u32,
+        /// Steps of this epoch so far.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+        /// Images in the step.
+        images: usize,
+    },
+    /// An epoch is done and validated.
+    EpochEnded(&'a Epoch),
+    /// The test set is scored: the last event of a run that went well.
+    Finished {
+        /// What came out.
+        outcome: &'a Outcome,
+        /// The weights that were scored.
+        weights: &'a [Weights],
+    },
+}

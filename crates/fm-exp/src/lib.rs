@@ -1,0 +1,22 @@
+//! The experiment runner.
+//!
+//! A command line becomes a checked [configuration](config), that and a data set a [plan](plan::Plan);
+//! [`train::run`] carries the plan out on an [engine](engine) and tells what happens as
+//! [events](event::Event); [sinks](sink) turn events into files and progress. `main.rs` only calls
+//! [`cli::main`].
+
+pub mod args;
+pub mod cli;
+mod commands;
+pub mod config;
+pub mod device;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod logging;
+pub mod metrics;
+pub mod plan;
+mod provenance;
+pub mod sink;
+pub mod store;
+pub mod train;

@@ -1,0 +1,71 @@
+//! Log lines and progress bars on the same terminal, out of each other's way. Both go to stderr; results
+//! go to stdout.
+
+use std::io::{self, Write};
+
+use indicatif::MultiProgress;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Where bars may be drawn.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// The terminal's bars; none when stderr is no terminal or bars are not wanted.
+    pub bars: Option<MultiProgress>,
+}
+
+/// Starts logging, once a process.
+///
+/// `RUST_LOG` goes before `quiet` and `verbose`.
+pub fn init(quiet: bool, verbose: u8, color: bool, bars: bool) -> Console {
+    let console = Console { bars: bars.then(MultiProgress::new) };
+    let level = match (quiet, verbose) {
+        (true, _) => LevelFilter::WARN,
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(
+        std::env::var("RUST_LOG").unwrap_or_else(|_| format!("warn,fm_exp={level},fm_data={level}")),
+    );
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Stderr(console.bars.clone()))
+        .with_ansi(color)
+        .with_target(false);
+    // Seconds matter in a log that one greps later, not on the screen of who waits.
+    let started = if verbose > 0 {
+        subscriber.try_init().is_ok()
+    } else {
+        subscriber.without_time().try_init().is_ok()
+    };
+    debug_assert!(started, "logging is started once");
+    console
+}
+
+/// stderr, with the bars taken away while a line is written.
+struct Stderr(Option<MultiProgress>);
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(self.0.as_ref())
+    }
+}
+
+struct Line<'a>(Option<&'a MultiProgress>);
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().write_all(bytes);
+        // A closed stderr must not stop a run.
+        let _ = self.0.map_or_else(write, |bars| bars.suspend(write));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! `epochs.csv`: a row an epoch, on disk as soon as the epoch is done.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::Sink;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::store;
+
+/// The columns, in order.
+pub(crate) const HEADER: [&str; 14] = [
+    "run_id",
+    "arch",
+    "seed",
+    "phase",
+    "epoch",
+    "train_loss",
+    "train_acc",
+    "val_loss",
+    "val_acc",
+    "lr",
+    "trainable_params",
+    "train_seconds",
+    "eval_seconds",
+    "images_per_second",
+];
+
+/// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured).
+#[derive(Debug)]
+pub struct EpochsCsv {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+    /// `run_id`, `arch` and `seed` of every row.
+    run: [String; 3],
+}
+
+impl EpochsCsv {
+    /// Starts the file in `dir` with its header.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
+        let path = dir.join("epochs.csv");
+        let file = store::create(&path)?;
+        let mut sink = Self {
+            writer: csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file),
+            path,
+            run: [run_id.to_owned(), arch.to_owned(), seed.to_string()],
+        };
+        sink.row(&HEADER.map(str::to_owned))?;
+        Ok(sink)
+    }
+
+    fn row(&mut self, fields: &[String]) -> Result<()> {
+        let written = self.writer.write_record(fields).map_err(std::io::Error::from);
+        written.and_then(|()| self.writer.flush()).map_err(|e| Error::io("write", &self.path, &e))
+    }
+}
+
+impl Sink for EpochsCsv {
+    fn name(&self) -> &'static str {
+        "epochs.csv"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        let Event::EpochEnded(e) = event else { return Ok(()) };
+        let optional =
+            |value: Option<f64>, digits: usize| value.map_or(String::new(), |v| format!("{v:.digits$}"));
+        let mut fields = self.run.to_vec();
+        fields.extend([
+            e.phase.clone(),
+            e.epoch.to_string(),
+            format!("{:.6}", e.train_loss),
+            format!("{:.6}", e.train_acc),
+            optional(e.val_loss, 6),
+            optional(e.val_acc, 6),
+            e.lr.to_string(),
+            e.trainable_params.to_string(),
+            format!("{:.3}", e.train_seconds),
+            optional(e.eval_seconds, 3),
+            format!("{:.1}", e.images_per_second),
+        ]);
+        self.row(&fields)
+    }
+}

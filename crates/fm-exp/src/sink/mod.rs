@@ -1,0 +1,108 @@
+//! Sinks: everything that shows or stores a run. They see [events](crate::event) and nothing else, and no
+//! sink can change what is trained.
+
+mod epochs_csv;
+mod files;
+mod plots;
+mod progress;
+
+pub use epochs_csv::EpochsCsv;
+pub use files::Files;
+pub use plots::Plots;
+pub use progress::Progress;
+
+use crate::error::{Error, Result};
+use crate::event::Event;
+
+/// Something that takes part in a run by listening.
+pub trait Sink {
+    /// What it is, for error messages: `epochs.csv`.
+    fn name(&self) -> &'static str;
+
+    /// Takes an event. An error is remembered; the other sinks still get theirs.
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()>;
+}
+
+/// All sinks of a run, in the order in which they get each event.
+#[derive(Default)]
+pub struct Sinks {
+    sinks: Vec<Box<dyn Sink>>,
+    failure: Option<Error>,
+}
+
+impl Sinks {
+    /// Adds a sink at the end.
+    pub fn push(&mut self, sink: impl Sink + 'static) {
+        self.sinks.push(Box::new(sink));
+    }
+
+    /// Gives every sink the event.
+    pub fn emit(&mut self, event: &Event<'_>) {
+        for sink in &mut self.sinks {
+            if let Err(error) = sink.on_event(event) {
+                let error = error.note(format!("while writing {}", sink.name()));
+                tracing::error!("{error}");
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The first failure of any sink so far.
+    ///
+    /// # Errors
+    /// That failure.
+    pub fn result(&self) -> Result<()> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::plan::Plan;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    struct Broken;
+    impl Sink for Broken {
+        fn name(&self) -> &'static str {
+            "broken.csv"
+        }
+        fn on_event(&mut self, _: &Event<'_>) -> Result<()> {
+            Err(Error::new(Kind::Io, "no space left"))
+        }
+    }
+
+    struct Counts(Rc<RefCell<u32>>);
+    impl Sink for Counts {
+        fn name(&self) -> &'static str {
+            "counts"
+        }
+        fn on_event(&mut self, _: &Event<'_>) -> Result<()> {
+            *self.0.borrow_mut() += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failing_sink_is_named_and_the_others_still_get_the_event() {
+        let (seen, mut sinks) = (Rc::new(RefCell::new(0)), Sinks::default());
+        sinks.push(Broken);
+        sinks.push(Counts(Rc::clone(&seen)));
+        let plan = Plan {
+            seed: 0,
+            batch_size: 1,
+            phases: vec![],
+            patience: None,
+            train_rows: vec![],
+            val_rows: vec![],
+            test_rows: vec![],
+        };
+        sinks.emit(&Event::Started(&plan));
+        assert_eq!(*seen.borrow(), 1);
+        let error = sinks.result().unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert!(error.to_string().contains("while writing broken.csv"), "{error}");
+    }
+}

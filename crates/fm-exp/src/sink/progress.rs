@@ -1,0 +1,77 @@
+//! How far a run is: a bar on a terminal, a line an epoch elsewhere. Both on stderr.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::Sink;
+use crate::error::Result;
+use crate::event::{Epoch, Event};
+
+/// Shows progress.
+#[derive(Debug)]
+pub struct Progress {
+    /// The terminal's bars, when there is a terminal.
+    bars: Option<MultiProgress>,
+    bar: ProgressBar,
+    epochs: u32,
+}
+
+impl Progress {
+    /// On `bars` when given, in log lines otherwise.
+    #[must_use]
+    pub fn new(bars: Option<MultiProgress>) -> Self {
+        Self { bars, bar: ProgressBar::hidden(), epochs: 0 }
+    }
+
+    fn start(&mut self, images: u64) {
+        let Some(bars) = &self.bars else { return };
+        let template = "{prefix} {wide_bar} {percent}%  {per_sec}  eta {eta}  {msg}";
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{:.0} images/s", state.per_sec());
+            });
+        self.bar = bars.add(ProgressBar::new(images).with_style(style));
+        self.bar.enable_steady_tick(Duration::from_millis(250));
+    }
+}
+
+/// An epoch in a line.
+fn line(e: &Epoch) -> String {
+    let val = e.val_loss.zip(e.val_acc);
+    let val = val.map_or(String::new(), |(loss, acc)| format!("  val loss {loss:.4}  val acc {acc:.4}"));
+    format!("epoch {}/{}  loss {:.4}  acc {:.4}{val}", e.epoch, e.epochs, e.train_loss, e.train_acc)
+}
+
+impl Sink for Progress {
+    fn name(&self) -> &'static str {
+        "progress"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Started(plan) => {
+                self.epochs = plan.phases.iter().map(|p| p.epochs).sum();
+                self.start(u64::from(self.epochs) * plan.train_rows.len() as u64);
+                self.bar.set_prefix(format!("epoch 1/{}", self.epochs));
+            }
+            Event::PhaseStarted { phase, trainable, frozen } => {
+                tracing::debug!("phase {}: {trainable} parameters train, {frozen} stay", phase.name);
+            }
+            Event::Stepped { images, .. } => self.bar.inc(*images as u64),
+            Event::EpochEnded(e) => {
+                let text = line(e);
+                if self.bars.is_some() {
+                    self.bar.set_prefix(format!("epoch {}/{}", (e.epoch + 1).min(self.epochs), self.epochs));
+                    self.bar.set_message(text.split_once("  ").map_or("", |(_, rest)| rest).to_owned());
+                    tracing::debug!("{text}");
+                } else {
+                    tracing::info!("{text}  {:.1} s  {:.0} images/s", e.train_seconds, e.images_per_second);
+                }
+            }
+            Event::Finished { .. } => self.bar.finish_and_clear(),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! The control flow of training, played by the scripted engine.
+
+use super::*;
+use crate::engine::scripted::{Line, Scripted};
+use crate::plan::Objective;
+use fm_models::Scope;
+
+fn plan(epochs: u32, patience: Option<u32>) -> Plan {
+    let phase = Phase {
+        name: "train".to_owned(),
+        objective: Objective::Classify,
+        scope: Scope::All,
+        epochs,
+        lr: 1e-3,
+    };
+    Plan {
+        seed: 0,
+        batch_size: 4,
+        phases: vec![phase],
+        patience,
+        train_rows: (0..10).collect(),
+        val_rows: (10..16).collect(),
+        test_rows: (0..6).collect(),
+    }
+}
+
+fn script(p_true: &[f64]) -> Scripted {
+    Scripted::new(p_true.iter().map(|&p_true| Line { train_loss: 1.0, p_true }).collect())
+}
+
+fn play(plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
+    let parity: Vec<u8> = (0..16).map(|row| row % 2).collect();
+    let network = Network::new("cnn".parse().unwrap(), 2);
+    let ticks = std::cell::Cell::new(0.0);
+    let clock = || ticks.replace(ticks.get() + 0.5);
+    let labels = Labels { train: &parity, test: &parity };
+    run(plan, &network, labels, engine, &mut Sinks::default(), &clock)
+}
+
+#[test]
+fn trains_validates_each_epoch_and_tests_once_last() {
+    let mut engine = script(&[0.6, 0.7]);
+    let outcome = play(&plan(2, None), &mut engine).unwrap();
+    assert_eq!(
+        engine.calls,
+        [
+            "begin_phase train",
+            "begin_epoch 10",
+            "evaluate Train 6",
+            "begin_epoch 10",
+            "evaluate Train 6",
+            "evaluate Test 6"
+        ]
+    );
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (2, 2, false));
+    assert!((outcome.test.loss + 0.7_f64.ln()).abs() < 1e-6);
+    // The clock ticks half a second a look: one tick for each epoch's training.
+    assert!((outcome.train_seconds - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn no_epochs_scores_the_untrained_model() {
+    let outcome = play(&plan(0, None), &mut script(&[])).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch), (0, 0));
+    assert!((outcome.test.loss - 2.0_f64.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn patience_stops_and_restores_the_best_epoch() {
+    let mut engine = script(&[0.6, 0.8, 0.7, 0.75, 0.9]);
+    let outcome = play(&plan(5, Some(2)), &mut engine).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (4, 2, true));
+    assert!(engine.calls.contains(&"load 2".to_owned()));
+    assert!((outcome.test.loss + 0.8_f64.ln()).abs() < 1e-6, "scored with epoch 2's weights");
+}
+
+#[test]
+fn patience_at_the_last_epoch_is_no_early_stop() {
+    let outcome = play(&plan(3, Some(5)), &mut script(&[0.6, 0.8, 0.7])).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (3, 2, false));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_its_step() {
+    let line = |train_loss| Line { train_loss, p_true: 0.6 };
+    let mut engine = Scripted::new(vec![line(1.0), line(f64::NAN), line(1.0)]);
+    let error = play(&plan(3, None), &mut engine).unwrap_err();
+    assert_eq!(error.kind(), Kind::Diverged);
+    assert_eq!(error.message(), "loss became NaN or infinite at epoch 2 (step 2)");
+}
+
+#[test]
+fn an_engine_that_fails_is_told_where() {
+    let mut engine = script(&[0.6, 0.6]);
+    engine.fail_at_step = Some(4);
+    let error = play(&plan(2, None), &mut engine).unwrap_err();
+    assert_eq!(error.exit_code(), 5);
+    assert!(error.to_string().contains("at epoch 2 step 2 (batch 4)"), "{error}");
+}

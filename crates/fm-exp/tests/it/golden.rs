@@ -1,0 +1,86 @@
+//! Twenty Adam steps of every engine against PyTorch's and Keras'.
+
+#[path = "../../../fm-models/tests/it/golden.rs"]
+mod files;
+
+use std::path::PathBuf;
+
+use files::{Golden, difference};
+use fm_data::{Dataset, DatasetName, LoadOptions, idx};
+use fm_exp::engine::{Eager, Engine, Fused, Source};
+use fm_exp::plan::{Objective, Phase};
+use fm_models::{Network, Scope};
+use tch::Device;
+
+use crate::made::write;
+
+/// The golden images as a data set; the test file holds the same images in reverse.
+fn dataset(golden: &Golden) -> Dataset {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, labels) = (golden.images(), golden.labels());
+    let back: Vec<u8> = images.chunks(784).rev().flatten().copied().collect();
+    let back_labels: Vec<u8> = labels.iter().rev().copied().collect();
+    for (name, bytes) in [
+        ("train-images-idx3-ubyte", idx::encode_images(&images, 32, 28, 28)),
+        ("train-labels-idx1-ubyte", idx::encode_labels(&labels)),
+        ("t10k-images-idx3-ubyte", idx::encode_images(&back, 32, 28, 28)),
+        ("t10k-labels-idx1-ubyte", idx::encode_labels(&back_labels)),
+    ] {
+        write(&dir.path().join(name), &bytes);
+    }
+    let name = DatasetName::from(PathBuf::from(dir.path()));
+    fm_data::load(&name, &LoadOptions::default()).unwrap()
+}
+
+fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &str) {
+    let rows: Vec<u32> = (0..32).collect();
+    let apart = difference(&engine.evaluate(Source::Train, &rows).unwrap(), &expected.floats("logits"));
+    assert!(apart < 1e-5, "{what}: logits {apart:e}");
+
+    let phase = Phase {
+        name: "train".to_owned(),
+        objective: Objective::Classify,
+        scope: Scope::All,
+        epochs: 1,
+        lr: 1e-3,
+    };
+    engine.begin_phase(&phase).unwrap();
+    let mut losses = Vec::new();
+    for step in 0..20 {
+        engine.begin_epoch(&rows).unwrap();
+        engine.step(step % 4 * 8..step % 4 * 8 + 8).unwrap();
+        let totals = engine.drain().unwrap();
+        assert_eq!((totals.images, totals.diverged_at), (8, None));
+        losses.push((totals.loss_sum / 8.0) as f32);
+    }
+    let apart = difference(&losses, &expected.floats("losses"));
+    assert!(apart < 1e-4, "{what}: losses {apart:e}");
+    for (got, want) in engine.weights().unwrap().iter().zip(expected.weights(network, "final")) {
+        let apart = difference(&got.data, &want.data);
+        assert!(apart < 1e-4, "{what}: {} after 20 steps {apart:e}", want.name);
+    }
+}
+
+#[track_caller]
+fn check_all(arch: &str) {
+    let network = Network::new(arch.parse().unwrap(), 10);
+    let common = Golden::open(arch, "common");
+    let (data, init) = (dataset(&common), common.weights(&network, "init"));
+    for framework in ["pytorch", "keras"] {
+        let expected = Golden::open(arch, framework);
+        let mut eager = Eager::new(&network, &init, &data, Device::Cpu).unwrap();
+        check(&mut eager, &network, &expected, &format!("{arch} eager {framework}"));
+        let mut fused = Fused::new(&network, &init, &data, Some(2), 8).unwrap();
+        check(&mut fused, &network, &expected, &format!("{arch} fused {framework}"));
+    }
+}
+
+#[test]
+fn cnn_trains_as_pytorch_and_keras_do() {
+    check_all("cnn");
+}
+
+#[test]
+fn encoder_mlp_trains_as_pytorch_and_keras_do() {
+    check_all("encoder-mlp");
+}

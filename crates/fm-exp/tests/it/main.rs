@@ -1,0 +1,9 @@
+//! The real binary, on small made data sets and, where it is installed, on Fashion-MNIST.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod data_failures;
+mod golden;
+mod made;
+mod outputs;
+mod usage;

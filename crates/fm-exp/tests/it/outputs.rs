@@ -1,0 +1,161 @@
+//! What a run leaves behind.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::made::{Place, command, run};
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The rows of a CSV without its timing columns.
+fn untimed(path: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let keep: Vec<bool> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(|h| !h.ends_with("seconds") && !h.ends_with("per_second"))
+        .collect();
+    let rows = reader.records().map(|row| {
+        row.unwrap().iter().zip(&keep).filter(|(_, keep)| **keep).map(|(field, _)| field.to_owned()).collect()
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_run_leaves_every_file_and_learns() {
+    let place = Place::new();
+    place.run(&["--arch", "encoder-mlp", "--epochs", "15", "--name", "r"]).succeeds();
+    let dir = place.out().join("r");
+    let files: BTreeSet<String> =
+        std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    let expected: BTreeSet<String> =
+        fm_exp::store::FILES.into_iter().chain([".lock"]).map(str::to_owned).collect();
+    assert_eq!(files, expected);
+
+    let epochs = read(&dir.join("epochs.csv"));
+    let header = "run_id,arch,seed,phase,epoch,train_loss,train_acc,val_loss,val_acc,lr,trainable_params,\
+                  train_seconds,eval_seconds,images_per_second";
+    assert_eq!(epochs.lines().next().unwrap(), header);
+    assert!(epochs.ends_with("\r\n"), "RFC 4180 ends lines with CRLF");
+    let rows = untimed(&dir.join("epochs.csv"));
+    assert_eq!(rows.len(), 15);
+    assert_eq!(rows[0][1..5], ["encoder-mlp", "0", "train", "1"]);
+    let loss = |row: &[String]| row[5].parse::<f64>().unwrap();
+    assert!(loss(&rows[14]) < 0.5 * loss(&rows[0]), "{} then {}", loss(&rows[0]), loss(&rows[14]));
+
+    let confusion = read(&dir.join("confusion.csv"));
+    let lines: Vec<&str> = confusion.lines().collect();
+    assert_eq!(lines.len(), 4);
+    for line in &lines[1..] {
+        assert_eq!(line.split(',').skip(1).map(|n| n.parse::<u32>().unwrap()).sum::<u32>(), 10, "{line}");
+    }
+    let summary: serde_json::Value = serde_json::from_str(&read(&dir.join("summary.json"))).unwrap();
+    let correct =
+        (0..3).map(|i| lines[i + 1].split(',').nth(i + 1).unwrap().parse::<f64>().unwrap()).sum::<f64>();
+    assert_eq!(summary["test"]["accuracy"].as_f64().unwrap(), correct / 30.0);
+    assert_eq!(untimed(&dir.join("predictions.csv")).len(), 30);
+
+    let png = std::fs::read(dir.join("confusion.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+    assert!(read(&dir.join("curves.svg")).contains("<svg"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let place = Place::new();
+    for (name, seed) in [("a", "5"), ("b", "5"), ("c", "6")] {
+        place.run(&["--epochs", "3", "--seed", seed, "--name", name, "--patience", "2"]).succeeds();
+    }
+    let file = |name: &str, file: &str| std::fs::read(place.out().join(name).join(file)).unwrap();
+    for same in ["model.safetensors", "predictions.csv", "confusion.csv"] {
+        assert!(file("a", same) == file("b", same), "{same}");
+    }
+    assert!(file("a", "model.safetensors") != file("c", "model.safetensors"));
+    let rows = |name: &str| untimed(&place.out().join(name).join("epochs.csv"));
+    assert_eq!(rows("a"), rows("b"));
+    assert_eq!(read(&place.out().join("runs.csv")).lines().count(), 4, "a row a run");
+}
+
+#[test]
+fn the_model_file_says_what_it_is() {
+    let place = Place::new();
+    place.run(&["--arch", "cnn", "--epochs", "0", "--name", "r"]).succeeds();
+    let bytes = std::fs::read(place.out().join("r/model.safetensors")).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let said = metadata.metadata().clone().unwrap();
+    assert_eq!((said["arch"].as_str(), said["classes"].as_str()), ("cnn", r#"["0","1","2"]"#));
+    let model = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(model.tensor("encoder.conv2.weight").unwrap().shape(), [64, 32, 3, 3]);
+    assert_eq!(model.tensor("head.dense2.bias").unwrap().shape(), [3]);
+    assert_eq!(model.len(), 10);
+}
+
+#[test]
+fn the_written_configuration_runs_again_as_the_same_run() {
+    let place = Place::new();
+    place.run(&["--epochs", "1", "--lr", "0.002", "--name", "first"]).succeeds();
+    let config = place.out().join("first/config.toml");
+    let mut again = command();
+    again.args(["--config", config.to_str().unwrap(), "--name", "again", "--out"]).arg(place.out());
+    run(again.args(["--threads", "1"])).succeeds();
+    let model = |name: &str| std::fs::read(place.out().join(name).join("model.safetensors")).unwrap();
+    assert!(model("first") == model("again"));
+}
+
+#[test]
+fn results_go_to_stdout_and_progress_to_stderr() {
+    let place = Place::new();
+    let ran = place.run(&["--epochs", "2", "--name", "r"]);
+    assert!(ran.succeeds().out.contains("test accuracy"), "{}", ran.out);
+    assert!(ran.err.contains("epoch 1/2") && ran.err.contains("epoch 2/2"), "{}", ran.err);
+    assert!(!ran.err.contains('\x1b'), "no colours where there is no terminal");
+    let ran = place.run(&["--epochs", "1", "--name", "q", "-q", "--json"]);
+    assert_eq!(ran.succeeds().err, "");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["arch"], "cnn");
+}
+
+#[test]
+fn fast_dev_run_can_be_repeated() {
+    let place = Place::new();
+    for _ in 0..2 {
+        let mut command = command();
+        command
+            .args(["--device", "cpu", "--fast-dev-run", "--batch-size", "4", "--dataset"])
+            .arg(place.data());
+        run(command.arg("--out").arg(place.out())).succeeds();
+    }
+    assert!(place.out().join("fast-dev-run/DONE").exists());
+}
+
+#[test]
+fn summary_counts_the_notebooks_parameters() {
+    for (arch, total) in [("cnn", "65354"), ("encoder-mlp", "123690")] {
+        let ran = run(command().args(["summary", "--arch", arch]));
+        assert!(ran.succeeds().out.lines().last().unwrap().contains(total), "{}", ran.out);
+    }
+}
+
+#[test]
+fn doctor_shows_versions_libraries_and_data() {
+    let place = Place::new();
+    let ran = run(command().arg("doctor").arg("--dataset").arg(place.data()));
+    for piece in ["libtorch 2.11.0", "libtorch_cpu.so", "60 + 30 images of 28x28, 3 classes"] {
+        assert!(ran.succeeds().out.contains(piece), "{piece} in {}", ran.out);
+    }
+    place.remove("t10k-labels-idx1-ubyte");
+    let ran = run(command().arg("doctor").arg("--dataset").arg(place.data()));
+    ran.fails(3, &["cannot find t10k-labels-idx1-ubyte"]);
+    assert!(ran.out.contains("libtorch 2.11.0"), "the rest is shown all the same");
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run(command().args(["completions", shell]));
+        assert!(ran.succeeds().out.contains("encoder") || ran.out.contains("--arch"), "{shell}");
+    }
+}

@@ -1,0 +1,33 @@
+//! Fused CPU kernels that train small convolutional networks on grey images.
+//!
+//! A [`Network`] is a chain of blocks (3x3 valid convolution, bias, ReLU, 2x2 floor max-pooling)
+//! followed by dense layers, trained with softmax cross-entropy and Adam. A [`Trainer`] runs whole
+//! training steps on its own persistent threads. Its results are bit-identical for any number of
+//! threads: every sum is taken in an order that depends on the batch alone.
+//!
+//! Three code paths (see [`Isa`]) share one source: AVX-512, AVX2 with FMA, and plain Rust.
+//! README.md explains the algebra and reports the measurements.
+#![expect(unsafe_code, reason = "vector intrinsics, and buffers that several threads fill in disjoint parts")]
+#![expect(clippy::inline_always, reason = "a kernel must inline into the function that enables its ISA")]
+
+mod buffer;
+mod error;
+mod float_mode;
+mod isa;
+mod kernels;
+mod layout;
+mod network;
+mod options;
+mod plan;
+mod pool;
+mod simd;
+mod trainer;
+mod weights;
+mod worker;
+
+pub use error::Error;
+pub use float_mode::flush_denormals;
+pub use isa::Isa;
+pub use network::Network;
+pub use options::{Adam, Moments, Options, Scope, Totals};
+pub use trainer::Trainer;

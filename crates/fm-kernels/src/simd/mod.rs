@@ -1,0 +1,111 @@
+//! What a kernel asks of an instruction set.
+//!
+//! The kernels are written once against [`Simd`]; `kernels::table` instantiates them per path
+//! inside functions that enable the instruction set, into which all of this inlines.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// Offsets in a 4x4 patch of the four positions a 2x2 window pools over, in row-major order.
+///
+/// A pooled value's origin is stored as one of these.
+pub(crate) const CORNERS: [usize; 4] = [0, 1, 4, 5];
+
+/// One instruction set.
+///
+/// # Safety
+/// Every method needs the instruction set, and `N` (where a pointer is read or written) elements
+/// behind its pointers.
+pub(crate) trait Simd: Copy + 'static {
+    /// A vector of `N` floats.
+    type V: Copy;
+    /// Where in a 4x4 patch each lane looks.
+    type Origin: Copy;
+    /// Lanes of a vector: 8 or 16.
+    const N: usize;
+    /// Vectors across a tile of a matrix product: 1, 2 or 4.
+    const WIDE: usize;
+    /// Vectors per run of a weight-gradient tile: 3 or 6 (of three runs).
+    const RUN: usize;
+
+    unsafe fn splat(x: f32) -> Self::V;
+    unsafe fn load(p: *const f32) -> Self::V;
+    unsafe fn store(p: *mut f32, v: Self::V);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sqrt(a: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the CPU can.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `max(v, 0)`, and NaN for NaN.
+    unsafe fn relu(v: Self::V) -> Self::V;
+    /// `g` where `x > 0`, else zero.
+    unsafe fn gate(g: Self::V, x: Self::V) -> Self::V;
+    /// Pools four positions: stores `relu(max + bias)` and where the first maximum lies.
+    unsafe fn pool(y: [Self::V; 4], bias: Self::V, value: *mut f32, origin: *mut u8);
+    unsafe fn origin(p: *const u8) -> Self::Origin;
+    /// Lane by lane `patch[origin + tap]`, from a 4x4 patch.
+    unsafe fn pick(patch: *const f32, origin: Self::Origin, tap: usize) -> Self::V;
+
+    /// Sixteen floats from a 4x4 patch of bytes, divided by 255.
+    #[inline(always)]
+    unsafe fn grey(from: *const u8, pitch: usize, to: *mut f32) {
+        for row in 0..4 {
+            for col in 0..4 {
+                // SAFETY: inside the patch, says the caller.
+                unsafe {
+                    *to.add(row * 4 + col) = f32::from(*from.add(row * pitch + col)) * (1.0 / 255.0);
+                }
+            }
+        }
+    }
+
+    /// Appends to `all`, and to the list of its corner, every channel from `first` whose ReLU was on and
+    /// whose gradient is not zero; `N` channels.
+    ///
+    /// Each list needs room for `N` more than its count, at most `first`, says.
+    #[inline(always)]
+    unsafe fn survivors(map: Channels, first: usize, lists: [*mut u32; 5], counts: &mut [usize; 5]) {
+        for channel in first..first + Self::N {
+            // SAFETY: N channels behind `first`, and room in the lists, says the caller.
+            unsafe {
+                let alive = (*map.value.add(channel) > 0.0) & (*map.gradient.add(channel) != 0.0);
+                let from = *map.origin.add(channel);
+                let corner = usize::from(from >> 2 & 1) * 2 + usize::from(from & 1);
+                *lists[corner].add(counts[corner]) = channel as u32;
+                counts[corner] += usize::from(alive);
+                *lists[4].add(counts[4]) = channel as u32;
+                counts[4] += usize::from(alive);
+            }
+        }
+    }
+
+    /// Transposes a 16x16 block; `from` and `to` are rows apart by their pitch.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
+        for row in 0..16 {
+            for col in 0..16 {
+                // SAFETY: inside the two blocks, says the caller.
+                unsafe { *to.add(col * to_pitch + row) = *from.add(row * from_pitch + col) };
+            }
+        }
+    }
+}
+
+/// One window's channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Channels {
+    pub(crate) gradient: *const f32,
+    pub(crate) value: *const f32,
+    pub(crate) origin: *const u8,
+}

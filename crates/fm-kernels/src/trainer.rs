@@ -1,0 +1,347 @@
+//! The public trainer.
+
+use crate::buffer::Parts;
+use crate::kernels::Kernels;
+use crate::layout::{collect, map, spread};
+use crate::plan::{GROUP, Plan};
+use crate::pool::Pool;
+use crate::weights::State;
+use crate::worker::{Batch, Deal, Group, Moving, Source, Use};
+use crate::{Adam, Error, Isa, Moments, Network, Options, Scope, Totals};
+
+/// A network in training.
+///
+/// Parameters, moments and gradients cross this edge as one flat vector in PyTorch's order: for each
+/// convolution `weight [out, in, 3, 3]` and `bias [out]`, then for each dense layer
+/// `weight [out, in]` and `bias [out]`; the first dense layer's input is `(channel, y, x)`.
+pub struct Trainer {
+    state: State,
+    pool: Pool,
+    /// Internal index of each parameter.
+    map: Vec<u32>,
+    max_batch: usize,
+    isa: Isa,
+    adam: Adam,
+    step: u64,
+    totals: Totals,
+}
+
+impl Trainer {
+    /// A trainer that starts a phase of [`Adam::default`] from the given parameters.
+    ///
+    /// # Errors
+    /// When the network is impossible or not covered, the parameters have the wrong length, the
+    /// instruction set is missing, or a thread cannot be started.
+    pub fn new(network: &Network, options: Options, params: &[f32]) -> Result<Self, Error> {
+        let plan = Plan::new(network)?;
+        let isa = options.isa.unwrap_or_else(Isa::detect);
+        let kernels = Kernels::of(isa).ok_or(Error::Isa(isa))?;
+        if options.max_batch == 0 {
+            return Err(Error::Batch { got: 0, max: 0 });
+        }
+        let map = map(&plan);
+        length("parameters", params.len(), map.len())?;
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let pool = Pool::new(threads)?;
+        let state = State::new(plan, kernels, options.max_batch, pool.workers());
+        let max_batch = options.max_batch;
+        let (adam, totals) = (Adam::default(), Totals::default());
+        let mut trainer = Self { state, pool, map, max_batch, isa, adam, step: 0, totals };
+        trainer.set_params(params)?;
+        Ok(trainer)
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.state.plan.network
+    }
+
+    /// The code path in use.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Threads in use, the caller's included.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.workers()
+    }
+
+    /// Begins a new phase: fresh moments, step zero, fresh totals.
+    ///
+    /// # Errors
+    /// [`Error::Adam`] for settings that are no usable numbers.
+    pub fn begin(&mut self, adam: Adam) -> Result<(), Error> {
+        adam.check()?;
+        self.adam = adam;
+        self.step = 0;
+        self.totals = Totals::default();
+        self.state.m.all().fill(0.0);
+        self.state.v.all().fill(0.0);
+        // A frozen encoder leaves part of the derived weights behind.
+        self.state.derive();
+        Ok(())
+    }
+
+    /// Changes the learning rates within a phase (a schedule); moments and step stay.
+    ///
+    /// # Errors
+    /// [`Error::Adam`] for a rate that is no usable number.
+    pub fn set_rates(&mut self, lr_encoder: f64, lr_head: f64) -> Result<(), Error> {
+        let adam = Adam { lr_encoder, lr_head, ..self.adam };
+        adam.check()?;
+        self.adam = adam;
+        Ok(())
+    }
+
+    /// One Adam step on some rows of a resident set of `[N, height, width]` bytes and `[N]` labels.
+    ///
+    /// # Errors
+    /// When a length, row or label does not fit; nothing has changed then.
+    pub fn step(&mut self, images: &[u8], labels: &[u8], rows: &[u32]) -> Result<(), Error> {
+        self.check_images(images)?;
+        let pixels = self.network().height * self.network().width;
+        self.check_rows(rows, images.len() / pixels, Some(labels))?;
+        self.train(Batch { source: Source::Images(images), rows }, labels);
+        Ok(())
+    }
+
+    /// One Adam step of the head on some rows of cached codes, `[N, features]` as from
+    /// [`Trainer::encode`].
+    ///
+    /// # Errors
+    /// When a length, row or label does not fit, or the scope is not [`Scope::Head`].
+    pub fn step_codes(&mut self, codes: &[f32], labels: &[u8], rows: &[u32]) -> Result<(), Error> {
+        if self.adam.scope != Scope::Head {
+            return Err(Error::Scope);
+        }
+        let count = self.check_codes(codes)?;
+        self.check_rows(rows, count, Some(labels))?;
+        self.train(Batch { source: Source::Codes(codes), rows }, labels);
+        Ok(())
+    }
+
+    /// What training has seen since the last call, or since the phase began.
+    pub fn drain(&mut self) -> Totals {
+        std::mem::take(&mut self.totals)
+    }
+
+    /// Class scores (before softmax) of some rows: `out` is `[rows, classes]`.
+    ///
+    /// # Errors
+    /// When a length or row does not fit.
+    pub fn evaluate(&mut self, images: &[u8], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
+        self.check_images(images)?;
+        let pixels = self.network().height * self.network().width;
+        self.check_rows(rows, images.len() / pixels, None)?;
+        self.score(Batch { source: Source::Images(images), rows }, out)
+    }
+
+    /// Class scores of some rows of cached codes.
+    ///
+    /// # Errors
+    /// When a length or row does not fit.
+    pub fn evaluate_codes(&mut self, codes: &[f32], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
+        let count = self.check_codes(codes)?;
+        self.check_rows(rows, count, None)?;
+        self.score(Batch { source: Source::Codes(codes), rows }, out)
+    }
+
+    /// Codes of some rows, `[rows, features]`, each in `(channel, y, x)` order.
+    ///
+    /// # Errors
+    /// When a length or row does not fit.
+    pub fn encode(&mut self, images: &[u8], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
+        self.check_images(images)?;
+        let pixels = self.network().height * self.network().width;
+        self.check_rows(rows, images.len() / pixels, None)?;
+        let (state, batch) = (&self.state, Batch { source: Source::Images(images), rows });
+        let Some(conv) = state.plan.conv.last() else { return Ok(()) };
+        let (windows, (channels, pitch)) = (conv.windows(), conv.outputs);
+        let size = windows * channels;
+        length("codes", out.len(), rows.len() * size)?;
+        let out = Parts::new(out);
+        let last = &state.conv[state.conv.len() - 1].value;
+        sweep(&mut self.pool, rows.len(), &|worker, group| {
+            // SAFETY: each worker uses its own slots and scratch; groups' outputs are disjoint.
+            unsafe {
+                state.codes(worker, batch, group);
+                let out = out.get_mut(group.rows.start * size..group.rows.end * size);
+                let values = last.get(group.part(conv.map()));
+                for (code, value) in out.chunks_exact_mut(size).zip(values.chunks_exact(conv.map())) {
+                    for (channel, code) in code.chunks_exact_mut(windows).enumerate() {
+                        for (to, &from) in code.iter_mut().zip(value[channel..].iter().step_by(pitch)) {
+                            *to = from;
+                        }
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Mean loss and its gradient on some rows; nothing is updated. Meant for tests.
+    ///
+    /// # Errors
+    /// When a length, row or label does not fit.
+    pub fn gradients(
+        &mut self,
+        images: &[u8],
+        labels: &[u8],
+        rows: &[u32],
+    ) -> Result<(f64, Vec<f32>), Error> {
+        self.check_images(images)?;
+        let pixels = self.network().height * self.network().width;
+        self.check_rows(rows, images.len() / pixels, Some(labels))?;
+        self.state.grad.all().fill(0.0);
+        let moving = self.adam.moving();
+        self.halves(Batch { source: Source::Images(images), rows }, labels, moving, Use::Keep);
+        let loss = self.state.losses.all()[..rows.len()].iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        Ok((loss / rows.len() as f64, collect(&self.map, self.state.grad.all())))
+    }
+
+    /// The parameters.
+    pub fn params(&mut self) -> Vec<f32> {
+        collect(&self.map, self.state.params.all())
+    }
+
+    /// Replaces the parameters; moments and step stay.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are too few or too many.
+    pub fn set_params(&mut self, params: &[f32]) -> Result<(), Error> {
+        length("parameters", params.len(), self.map.len())?;
+        spread(&self.map, params, self.state.params.all());
+        self.state.derive();
+        Ok(())
+    }
+
+    /// Adam's moments and step count.
+    pub fn moments(&mut self) -> Moments {
+        Moments {
+            m: collect(&self.map, self.state.m.all()),
+            v: collect(&self.map, self.state.v.all()),
+            step: self.step,
+        }
+    }
+
+    /// Replaces Adam's moments and step count: resumes a phase.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are too few or too many.
+    pub fn set_moments(&mut self, moments: &Moments) -> Result<(), Error> {
+        length("first moments", moments.m.len(), self.map.len())?;
+        length("second moments", moments.v.len(), self.map.len())?;
+        spread(&self.map, &moments.m, self.state.m.all());
+        spread(&self.map, &moments.v, self.state.v.all());
+        self.step = moments.step;
+        Ok(())
+    }
+
+    fn train(&mut self, batch: Batch<'_>, labels: &[u8]) {
+        self.step += 1;
+        let (moving, rules) = (self.adam.moving(), self.adam.rules(self.step));
+        self.halves(batch, labels, moving, rules);
+        // In slot order, whoever computed them.
+        let count = batch.rows.len();
+        let sum = self.state.losses.all()[..count].iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        self.totals.loss += sum;
+        self.totals.correct += self.state.hits.all()[..count].iter().map(|&hit| u64::from(hit)).sum::<u64>();
+        self.totals.images += count as u64;
+        self.totals.non_finite |= !sum.is_finite();
+    }
+
+    /// Both halves of a step.
+    fn halves(&mut self, batch: Batch<'_>, labels: &[u8], moving: Moving, with: Use) {
+        let state = &self.state;
+        let count = batch.rows.len();
+        let groups = Deal::new(count.div_ceil(GROUP));
+        let scale = 1.0 / count as f32;
+        self.pool.run(&|worker| {
+            while let Some(index) = groups.take() {
+                let group = Group::of_batch(index, count);
+                // SAFETY: each group has its own slots and each worker its own scratch; parameters
+                // are only read in this half.
+                unsafe {
+                    state.forward(worker, batch, &group);
+                    state.loss(labels, batch, &group, scale);
+                    state.backward(worker, &group, moving);
+                }
+            }
+        });
+        let tasks = Deal::new(state.plan.tasks.len());
+        self.pool.run(&|worker| {
+            while let Some(index) = tasks.take() {
+                // SAFETY: each task has its own parameters and each worker its own scratch; the slots
+                // are only read in this half.
+                unsafe { state.task(worker, state.plan.tasks[index], count, moving, with) };
+            }
+        });
+    }
+
+    fn score(&mut self, batch: Batch<'_>, out: &mut [f32]) -> Result<(), Error> {
+        let state = &self.state;
+        let classes = state.plan.network.classes();
+        length("scores", out.len(), batch.rows.len() * classes)?;
+        let out = Parts::new(out);
+        sweep(&mut self.pool, batch.rows.len(), &|worker, group| {
+            // SAFETY: each worker uses its own slots and scratch; groups' outputs are disjoint.
+            unsafe {
+                state.forward(worker, batch, group);
+                let out = out.get_mut(group.rows.start * classes..group.rows.end * classes);
+                for (out, scores) in out.chunks_exact_mut(classes).zip(state.scores(group)) {
+                    out.copy_from_slice(&scores[..classes]);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn check_images(&self, images: &[u8]) -> Result<(), Error> {
+        let pixels = self.network().height * self.network().width;
+        length("images (bytes)", images.len(), images.len() / pixels * pixels)
+    }
+
+    fn check_codes(&self, codes: &[f32]) -> Result<usize, Error> {
+        let features = self.network().features()?;
+        let count = codes.len() / features;
+        length("codes", codes.len(), count * features)?;
+        Ok(count)
+    }
+
+    /// Rows within the set; for training also the batch's size and the labels.
+    fn check_rows(&self, rows: &[u32], count: usize, labels: Option<&[u8]>) -> Result<(), Error> {
+        if let Some(&row) = rows.iter().find(|&&row| row as usize >= count) {
+            return Err(Error::Row { row, rows: count });
+        }
+        let Some(labels) = labels else { return Ok(()) };
+        length("labels", labels.len(), count)?;
+        if rows.is_empty() || rows.len() > self.max_batch {
+            return Err(Error::Batch { got: rows.len(), max: self.max_batch });
+        }
+        let classes = self.network().classes();
+        match rows.iter().map(|&row| labels[row as usize]).find(|&label| usize::from(label) >= classes) {
+            Some(label) => Err(Error::Label { label, classes }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs `work` on groups of rows, in each worker's own slots.
+fn sweep(pool: &mut Pool, rows: usize, work: &(dyn Fn(usize, &Group) + Sync)) {
+    let groups = Deal::new(rows.div_ceil(GROUP));
+    pool.run(&|worker| {
+        while let Some(index) = groups.take() {
+            work(worker, &Group { slot: worker * GROUP, ..Group::of_batch(index, rows) });
+        }
+    });
+}
+
+fn length(what: &'static str, got: usize, want: usize) -> Result<(), Error> {
+    if got == want { Ok(()) } else { Err(Error::Length { what, got, want }) }
+}

@@ -1,0 +1,160 @@
+//! The second half of a step: gradients of one task's parameters, their update, their derived forms.
+
+use super::Moving;
+use crate::kernels::adam::Rule;
+use crate::kernels::gemm::Gemm;
+use crate::kernels::sparse::Patches;
+use crate::plan::{LANES, Task};
+use crate::weights::State;
+
+/// What to do with a gradient.
+#[derive(Clone, Copy)]
+pub(crate) enum Use {
+    /// One Adam update, by the encoder's rule or the head's.
+    Adam { encoder: Rule, head: Rule },
+    /// Leave it in `State::grad`.
+    Keep,
+}
+
+impl State {
+    /// Runs one task over a batch of `count` images, unless its parameters are frozen.
+    ///
+    /// # Safety
+    /// No one else uses the task's parameters or the worker's scratch, or writes the slots.
+    pub(crate) unsafe fn task(&self, worker: usize, task: Task, count: usize, moving: Moving, with: Use) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            match task {
+                Task::First if moving.encoder => self.first_task(worker, count, with),
+                Task::Conv { layer, chunk } if moving.encoder => {
+                    self.conv_task(worker, layer, chunk, count, with);
+                }
+                Task::Dense { layer, row, rows } if moving.head => {
+                    self.dense_task(worker, layer, (row, rows), count, with);
+                    // The first layer's flipped weights only serve the encoder's gradient.
+                    if layer == 0 && !moving.encoder {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+            if matches!(with, Use::Adam { .. }) {
+                self.derive_task(task);
+            }
+        }
+    }
+
+    /// Where a gradient goes: this worker's scratch, or its place in the whole.
+    ///
+    /// # Safety
+    /// No one else uses the scratch or the range.
+    #[expect(clippy::mut_from_ref, reason = "parts of shared buffers; the caller promises disjointness")]
+    unsafe fn room(&self, worker: usize, scratch: usize, start: usize, len: usize, with: Use) -> &mut [f32] {
+        // SAFETY: exclusive, says the caller.
+        unsafe {
+            match with {
+                Use::Adam { .. } => self.scratch[worker].grads.get_mut(scratch..scratch + len),
+                Use::Keep => self.grad.get_mut(start..start + len),
+            }
+        }
+    }
+
+    unsafe fn first_task(&self, worker: usize, count: usize, with: Use) {
+        let conv = &self.plan.conv[0];
+        let size = 10 * conv.outputs.1;
+        // SAFETY: the first block is this task's; its per-image gradients are not written now.
+        unsafe {
+            let sum = self.room(worker, 0, conv.at, size, with);
+            sum.fill(0.0);
+            for part in self.first.get(0..count * size).chunks_exact(size) {
+                for (sum, part) in sum.iter_mut().zip(part) {
+                    *sum += part;
+                }
+            }
+            if let Use::Adam { encoder, .. } = with {
+                self.update(conv.at, sum, encoder);
+            }
+        }
+    }
+
+    unsafe fn conv_task(&self, worker: usize, layer: usize, chunk: usize, count: usize, with: Use) {
+        let conv = &self.plan.conv[layer];
+        let state = &self.conv[layer];
+        let (inputs, outputs) = (conv.inputs.1, conv.outputs.1);
+        let room = conv.block * conv.windows();
+        let size = LANES * 9 * inputs;
+        let starts = (conv.at + chunk * size, conv.bias().start + chunk * LANES);
+        // SAFETY: these sixteen channels are this task's; lists and inputs are not written now, and
+        // the lists were made for these inputs.
+        unsafe {
+            let weights = self.room(worker, 0, starts.0, size, with);
+            let bias = self.room(worker, size, starts.1, LANES, with);
+            for block in 0..count.div_ceil(conv.block) {
+                let first = block * outputs + chunk * LANES;
+                let images = conv.block * conv.input();
+                (self.kernels.patches)(Patches {
+                    entries: state.entries.get(first * room..(first + LANES) * room),
+                    counts: state.counts.get(first..first + LANES),
+                    room,
+                    input: self.conv[layer - 1].value.get(block * images..(block + 1) * images),
+                    line: conv.width * inputs,
+                    inputs,
+                    weights,
+                    bias,
+                    fresh: block == 0,
+                });
+            }
+            if let Use::Adam { encoder, .. } = with {
+                self.update(starts.0, weights, encoder);
+                self.update(starts.1, bias, encoder);
+            }
+        }
+    }
+
+    unsafe fn dense_task(
+        &self,
+        worker: usize,
+        layer: usize,
+        (row, rows): (usize, usize),
+        count: usize,
+        with: Use,
+    ) {
+        let dense = &self.plan.dense[layer];
+        let (inputs, outputs) = (dense.inputs.1, dense.outputs.1);
+        let start = dense.at + row * outputs;
+        // SAFETY: these rows are this task's, and with the last ones the bias; inputs and score
+        // gradients are not written now.
+        unsafe {
+            let deltas = self.dense[layer].delta.get(0..count * outputs);
+            let grads = self.room(worker, 0, start, rows * outputs, with);
+            (self.kernels.gemm)(Gemm {
+                m: rows,
+                n: outputs,
+                k: count,
+                a: &self.dense_input(layer, 0, count)[row..],
+                a_pitch: (1, inputs),
+                b: deltas,
+                b_pitch: outputs,
+                c: &mut *grads,
+                c_pitch: outputs,
+                bias: None,
+            });
+            if let Use::Adam { head, .. } = with {
+                self.update(start, grads, head);
+            }
+            if row + rows == inputs {
+                let start = dense.bias().start;
+                let bias = self.room(worker, rows * outputs, start, outputs, with);
+                bias.fill(0.0);
+                for delta in deltas.chunks_exact(outputs) {
+                    for (sum, delta) in bias.iter_mut().zip(delta) {
+                        *sum += delta;
+                    }
+                }
+                if let Use::Adam { head, .. } = with {
+                    self.update(start, bias, head);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Learning curves: rows of `epochs.csv` → phases and series → two panels, loss and accuracy.
+//!
+//! Everything that is written stands outside the plotting areas: values at the right, beside the curves'
+//! ends; phases and the best epoch above. So no label ever covers a curve. Curves break between phases,
+//! whose losses may be of different kinds.
+
+use std::ops::RangeInclusive;
+
+use crate::axis::{Scale, epoch_ticks, round_ticks};
+use crate::color::{AXIS, GRID, MUTED, TRAIN, VALIDATION};
+use crate::font;
+use crate::read::EpochRow;
+use crate::svg::{Anchor, Point, Stroke, Svg, Text};
+
+const WIDTH: f64 = 1080.0;
+const MARGIN: f64 = 24.0;
+/// Of a panel, left and right of the plotting area: tick labels and values.
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = 92.0;
+const PLOT_HEIGHT: f64 = 270.0;
+const SMALL: f64 = 12.0;
+/// Height of a row of phase names.
+const ROW: f64 = 17.0;
+/// Height of a series' label: its name and its value.
+const LABEL: f64 = 32.0;
+/// Up to how many epochs are also drawn as dots.
+const DOTS: usize = 15;
+
+/// Draws loss and accuracy by epoch as SVG, for training and, where it was measured, validation.
+///
+/// A dashed line marks the epoch of the last phase with the lowest validation loss; several phases are
+/// told apart by lines and names. Without rows the picture says "no epochs".
+pub fn curves(rows: &[EpochRow], title: &str) -> String {
+    let phases = phases(rows);
+    let names = if phases.len() > 1 { place_names(&phases, rows) } else { Vec::new() };
+    let name_rows = names.iter().map(|name| name.row + 1).max().unwrap_or(0);
+    let best = best(rows, &phases);
+    let top = 102.0 + name_rows as f64 * ROW;
+    let mut svg = Svg::new(WIDTH, top + PLOT_HEIGHT + 56.0, title);
+    svg.text(
+        &Text::new((MARGIN, 34.0), &font::fit(title, 18.0, 0.9 * (WIDTH - 2.0 * MARGIN)), 18.0).bold(true),
+    );
+    if rows.is_empty() {
+        let size = (WIDTH - 2.0 * MARGIN, PLOT_HEIGHT + 40.0);
+        svg.frame((MARGIN, 60.0), size, Stroke::solid(AXIS, 1.0));
+        let middle = (WIDTH / 2.0, 60.0 + size.1 / 2.0);
+        svg.text(&Text::new(middle, "no epochs", 16.0).anchor(Anchor::Middle).color(MUTED).centered());
+        return svg.finish();
+    }
+    if let Some(best) = best {
+        let scope = if phases.len() > 1 { " of the last phase" } else { "" };
+        let note = format!("dashed: epoch {} has the lowest validation loss{scope}", best.epoch);
+        svg.text(&Text::new((MARGIN, 55.0), &note, SMALL).color(MUTED));
+    }
+    for (index, measure) in [Measure::Loss, Measure::Accuracy].into_iter().enumerate() {
+        let left = MARGIN + index as f64 * (WIDTH - MARGIN) / 2.0;
+        Panel { measure, rows, phases: &phases, names: &names, best, left, top }.draw(&mut svg);
+    }
+    svg.finish()
+}
+
+/// Successive rows of one phase.
+type Phase = RangeInclusive<usize>;
+
+fn phases(rows: &[EpochRow]) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        match phases.last_mut() {
+            Some(phase) if rows[*phase.start()].phase == row.phase => *phase = *phase.start()..=i,
+            _ => phases.push(i..=i),
+        }
+    }
+    phases
+}
+
+/// The last phase's row with the lowest validation loss.
+fn best<'a>(rows: &'a [EpochRow], phases: &[Phase]) -> Option<&'a EpochRow> {
+    let last = rows.get(phases.last()?.clone())?;
+    let measured = last.iter().filter(|row| row.val_loss.is_some_and(f64::is_finite));
+    measured.min_by(|a, b| a.val_loss.unwrap_or(f64::MAX).total_cmp(&b.val_loss.unwrap_or(f64::MAX)))
+}
+
+/// A phase's name above the plotting area.
+struct PhaseName<'a> {
+    text: &'a str,
+    /// First epoch of the phase.
+    epoch: u32,
+    /// Row of names, from the lowest.
+    row: usize,
+}
+
+/// Puts each name where its phase starts, into the lowest row in which it touches no other.
+fn place_names<'a>(phases: &[Phase], rows: &'a [EpochRow]) -> Vec<PhaseName<'a>> {
+    let x = Panel::x_scale(0.0, rows);
+    let mut ends: Vec<f64> = Vec::new();
+    let place = |phase: &Phase| {
+        let first = &rows[*phase.start()];
+        let start = x.at(f64::from(first.epoch));
+        let row = ends.iter().position(|&end| end < start).unwrap_or(ends.len());
+        if row == ends.len() {
+            ends.push(0.0);
+        }
+        ends[row] = start + 1.15 * font::width(&first.phase, SMALL, false) + 8.0;
+        PhaseName { text: &first.phase, epoch: first.epoch, row }
+    };
+    phases.iter().map(place).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    Loss,
+    Accuracy,
+}
+
+impl Measure {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Accuracy => "accuracy",
+        }
+    }
+
+    /// The row's values in training and in validation; accuracies in per cent.
+    fn values(self, row: &EpochRow) -> [Option<f64>; 2] {
+        let values = match self {
+            Self::Loss => [Some(row.train_loss), row.val_loss],
+            Self::Accuracy => [row.train_acc, row.val_acc].map(|share| share.map(|s| 100.0 * s)),
+        };
+        values.map(|value| value.filter(|v| v.is_finite()))
+    }
+
+    fn format(self, value: f64) -> String {
+        match self {
+            Self::Loss => format!("{value:.4}"),
+            Self::Accuracy => format!("{value:.2} %"),
+        }
+    }
+
+    /// Ticks that enclose the values; losses from zero.
+    fn ticks(self, values: &[f64]) -> (Vec<f64>, usize) {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match self {
+            _ if values.is_empty() => round_ticks(0.0, 1.0, 5),
+            Self::Loss => round_ticks(low.min(0.0), high, 6),
+            Self::Accuracy if high - low < 1.0 => {
+                // No drama over tenths of a point.
+                let high = (high + 0.5).min(100.0);
+                round_ticks(high - 1.5, high, 6)
+            }
+            Self::Accuracy => round_ticks(low, high, 6),
+        }
+    }
+}
+
+/// One measure over the epochs.
+struct Panel<'a> {
+    measure: Measure,
+    rows: &'a [EpochRow],
+    phases: &'a [Phase],
+    names: &'a [PhaseName<'a>],
+    best: Option<&'a EpochRow>,
+    left: f64,
+    /// Of the plotting area.
+    top: f64,
+}
+
+impl Panel<'_> {
+    const PLOT_WIDTH: f64 = (WIDTH - 3.0 * MARGIN) / 2.0 - LEFT - RIGHT;
+
+    /// Epochs to pixels, for a panel that starts at `left`; a little room at both ends.
+    fn x_scale(left: f64, rows: &[EpochRow]) -> Scale {
+        let epochs = rows.iter().map(|row| f64::from(row.epoch));
+        let (first, last) = epochs.fold((f64::MAX, f64::MIN), |(a, b), e| (a.min(e), b.max(e)));
+        let room = (0.025 * (last - first)).max(if last > first { 0.1 } else { 0.5 });
+        let start = left + LEFT;
+        Scale { from: (first - room, last + room), to: (start, start + Self::PLOT_WIDTH) }
+    }
+
+    fn draw(&self, svg: &mut Svg) {
+        let (bottom, start) = (self.top + PLOT_HEIGHT, self.left + LEFT);
+        let end = start + Self::PLOT_WIDTH;
+        let values: Vec<f64> = self.rows.iter().flat_map(|row| self.measure.values(row)).flatten().collect();
+        let (ticks, decimals) = self.measure.ticks(&values);
+        let x = Self::x_scale(self.left, self.rows);
+        let y = Scale { from: (ticks[0], ticks[ticks.len() - 1]), to: (bottom, self.top) };
+
+        let heading =
+            Text::new((self.left, self.top - 22.0 - self.name_height()), self.measure.title(), 14.0);
+        svg.text(&heading.bold(true));
+        for &tick in &ticks {
+            let height = y.at(tick);
+            svg.polyline(&[(start, height), (end, height)], Stroke::solid(GRID, 1.0));
+            let unit = if self.measure == Measure::Accuracy { " %" } else { "" };
+            let label = format!("{tick:.decimals$}{unit}");
+            svg.text(
+                &Text::new((start - 8.0, height), &label, SMALL).anchor(Anchor::End).color(MUTED).centered(),
+            );
+        }
+        self.draw_phases(svg, &x);
+        svg.polyline(&[(start, bottom), (end, bottom)], Stroke::solid(AXIS, 1.0));
+        let (first, last) = (self.rows[0].epoch, self.rows[self.rows.len() - 1].epoch);
+        for tick in epoch_ticks(first, last, 6) {
+            let at = x.at(f64::from(tick));
+            svg.polyline(&[(at, bottom), (at, bottom + 4.0)], Stroke::solid(AXIS, 1.0));
+            let label = tick.to_string();
+            svg.text(&Text::new((at, bottom + 18.0), &label, SMALL).anchor(Anchor::Middle).color(MUTED));
+        }
+        let below = (f64::midpoint(start, end), bottom + 38.0);
+        svg.text(&Text::new(below, "epoch", SMALL).anchor(Anchor::Middle).color(MUTED));
+        self.draw_series(svg, &x, &y);
+        self.draw_best(svg, &x, &y);
+        if values.is_empty() {
+            let middle = (f64::midpoint(start, end), self.top + PLOT_HEIGHT / 2.0);
+            svg.text(&Text::new(middle, "not measured", 14.0).anchor(Anchor::Middle).color(MUTED).centered());
+        }
+    }
+
+    fn name_height(&self) -> f64 {
+        self.names.iter().map(|name| name.row + 1).max().unwrap_or(0) as f64 * ROW
+    }
+
+    fn draw_phases(&self, svg: &mut Svg, x: &Scale) {
+        for pair in self.phases.windows(2) {
+            let ends = [*pair[0].end(), *pair[1].start()].map(|row| f64::from(self.rows[row].epoch));
+            let at = x.at(f64::midpoint(ends[0], ends[1]));
+            svg.polyline(&[(at, self.top), (at, self.top + PLOT_HEIGHT)], Stroke::solid(AXIS, 1.0));
+        }
+        for name in self.names {
+            let at = (x.at(f64::from(name.epoch)) - 2.0, self.top - 22.0 - name.row as f64 * ROW);
+            svg.text(&Text::new(at, name.text, SMALL).color(MUTED));
+        }
+    }
+
+    /// The two curves, and beside their ends what they are and where they end.
+    fn draw_series(&self, svg: &mut Svg, x: &Scale, y: &Scale) {
+        let mut labels = Vec::new();
+        for (series, (name, color)) in
+            [("training", TRAIN), ("validation", VALIDATION)].into_iter().enumerate()
+        {
+            let value = |row: &EpochRow| self.measure.values(row)[series];
+            let point = |row: &EpochRow| value(row).map(|v| (x.at(f64::from(row.epoch)), y.at(v)));
+            for phase in self.phases {
+                let rows = &self.rows[phase.clone()];
+                // Where nothing was measured the curve has a gap.
+                for run in rows.split(|row| value(row).is_none()) {
+                    let points: Vec<Point> = run.iter().filter_map(point).collect();
+                    svg.polyline(&points, Stroke::solid(color, 2.0));
+                    if self.rows.len() <= DOTS || points.len() == 1 {
+                        for at in points {
+                            svg.dot(at, 3.5, color);
+                        }
+                    }
+                }
+            }
+            if let Some(last) = self.rows.iter().rev().find_map(value) {
+                labels.push((y.at(last), name, self.measure.format(last), color));
+            }
+        }
+        let heights = spread(labels.iter().map(|label| label.0).collect(), self.top, self.top + PLOT_HEIGHT);
+        for ((_, name, value, color), height) in labels.iter().zip(heights) {
+            let left = self.left + LEFT + Self::PLOT_WIDTH + 10.0;
+            svg.text(&Text::new((left, height - 3.0), name, SMALL + 1.0).color(color).bold(true));
+            svg.text(&Text::new((left, height + 12.0), value, SMALL).color(color));
+        }
+    }
+
+    fn draw_best(&self, svg: &mut Svg, x: &Scale, y: &Scale) {
+        let Some(best) = self.best else { return };
+        let at = x.at(f64::from(best.epoch));
+        svg.polyline(&[(at, self.top), (at, self.top + PLOT_HEIGHT)], Stroke::dashed(MUTED, 1.0));
+        let Some(value) = self.measure.values(best)[1] else { return };
+        svg.dot((at, y.at(value)), 4.5, VALIDATION);
+        let text = format!("epoch {}: {}", best.epoch, self.measure.format(value));
+        // Half the text and half a spare letter, for viewers with a wider typeface.
+        let half = 0.55 * font::width(&text, SMALL, false);
+        let within = at.clamp(x.to.0 + half, (x.to.1 - half).max(x.to.0 + half));
+        svg.text(&Text::new((within, self.top - 6.0), &text, SMALL).anchor(Anchor::Middle).color(VALIDATION));
+    }
+}
+
+/// Heights of labels, moved apart until none overlaps and all are within the panel.
+fn spread(mut heights: Vec<f64>, top: f64, bottom: f64) -> Vec<f64> {
+    if let [a, b] = heights[..] {
+        let lacking = (LABEL - (a - b).abs()).max(0.0) / 2.0;
+        let (up, down) = if a <= b { (0, 1) } else { (1, 0) };
+        heights[up] -= lacking;
+        heights[down] += lacking;
+        let shift =
+            (top + LABEL / 2.0 - heights[up]).max(0.0) - (heights[down] + LABEL / 2.0 - bottom).max(0.0);
+        for height in &mut heights {
+            *height += shift;
+        }
+    }
+    heights
+}

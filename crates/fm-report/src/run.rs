@@ -1,0 +1,45 @@
+//! The pictures of a run: its directory → two tables → four files' bytes.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::read::{EpochRow, read_confusion, read_epochs};
+use crate::{confusion_heatmap, curves, rasterize};
+
+/// PNG pixels for each of the SVG's: sharp on a dense display and on a slide.
+const PNG_SCALE: f64 = 2.0;
+
+/// Reads `epochs.csv` and `confusion.csv` in `dir` and draws them: `curves.svg`, `curves.png`,
+/// `confusion.svg` and `confusion.png`, as names and contents. Writing them is the caller's.
+///
+/// # Errors
+/// When a table is missing or cannot be read.
+pub fn draw_run(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let rows = read_epochs(&dir.join("epochs.csv"))?;
+    let confusion = read_confusion(&dir.join("confusion.csv"))?;
+    let name = run_name(&rows, dir);
+    let pictures = [
+        ("curves", curves(&rows, &curves_title(&name, &rows))),
+        ("confusion", confusion_heatmap(&confusion, &name)),
+    ];
+    let mut files = Vec::new();
+    for (name, svg) in pictures {
+        let png = rasterize(&svg, PNG_SCALE)?;
+        files.extend([(format!("{name}.svg"), svg.into_bytes()), (format!("{name}.png"), png)]);
+    }
+    Ok(files)
+}
+
+/// `cnn · seed 0`; the directory's name where there is no row to take it from.
+fn run_name(rows: &[EpochRow], dir: &Path) -> String {
+    let from_row = rows.last().map(|row| format!("{} · seed {}", row.arch, row.seed));
+    from_row.unwrap_or_else(|| dir.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+fn curves_title(name: &str, rows: &[EpochRow]) -> String {
+    match rows {
+        [] => name.to_owned(),
+        [_] => format!("{name} · 1 epoch"),
+        _ => format!("{name} · {} epochs", rows.len()),
+    }
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs what the build needs: libtorch 2.11.0 into .libtorch and the Fashion-MNIST data set.
+# Does nothing that is already done.
+#
+#   scripts/setup.sh          CPU libtorch (1.2 GB, about 20 s), CUDA's if an NVIDIA driver is found
+#   scripts/setup.sh --cuda   CUDA 13 libtorch (4.7 GB, about 70 s), driver or not
+#   scripts/setup.sh --cpu    CPU libtorch, driver or not
+#
+# An environment variable LIBTORCH that names another libtorch 2.11.0 is respected.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "setup: $*" >&2; }
+die() { printf '%s\n' "setup: error: $1" >&2; shift; for line in "$@"; do printf '%s\n' "  help: $line" >&2; done; exit 1; }
+
+version=2.11.0
+kind=auto
+for arg in "$@"; do
+  case $arg in
+    --cpu) kind=cpu ;;
+    --cuda) kind=cuda ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) die "unknown flag '$arg'" "known are --cpu, --cuda and --help" ;;
+  esac
+done
+
+as_root_install() { # package...: with apt-get when we may, otherwise says what to type
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing $* (apt-get)"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 ||
+      { apt-get update -q >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1; }
+  else
+    return 1
+  fi
+}
+
+# --- toolchain ---------------------------------------------------------------------------------------
+command -v cargo >/dev/null || die "cargo is not installed" "install Rust: https://rustup.rs"
+command -v c++ >/dev/null || as_root_install g++ || die "no C++ compiler" "apt-get install g++"
+command -v python3 >/dev/null || as_root_install python3 || die "python3 is not installed" "apt-get install python3"
+
+# --- libtorch ----------------------------------------------------------------------------------------
+if [ "$kind" = auto ]; then
+  kind=cpu
+  if [ -e /proc/driver/nvidia/version ] || ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'; then kind=cuda; fi
+fi
+
+if [ -n "${LIBTORCH:-}" ]; then
+  [ -e "$LIBTORCH/lib/libtorch_cpu.so" ] || die "LIBTORCH=$LIBTORCH has no lib/libtorch_cpu.so" "unset LIBTORCH to use .libtorch"
+  say "libtorch: LIBTORCH=$LIBTORCH"
+elif have=$(cat .libtorch/.installed 2>/dev/null) && { [ "$have" = "$version $kind" ] || [ "$have" = "$version cuda" ]; }; then
+  say "libtorch: $have is in .libtorch"
+else
+  python3 -m pip --version >/dev/null 2>&1 || as_root_install python3-pip || die "python3 has no pip" "apt-get install python3-pip"
+  # The Python wheel is a complete libtorch with headers. On a CPU, three wheels without their
+  # dependencies do; CUDA needs them all.
+  if [ "$kind" = cuda ]; then
+    say "libtorch: installing $version with CUDA 13 into .libtorch (4.7 GB, about a minute)"
+    wheels=("torch==$version")
+  else
+    say "libtorch: installing $version for CPU into .libtorch (1.2 GB, about 20 seconds)"
+    wheels=(--no-deps "torch==$version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+  fi
+  # Beside its place first: an interrupted install is never taken for a whole one.
+  rm -rf .libtorch.new
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .libtorch.new "${wheels[@]}" ||
+    die "pip could not install ${wheels[*]}" "is the network there, and a Python from 3.10 to 3.14? ($(python3 --version))"
+  echo "$version $kind" >.libtorch.new/.installed
+  rm -rf .libtorch
+  mv .libtorch.new .libtorch
+fi
+
+# --- data --------------------------------------------------------------------------------------------
+package=dataset-fashion-mnist
+has() { [ -e "$1/t10k-labels-idx1-ubyte" ] || [ -e "$1/t10k-labels-idx1-ubyte.gz" ]; }
+found=
+for dir in "${FM_DATA_DIR:-}" data/fashion-mnist "${XDG_CACHE_HOME:-$HOME/.cache}/fm-exp/fashion-mnist" /usr/share/datasets/fashion-mnist; do
+  if [ -n "$dir" ] && has "$dir"; then found=$dir; break; fi
+done
+if [ -n "$found" ]; then
+  say "data: Fashion-MNIST is in $found"
+elif as_root_install "$package" && has /usr/share/datasets/fashion-mnist; then
+  say "data: Fashion-MNIST is in /usr/share/datasets/fashion-mnist"
+else
+  say "data: Fashion-MNIST is not here; the first run downloads it (30 MB). By hand: apt-get install $package"
+fi
