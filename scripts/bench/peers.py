@@ -5,6 +5,9 @@ that slows down slows all of them. A process loads the data, trains some steps t
 pools, allocators), then times one epoch: the shuffle, the batches' gathering, the forward and backward
 passes, Adam, and the running loss and accuracy. Loading and evaluation are not timed. With --steps N, only
 N steps are timed and scaled to an epoch's 1,875.
+
+The machine has to be quiet. PyTorch's OpenMP threads spin while they wait for each other, and where something
+else takes a core from one of them, a step takes ten times as long. The load before the start is in the result.
 """
 
 import argparse
@@ -283,6 +286,9 @@ def main():
     out = options.out or pathlib.Path(f"results/bench-{date}-{slug}")
     command = "scripts/bench/peers.sh " + shlex.join(sys.argv[1:]).replace(f"{ROOT}/", "")
     out.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"peers: warning: something else is running (load {load:.1f}): these timings will mean little", file=sys.stderr)
     (out / "environment.txt").write_text(environment(options, command))
 
     turns = [(sample_ours, template) for template in options.ours] + [(sample_peer, peer) for peer in options.peers]
@@ -309,8 +315,8 @@ def main():
                     print(f"peers: round {number}, {arch}, {peer}: {statistics.median(found):.2f} s/epoch", file=sys.stderr)
 
     timed = "a whole epoch" if options.steps == EPOCH_STEPS else f"{options.steps:,} of an epoch's {EPOCH_STEPS:,} steps, scaled to the epoch"
-    text = f"Seconds per training epoch on {cpu_model()}, {options.threads} threads, batch {BATCH}, float32; {options.rounds} round{"s" if options.rounds > 1 else ""}; "
-    text += f"peers timed over {timed}, after {options.warmup} steps to warm up. Loading and evaluation apart. `{command}`\n\n"
+    text = f"Seconds per training epoch on {cpu_model()}, {options.threads} threads, batch {BATCH}, float32; rounds: {options.rounds}; "
+    text += f"peers timed over {timed}, after {options.warmup} steps to warm up. Loading and evaluation apart. Load before the start: {load:.1f}. `{command}`\n\n"
     text += table(samples, first_ours, options)
     if failures:
         text += f"\n{len(failures)} samples failed: " + "; ".join(f.splitlines()[0][:200] for f in failures) + "\n"

@@ -4,7 +4,7 @@ Max pool and ReLU have kinks: where two pixels of a window are equal to seven di
 may send the gradient to different ones, and Adam turns even a small difference of a small gradient into a
 visible one. About a million windows go through a run, so for most seeds this happens somewhere. A seed is
 taken when runs in float64 whose step sizes, gradients and weights are disturbed in every step by about
-as much as float32 rounds stay near the undisturbed one. No float32 result has a part in the choice.
+as much as float32 rounds stay near the undisturbed one. The choice uses float64 alone.
 
     python conditioning.py [FIRST [LAST]]
 """

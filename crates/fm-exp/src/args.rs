@@ -107,6 +107,15 @@ pub struct RunArgs {
     #[arg(long, env = "FM_NAME", help_heading = "Results")]
     pub name: Option<String>,
 
+    /// Go on with an interrupted run of that name; starts one where there is none
+    #[arg(long, conflicts_with = "overwrite", help_heading = "Results")]
+    #[serde(skip)]
+    pub resume: bool,
+
+    /// Epochs between checkpoints [default: 1]
+    #[arg(long, env = "FM_CHECKPOINT_EVERY", value_name = "N", help_heading = "Results")]
+    pub checkpoint_every: Option<u32>,
+
     /// Replace an earlier run of that name
     #[arg(long, help_heading = "Results")]
     #[serde(default)]
@@ -157,6 +166,8 @@ impl RunArgs {
             verify: self.verify.or(file.verify),
             out: self.out.or(file.out),
             name: self.name.or(file.name),
+            resume: self.resume,
+            checkpoint_every: self.checkpoint_every.or(file.checkpoint_every),
             overwrite: self.overwrite || file.overwrite,
             fast_dev_run: self.fast_dev_run || file.fast_dev_run,
             config: self.config,

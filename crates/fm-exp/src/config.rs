@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use crate::args::{EngineChoice, Protocol, RunArgs, VerifyMode};
 use crate::device::DeviceRequest;
 use crate::error::{Error, Result};
+use crate::store::Claim;
 
 /// Counts changes to what the files of a run contain.
 pub const RESULTS_FORMAT: u32 = 1;
@@ -36,7 +37,8 @@ pub struct RunConfig {
     pub verify: VerifyMode,
     pub out: PathBuf,
     pub name: String,
-    pub overwrite: bool,
+    pub claim: Claim,
+    pub checkpoint_every: u32,
     pub fast_dev_run: bool,
     pub dry_run: bool,
 }
@@ -56,6 +58,9 @@ impl RunConfig {
         let batch_size = args.batch_size.unwrap_or(32);
         if batch_size == 0 {
             return Err(Error::usage("--batch-size must be at least 1, got 0"));
+        }
+        if args.checkpoint_every == Some(0) {
+            return Err(Error::usage("--checkpoint-every must be at least 1, got 0"));
         }
         if args.threads.is_some_and(|n| n == 0 || n > 1024) {
             return Err(Error::usage("--threads must be from 1 to 1024"));
@@ -96,8 +101,13 @@ impl RunConfig {
             verify: args.verify.unwrap_or(VerifyMode::Warn),
             out: args.out.unwrap_or_else(|| PathBuf::from("results")),
             name,
-            // Nobody wants to keep a run of a few steps.
-            overwrite: args.overwrite || args.fast_dev_run,
+            claim: match args.resume {
+                true => Claim::Resume,
+                // Nobody wants to keep a run of a few steps.
+                false if args.overwrite || args.fast_dev_run => Claim::Overwrite,
+                false => Claim::New,
+            },
+            checkpoint_every: args.checkpoint_every.unwrap_or(1),
             fast_dev_run: args.fast_dev_run,
             dry_run: args.dry_run,
         })

@@ -28,6 +28,10 @@ pub enum Kind {
     Mismatch = 7,
     /// Another process holds the run directory.
     Locked = 8,
+    /// Stopped on request (SIGTERM, SIGUSR1) after saving.
+    Stopped = 75,
+    /// Interrupted (Ctrl-C) after saving.
+    Interrupted = 130,
 }
 
 /// A failure with its remedies.

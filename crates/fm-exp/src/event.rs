@@ -2,6 +2,7 @@
 
 use fm_models::Weights;
 
+use crate::checkpoint::Checkpoint;
 use crate::metrics::Scores;
 use crate::plan::{Phase, Plan};
 
@@ -78,6 +79,8 @@ pub enum Event<'a> {
     },
     /// An epoch is done and validated.
     EpochEnded(&'a Epoch),
+    /// A moment from which the run can go on; after an epoch, or on request within one.
+    Checkpoint(&'a Checkpoint),
     /// The test set is scored: the last event of a run that went well.
     Finished {
         /// What came out.

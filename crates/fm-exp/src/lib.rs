@@ -6,6 +6,7 @@
 //! [`cli::main`].
 
 pub mod args;
+pub mod checkpoint;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -15,8 +16,10 @@ pub mod error;
 pub mod event;
 pub mod logging;
 pub mod metrics;
+mod model_file;
 pub mod plan;
 mod provenance;
+mod signals;
 pub mod sink;
 pub mod store;
 pub mod train;

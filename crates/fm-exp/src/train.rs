@@ -1,14 +1,16 @@
 //! Training: the only control flow there is, whatever the engine and whoever listens.
 //!
-//! For each phase and epoch: draw the order, step through it, drain the sums, validate, tell the sinks.
-//! At the end the test set is scored, once.
+//! For each phase and epoch: draw the order, step through it, drain the sums, validate, tell the sinks,
+//! save. At the end the test set is scored, once. A run that starts from a checkpoint passes through the
+//! same code from where it was.
 
 use std::time::Instant;
 
 use fm_data::{batches, epoch_order};
-use fm_models::{Network, Part, Weights};
+use fm_models::{Network, Part};
 
-use crate::engine::{Engine, Source};
+use crate::checkpoint::{Best, Checkpoint, Partial, Position};
+use crate::engine::{Engine, Source, State};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Epoch, Event, Outcome};
 use crate::metrics::Scores;
@@ -33,121 +35,167 @@ pub fn wall_clock() -> impl Fn() -> f64 {
     move || start.elapsed().as_secs_f64()
 }
 
-/// Carries out `plan` on `engine` and tells `sinks`.
+/// A request to stop: what to end with, and its name.
+pub type Stop<'a> = &'a dyn Fn() -> Option<(Kind, &'static str)>;
+
+/// What a run is given besides engine and sinks.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// What is trained.
+    pub network: &'a Network,
+    /// True classes.
+    pub labels: Labels<'a>,
+    /// Epochs between checkpoints.
+    pub checkpoint_every: u32,
+    /// The time.
+    pub clock: Clock<'a>,
+    /// Looked at after every step.
+    pub stop: Stop<'a>,
+}
+
+/// Carries out a plan on `engine`, from the beginning or from a checkpoint, and tells `sinks`.
 ///
 /// # Errors
-/// What the engine or a sink says, and [`Kind::Diverged`] as soon as an epoch's loss is not finite.
+/// What the engine or a sink says; [`Kind::Diverged`] when an epoch's loss is not finite; what a request to
+/// stop says, after a checkpoint.
 pub fn run(
-    plan: &Plan,
-    network: &Network,
-    labels: Labels<'_>,
+    run: Run<'_>,
     engine: &mut dyn Engine,
     sinks: &mut Sinks,
-    clock: Clock<'_>,
+    from: Option<Checkpoint>,
 ) -> Result<Outcome> {
-    sinks.emit(&Event::Started(plan));
-    let mut trainer = Trainer { plan, network, labels, engine, sinks, clock, epoch: 0, seconds: 0.0 };
-    let mut scored_epoch = 0;
-    let mut stopped_early = false;
-    for phase in &plan.phases {
-        (scored_epoch, stopped_early) = trainer.phase(phase)?;
+    sinks.emit(&Event::Started(run.plan));
+    let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
+    let mut trainer = Trainer { run, engine, sinks, at };
+    let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
+    for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
+        if index > trainer.at.phase {
+            (trainer.at.phase, trainer.at.phase_epochs, trainer.at.best) = (index, 0, None);
+        }
+        last = trainer.phase(phase, state.take())?;
     }
-    let (epochs, train_seconds) = (trainer.epoch, trainer.seconds);
 
-    let start = clock();
-    let test = trainer.score(Source::Test, &plan.test_rows)?;
-    let test_seconds = clock() - start;
+    let (epochs, train_seconds) = (trainer.at.epochs, trainer.at.seconds);
+    let start = (run.clock)();
+    let test = trainer.score(Source::Test, &run.plan.test_rows)?;
+    let test_seconds = (run.clock)() - start;
     let weights = engine.weights()?;
+    let Ended { scored_epoch, stopped_early } = last;
     let outcome = Outcome { test, epochs, scored_epoch, stopped_early, train_seconds, test_seconds };
     sinks.emit(&Event::Finished { outcome: &outcome, weights: &weights });
     sinks.result().map(|()| outcome)
 }
 
 struct Trainer<'a> {
-    plan: &'a Plan,
-    network: &'a Network,
-    labels: Labels<'a>,
+    run: Run<'a>,
     engine: &'a mut dyn Engine,
     sinks: &'a mut Sinks,
-    clock: Clock<'a>,
-    /// Epochs of the run so far.
-    epoch: u32,
-    /// Training seconds so far.
-    seconds: f64,
+    at: Position,
 }
 
-/// The best epoch of a phase so far.
-struct Best {
-    epoch: u32,
-    loss: f64,
-    weights: Vec<Weights>,
+/// How a phase ended.
+struct Ended {
+    /// The epoch whose weights it leaves.
+    scored_epoch: u32,
+    /// Whether patience ended it.
+    stopped_early: bool,
 }
 
 impl Trainer<'_> {
-    /// Runs one phase; says which epoch's weights it leaves, and whether patience ended it.
-    fn phase(&mut self, phase: &Phase) -> Result<(u32, bool)> {
+    /// Runs one phase, from where the position says.
+    fn phase(&mut self, phase: &Phase, state: Option<State>) -> Result<Ended> {
         self.engine.begin_phase(phase)?;
-        let of = |part| self.network.param_count(part);
+        if let Some(state) = state {
+            self.engine.restore(&state)?;
+        }
+        let of = |part| self.run.network.param_count(part);
         let trainable =
             [Part::Encoder, Part::Head].into_iter().filter(|&p| phase.scope.contains(p)).map(of).sum();
         let frozen = of(Part::Encoder) + of(Part::Head) - trainable;
         self.sinks.emit(&Event::PhaseStarted { phase, trainable, frozen });
 
-        let mut best: Option<Best> = None;
-        for _ in 0..phase.epochs {
+        while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
             let val_loss = self.epoch(phase, trainable)?;
-            let (Some(patience), Some(loss)) = (self.plan.patience, val_loss) else { continue };
-            match &best {
-                Some(best) if loss >= best.loss => {
-                    if self.epoch - best.epoch >= patience {
-                        break;
-                    }
-                }
-                _ => best = Some(Best { epoch: self.epoch, loss, weights: self.engine.weights()? }),
+            self.remember_best(val_loss)?;
+            let last = self.at.phase_epochs == phase.epochs || self.out_of_patience();
+            if last || self.at.phase_epochs.is_multiple_of(self.run.checkpoint_every) {
+                self.checkpoint()?;
             }
         }
-        let Some(best) = best else { return Ok((self.epoch, false)) };
-        if best.epoch < self.epoch {
+        let planned = self.planned();
+        let epochs = self.at.epochs;
+        let Some(best) = &self.at.best else {
+            return Ok(Ended { scored_epoch: epochs, stopped_early: false });
+        };
+        if best.epoch < epochs {
             self.engine.load(&best.weights)?;
         }
-        let planned: u32 = self.plan.phases.iter().map(|p| p.epochs).sum();
-        Ok((best.epoch, self.epoch < planned))
+        Ok(Ended { scored_epoch: best.epoch, stopped_early: epochs < planned })
     }
 
-    /// Trains and validates one epoch; returns the validation loss.
+    /// Epochs of the whole plan.
+    fn planned(&self) -> u32 {
+        self.run.plan.phases.iter().map(|p| p.epochs).sum()
+    }
+
+    fn out_of_patience(&self) -> bool {
+        let waited = |best: &Best| self.at.epochs - best.epoch;
+        self.run.plan.patience.zip(self.at.best.as_ref()).is_some_and(|(most, best)| waited(best) >= most)
+    }
+
+    fn remember_best(&mut self, val_loss: Option<f64>) -> Result<()> {
+        let (Some(_), Some(loss)) = (self.run.plan.patience, val_loss) else { return Ok(()) };
+        if self.at.best.as_ref().is_none_or(|best| loss < best.loss) {
+            self.at.best = Some(Best { epoch: self.at.epochs, loss, weights: self.engine.weights()? });
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let checkpoint = Checkpoint { position: self.at.clone(), state: self.engine.state()? };
+        self.sinks.emit(&Event::Checkpoint(&checkpoint));
+        self.sinks.result()
+    }
+
+    /// Trains and validates one epoch, or the rest of one; returns the validation loss.
     fn epoch(&mut self, phase: &Phase, trainable_params: usize) -> Result<Option<f64>> {
-        self.epoch += 1;
-        let order = epoch_order(&self.plan.train_rows, self.plan.seed, self.epoch);
-        let steps = order.len().div_ceil(self.plan.batch_size);
-        let start = (self.clock)();
-        self.engine.begin_epoch(&order)?;
-        for (step, batch) in batches(order.len(), self.plan.batch_size).enumerate() {
+        let Run { plan, clock, .. } = self.run;
+        let epoch = self.at.epochs + 1;
+        let order = epoch_order(&plan.train_rows, plan.seed, epoch);
+        let steps = order.len().div_ceil(plan.batch_size);
+        let partial = self.at.partial.take().unwrap_or_default();
+        let start = clock() - partial.seconds;
+        self.engine.begin_epoch(&order, partial.totals)?;
+        for (step, batch) in batches(order.len(), plan.batch_size).enumerate().skip(partial.steps) {
             let images = batch.len();
             self.engine.step(batch).map_err(|error| self.at_step(error, step))?;
-            self.sinks.emit(&Event::Stepped { epoch: self.epoch, step: step + 1, steps, images });
+            self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
+            if let Some(request) = (self.run.stop)() {
+                return Err(self.stop(request, step + 1, clock() - start)?);
+            }
         }
         let totals = self.engine.drain()?;
-        let train_seconds = (self.clock)() - start;
-        self.seconds += train_seconds;
+        let train_seconds = clock() - start;
         if let Some(step) = totals.diverged_at {
-            return Err(Error::new(
-                Kind::Diverged,
-                format!("loss became NaN or infinite at epoch {} (step {})", self.epoch, step + 1),
-            )
-            .help(format!("use a smaller --lr; this was {}", phase.lr)));
+            return Err(diverged(epoch, partial.steps + step, phase));
         }
+        self.at.epochs = epoch;
+        self.at.phase_epochs += 1;
+        self.at.seconds += train_seconds;
 
         let images = totals.images as f64;
         let (mut val, mut eval_seconds) = (None, None);
-        if !self.plan.val_rows.is_empty() {
-            let start = (self.clock)();
-            val = Some(self.score(Source::Train, &self.plan.val_rows)?);
-            eval_seconds = Some((self.clock)() - start);
+        if !plan.val_rows.is_empty() {
+            let start = clock();
+            val = Some(self.score(Source::Train, &plan.val_rows)?);
+            eval_seconds = Some(clock() - start);
         }
         let row = Epoch {
             phase: phase.name.clone(),
-            epoch: self.epoch,
-            epochs: self.plan.phases.iter().map(|p| p.epochs).sum(),
+            epoch,
+            epochs: self.planned(),
             train_loss: totals.loss_sum / images,
             train_acc: totals.correct as f64 / images,
             val_loss: val.as_ref().map(|v| v.loss),
@@ -163,8 +211,22 @@ impl Trainer<'_> {
         Ok(row.val_loss)
     }
 
+    /// Saves within an epoch, and says how the process is to end.
+    fn stop(&mut self, (kind, name): (Kind, &str), steps: usize, seconds: f64) -> Result<Error> {
+        let totals = self.engine.drain()?;
+        let epoch = self.at.epochs + 1;
+        if totals.diverged_at.is_some() {
+            return Ok(Error::new(kind, format!("stopped by {name} at epoch {epoch} step {steps}"))
+                .note("not saved: the loss is no longer a number"));
+        }
+        self.at.partial = Some(Partial { steps, totals, seconds });
+        self.checkpoint()?;
+        Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
+            .help("go on with --resume"))
+    }
+
     fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {
-        let all = if source == Source::Train { self.labels.train } else { self.labels.test };
+        let all = if source == Source::Train { self.run.labels.train } else { self.run.labels.test };
         let labels: Vec<u8> = rows.iter().map(|&row| all[row as usize]).collect();
         let logits = self.engine.evaluate(source, rows)?;
         Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
@@ -172,9 +234,20 @@ impl Trainer<'_> {
 
     /// Says where in training an engine failed.
     fn at_step(&self, error: Error, step: usize) -> Error {
-        let (epoch, batch) = (self.epoch, self.plan.batch_size);
+        let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
         error.note(format!("at epoch {epoch} step {} (batch {batch})", step + 1))
     }
+}
+
+fn diverged(epoch: u32, step: usize, phase: &Phase) -> Error {
+    let message = format!("loss became NaN or infinite at epoch {epoch} (step {})", step + 1);
+    let error = Error::new(Kind::Diverged, message);
+    let error = if epoch > 1 {
+        error.note(format!("the checkpoint after epoch {} is kept", epoch - 1))
+    } else {
+        error
+    };
+    error.help(format!("use a smaller --lr; this was {}", phase.lr))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A few persistent threads that run one closure together.
 //!
 //! A step has two halves of a few hundred microseconds each: too short for channels and condition
-//! variables. Waiting threads spin for a while, then park.
+//! variables. Waiting threads spin for a while, then park. A round does not wait for a worker that
+//! the machine has not scheduled: the jobs deal out work in pieces, and whoever runs takes them all.
 
 use std::cell::UnsafeCell;
 use std::sync::Arc;
@@ -15,15 +16,20 @@ use crate::float_mode::{FlushGuard, flush_denormals};
 /// Turns of the waiting loop before a thread parks: some tens of microseconds.
 const SPINS: u32 = 4000;
 
+/// In [`Shared::state`]: workers may still join the round.
+const OPEN: usize = 1 << 15;
+/// In [`Shared::state`]: workers in the round.
+const INSIDE: usize = OPEN - 1;
+/// In [`Shared::state`]: where the round's number starts.
+const ROUND: u32 = 16;
+
 type Job = dyn Fn(usize) + Sync + 'static;
 
 struct Shared {
-    /// The job of the current round; valid while `left` is not zero.
+    /// The job of the current round; valid while the round is open or workers are in it.
     job: UnsafeCell<Option<&'static Job>>,
-    /// Counts rounds.
-    round: AtomicUsize,
-    /// Workers that have not finished the round.
-    left: AtomicUsize,
+    /// Number of the round, whether it is [`OPEN`], and how many workers are in it.
+    state: AtomicUsize,
     /// A worker's job panicked.
     failed: AtomicBool,
     stop: AtomicBool,
@@ -31,8 +37,8 @@ struct Shared {
     asleep: Vec<AtomicBool>,
 }
 
-// SAFETY: `job` is written by the owner while no worker runs (`left` is zero), before the release
-// store of `round`, and read by workers after the acquire load of it.
+// SAFETY: `job` is written by the owner while the round is closed and no worker is inside, before the
+// release store of `state`; workers read it after joining, which acquires that store.
 unsafe impl Sync for Shared {}
 
 /// The threads; the caller's own thread is worker 0.
@@ -47,8 +53,7 @@ impl Pool {
         let others = workers.saturating_sub(1);
         let shared = Arc::new(Shared {
             job: UnsafeCell::new(None),
-            round: AtomicUsize::new(0),
-            left: AtomicUsize::new(0),
+            state: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             asleep: (0..others).map(|_| AtomicBool::new(false)).collect(),
@@ -70,7 +75,9 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Runs `job` once on every worker and returns when all have finished.
+    /// Runs `job` on this thread and on every worker that comes in time; returns when all have finished.
+    ///
+    /// `job` on one worker alone must be enough.
     pub(crate) fn run(&mut self, job: &(dyn Fn(usize) + Sync)) {
         let shared = &*self.shared;
         if self.threads.is_empty() {
@@ -78,14 +85,14 @@ impl Pool {
             job(0);
             return;
         }
-        // SAFETY: only the lifetime changes; the workers are done with it before `run` returns.
+        // SAFETY: only the lifetime changes; the workers have left the round before `run` returns.
         let job_for_ever: &'static Job =
             unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static Job>(job) };
-        // SAFETY: `left` is zero: no worker reads it now.
+        // SAFETY: the last round is closed and empty: no worker reads it now.
         unsafe { *shared.job.get() = Some(job_for_ever) };
-        shared.left.store(self.threads.len(), Ordering::Relaxed);
+        let round = (shared.state.load(Ordering::Relaxed) >> ROUND) + 1;
         // Sequentially consistent against `asleep`: either the worker sees the round, or we see it asleep.
-        shared.round.fetch_add(1, Ordering::SeqCst);
+        shared.state.store(round << ROUND | OPEN, Ordering::SeqCst);
         for (asleep, thread) in shared.asleep.iter().zip(&self.handles) {
             if asleep.load(Ordering::SeqCst) {
                 thread.unpark();
@@ -107,7 +114,8 @@ struct Wait<'a>(&'a Shared);
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let mut spins = 0_u32;
-        while self.0.left.load(Ordering::Acquire) != 0 {
+        self.0.state.fetch_and(!OPEN, Ordering::AcqRel);
+        while self.0.state.load(Ordering::Acquire) & INSIDE != 0 {
             spins = spins.saturating_add(1);
             if spins < SPINS * 4 { std::hint::spin_loop() } else { thread::yield_now() }
         }
@@ -117,7 +125,7 @@ impl Drop for Wait<'_> {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        self.shared.round.fetch_add(1, Ordering::SeqCst);
+        self.shared.state.fetch_add(1 << ROUND, Ordering::SeqCst);
         for thread in self.threads.drain(..) {
             thread.thread().unpark();
             // A worker catches its job's panics; there is nothing left to report.
@@ -132,11 +140,10 @@ fn work(shared: &Shared, worker: usize) {
     let mut seen = 0;
     loop {
         let mut spins = 0;
-        loop {
-            let round = shared.round.load(Ordering::Acquire);
-            if round != seen {
-                seen = round;
-                break;
+        let state = loop {
+            let state = shared.state.load(Ordering::Acquire);
+            if state >> ROUND != seen {
+                break state;
             }
             spins += 1;
             if spins < SPINS {
@@ -144,16 +151,27 @@ fn work(shared: &Shared, worker: usize) {
                 continue;
             }
             asleep.store(true, Ordering::SeqCst);
-            if shared.round.load(Ordering::SeqCst) == seen {
+            if shared.state.load(Ordering::SeqCst) >> ROUND == seen {
                 thread::park_timeout(Duration::from_secs(1));
             }
             asleep.store(false, Ordering::SeqCst);
             spins = 0;
-        }
+        };
         if shared.stop.load(Ordering::SeqCst) {
             return;
         }
-        // SAFETY: written before this round began, and alive until `left` falls to zero.
+        if state & OPEN == 0 {
+            // Too late for this one.
+            seen = state >> ROUND;
+            continue;
+        }
+        let joined = shared.state.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed);
+        if joined.is_err() {
+            // Someone else joined, or the round was closed: look again.
+            continue;
+        }
+        seen = state >> ROUND;
+        // SAFETY: written before this round opened, and alive until we leave it.
         let job = unsafe { *shared.job.get() };
         if let Some(job) = job {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(worker)));
@@ -161,6 +179,6 @@ fn work(shared: &Shared, worker: usize) {
                 shared.failed.store(true, Ordering::Relaxed);
             }
         }
-        shared.left.fetch_sub(1, Ordering::Release);
+        shared.state.fetch_sub(1, Ordering::Release);
     }
 }

@@ -18,7 +18,7 @@ mod spec;
 pub mod summary;
 mod weights;
 
-pub use net::{Net, Scope};
+pub use net::{Net, Scope, to_host};
 pub use network::{Layer, Network, Op, Param, ParamKind, Part};
 pub use spec::{Arch, ArchSpec, SpecError};
 pub use weights::{Weights, WeightsError, check};

@@ -167,7 +167,10 @@ impl Net {
 }
 
 /// Copies a tensor to the host as `f32`, row-major whatever its strides.
-fn to_host(name: &str, tensor: &Tensor) -> Result<Weights, TchError> {
+///
+/// # Errors
+/// libtorch's own.
+pub fn to_host(name: &str, tensor: &Tensor) -> Result<Weights, TchError> {
     let shape: Vec<usize> = tensor.size().iter().map(|&n| n as usize).collect();
     let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
     let mut data = vec![0.0_f32; shape.iter().product()];

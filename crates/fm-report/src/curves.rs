@@ -32,10 +32,10 @@ const DOTS: usize = 15;
 /// told apart by lines and names. Without rows the picture says "no epochs".
 pub fn curves(rows: &[EpochRow], title: &str) -> String {
     let phases = phases(rows);
-    let names = if phases.len() > 1 { place_names(&phases, rows) } else { Vec::new() };
-    let name_rows = names.iter().map(|name| name.row + 1).max().unwrap_or(0);
+    let flags = if phases.len() > 1 { flags(&phases, rows) } else { Vec::new() };
+    let flag_rows = flags.iter().map(|flag| flag.row + 1).max().unwrap_or(0);
     let best = best(rows, &phases);
-    let top = 102.0 + name_rows as f64 * ROW;
+    let top = 108.0 + flag_rows as f64 * ROW;
     let mut svg = Svg::new(WIDTH, top + PLOT_HEIGHT + 56.0, title);
     svg.text(
         &Text::new((MARGIN, 34.0), &font::fit(title, 18.0, 0.9 * (WIDTH - 2.0 * MARGIN)), 18.0).bold(true),
@@ -54,7 +54,7 @@ pub fn curves(rows: &[EpochRow], title: &str) -> String {
     }
     for (index, measure) in [Measure::Loss, Measure::Accuracy].into_iter().enumerate() {
         let left = MARGIN + index as f64 * (WIDTH - MARGIN) / 2.0;
-        Panel { measure, rows, phases: &phases, names: &names, best, left, top }.draw(&mut svg);
+        Panel { measure, rows, phases: &phases, flags: &flags, best, left, top }.draw(&mut svg);
     }
     svg.finish()
 }
@@ -73,37 +73,36 @@ fn phases(rows: &[EpochRow]) -> Vec<Phase> {
     phases
 }
 
-/// The last phase's row with the lowest validation loss.
+/// The last phase's row with the lowest validation loss; none where there is nothing to choose from.
 fn best<'a>(rows: &'a [EpochRow], phases: &[Phase]) -> Option<&'a EpochRow> {
-    let last = rows.get(phases.last()?.clone())?;
+    let last = rows.get(phases.last()?.clone()).filter(|rows| rows.len() > 1)?;
     let measured = last.iter().filter(|row| row.val_loss.is_some_and(f64::is_finite));
     measured.min_by(|a, b| a.val_loss.unwrap_or(f64::MAX).total_cmp(&b.val_loss.unwrap_or(f64::MAX)))
 }
 
-/// A phase's name above the plotting area.
-struct PhaseName<'a> {
+/// A phase's name above the plotting area: a flag on the line where the phase starts.
+struct Flag<'a> {
     text: &'a str,
-    /// First epoch of the phase.
-    epoch: u32,
+    /// Where the phase starts, in epochs: between its first and the one before.
+    epoch: f64,
     /// Row of names, from the lowest.
     row: usize,
 }
 
-/// Puts each name where its phase starts, into the lowest row in which it touches no other.
-fn place_names<'a>(phases: &[Phase], rows: &'a [EpochRow]) -> Vec<PhaseName<'a>> {
+/// Hoists each name above those further right that it would touch, so that no line crosses a name.
+fn flags<'a>(phases: &[Phase], rows: &'a [EpochRow]) -> Vec<Flag<'a>> {
     let x = Panel::x_scale(0.0, rows);
-    let mut ends: Vec<f64> = Vec::new();
-    let place = |phase: &Phase| {
+    let mut flags: Vec<Flag<'a>> = Vec::new();
+    for phase in phases.iter().rev() {
         let first = &rows[*phase.start()];
-        let start = x.at(f64::from(first.epoch));
-        let row = ends.iter().position(|&end| end < start).unwrap_or(ends.len());
-        if row == ends.len() {
-            ends.push(0.0);
-        }
-        ends[row] = start + 1.15 * font::width(&first.phase, SMALL, false) + 8.0;
-        PhaseName { text: &first.phase, epoch: first.epoch, row }
-    };
-    phases.iter().map(place).collect()
+        let before = phase.start().checked_sub(1).map(|row| f64::from(rows[row].epoch));
+        let epoch = before.map_or(x.from.0, |last| f64::midpoint(last, f64::from(first.epoch)));
+        let end = x.at(epoch) + 1.15 * font::width(&first.phase, SMALL, false) + 8.0;
+        let touched = flags.iter().filter(|flag| x.at(flag.epoch) < end);
+        let row = touched.map(|flag| flag.row + 1).max().unwrap_or(0);
+        flags.push(Flag { text: &first.phase, epoch, row });
+    }
+    flags
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +157,7 @@ struct Panel<'a> {
     measure: Measure,
     rows: &'a [EpochRow],
     phases: &'a [Phase],
-    names: &'a [PhaseName<'a>],
+    flags: &'a [Flag<'a>],
     best: Option<&'a EpochRow>,
     left: f64,
     /// Of the plotting area.
@@ -186,7 +185,7 @@ impl Panel<'_> {
         let y = Scale { from: (ticks[0], ticks[ticks.len() - 1]), to: (bottom, self.top) };
 
         let heading =
-            Text::new((self.left, self.top - 22.0 - self.name_height()), self.measure.title(), 14.0);
+            Text::new((self.left, self.top - 24.0 - self.flags_height()), self.measure.title(), 14.0);
         svg.text(&heading.bold(true));
         for &tick in &ticks {
             let height = y.at(tick);
@@ -197,7 +196,7 @@ impl Panel<'_> {
                 &Text::new((start - 8.0, height), &label, SMALL).anchor(Anchor::End).color(MUTED).centered(),
             );
         }
-        self.draw_phases(svg, &x);
+        self.draw_flags(svg, &x);
         svg.polyline(&[(start, bottom), (end, bottom)], Stroke::solid(AXIS, 1.0));
         let (first, last) = (self.rows[0].epoch, self.rows[self.rows.len() - 1].epoch);
         for tick in epoch_ticks(first, last, 6) {
@@ -216,19 +215,15 @@ impl Panel<'_> {
         }
     }
 
-    fn name_height(&self) -> f64 {
-        self.names.iter().map(|name| name.row + 1).max().unwrap_or(0) as f64 * ROW
+    fn flags_height(&self) -> f64 {
+        self.flags.iter().map(|flag| flag.row + 1).max().unwrap_or(0) as f64 * ROW
     }
 
-    fn draw_phases(&self, svg: &mut Svg, x: &Scale) {
-        for pair in self.phases.windows(2) {
-            let ends = [*pair[0].end(), *pair[1].start()].map(|row| f64::from(self.rows[row].epoch));
-            let at = x.at(f64::midpoint(ends[0], ends[1]));
-            svg.polyline(&[(at, self.top), (at, self.top + PLOT_HEIGHT)], Stroke::solid(AXIS, 1.0));
-        }
-        for name in self.names {
-            let at = (x.at(f64::from(name.epoch)) - 2.0, self.top - 22.0 - name.row as f64 * ROW);
-            svg.text(&Text::new(at, name.text, SMALL).color(MUTED));
+    fn draw_flags(&self, svg: &mut Svg, x: &Scale) {
+        for flag in self.flags {
+            let (at, top) = (x.at(flag.epoch), self.top - 22.0 - flag.row as f64 * ROW);
+            svg.polyline(&[(at, top - 10.0), (at, self.top + PLOT_HEIGHT)], Stroke::solid(AXIS, 1.0));
+            svg.text(&Text::new((at + 5.0, top), flag.text, SMALL).color(MUTED));
         }
     }
 
@@ -245,7 +240,9 @@ impl Panel<'_> {
                 // Where nothing was measured the curve has a gap.
                 for run in rows.split(|row| value(row).is_none()) {
                     let points: Vec<Point> = run.iter().filter_map(point).collect();
-                    svg.polyline(&points, Stroke::solid(color, 2.0));
+                    if points.len() > 1 {
+                        svg.polyline(&points, Stroke::solid(color, 2.0));
+                    }
                     if self.rows.len() <= DOTS || points.len() == 1 {
                         for at in points {
                             svg.dot(at, 3.5, color);
@@ -272,10 +269,9 @@ impl Panel<'_> {
         let Some(value) = self.measure.values(best)[1] else { return };
         svg.dot((at, y.at(value)), 4.5, VALIDATION);
         let text = format!("epoch {}: {}", best.epoch, self.measure.format(value));
-        // Half the text and half a spare letter, for viewers with a wider typeface.
-        let half = 0.55 * font::width(&text, SMALL, false);
-        let within = at.clamp(x.to.0 + half, (x.to.1 - half).max(x.to.0 + half));
-        svg.text(&Text::new((within, self.top - 6.0), &text, SMALL).anchor(Anchor::Middle).color(VALIDATION));
+        // To the right of the line, where no phase starts; it may reach over the curves' labels.
+        let rightmost = x.to.1 + RIGHT - 1.1 * font::width(&text, SMALL, false);
+        svg.text(&Text::new(((at - 2.0).min(rightmost), self.top - 6.0), &text, SMALL).color(VALIDATION));
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn fit(text: &str, size: f64, room: f64) -> String {
     }
     let mut kept: Vec<char> = text.chars().collect();
     loop {
-        let shortened = format!("{}…", kept.iter().collect::<String>().trim_end());
+        let shortened = format!("{}…", kept.iter().collect::<String>().trim_end_matches([' ', ',', '-']));
         if kept.pop().is_none() || width(&shortened, size, false) <= room {
             return shortened;
         }

@@ -73,7 +73,8 @@ impl Layout {
         let name_size = (0.85 * cell).min(13.0);
         let names: Vec<String> =
             confusion.classes().iter().map(|name| font::fit(name, name_size, MAX_NAME)).collect();
-        let fits = |line: &str| 1.1 * font::width(line, name_size, false) <= cell - 3.0;
+        let fits =
+            |line: &str| line.chars().count() <= 1 || 1.1 * font::width(line, name_size, false) <= cell - 3.0;
         let column_names = if names.iter().all(|name| split(name).iter().all(|line| fits(line))) {
             ColumnNames::Level
         } else if cell > 1.8 * name_size {
@@ -102,7 +103,10 @@ impl Layout {
 
     fn names_height(&self) -> f64 {
         match self.column_names {
-            ColumnNames::Level => 3.0 * self.name_size,
+            ColumnNames::Level => {
+                let lines = self.names.iter().map(|name| split(name).len()).max().unwrap_or(1);
+                (0.7 + 1.15 * lines as f64) * self.name_size
+            }
             ColumnNames::Turned(degrees) => self.turned_height(degrees) + 4.0,
         }
     }
@@ -116,7 +120,7 @@ impl Layout {
     }
 
     fn height(&self) -> f64 {
-        self.top + self.side() + self.names_height() + 34.0 + MARGIN / 2.0
+        self.top + self.side() + self.names_height() + 28.0 + MARGIN / 2.0
     }
 
     fn draw_cells(&self, svg: &mut Svg, confusion: &Confusion) {
@@ -183,7 +187,7 @@ impl Layout {
             }
         }
         let middle = self.side() / 2.0;
-        let below = (self.left + middle, bottom + self.names_height() + 26.0);
+        let below = (self.left + middle, bottom + self.names_height() + 22.0);
         svg.text(&Text::new(below, "predicted class", 13.0).anchor(Anchor::Middle).color(MUTED));
         let beside = (MARGIN + 6.0, self.top + middle);
         svg.text(&Text::new(beside, "true class", 13.0).anchor(Anchor::Middle).color(MUTED).rotated(-90.0));

@@ -15,7 +15,7 @@ use tch::{Device, Kind as TensorKind, Tensor};
 use super::train::{load, network};
 use crate::args::{EngineChoice, RunArgs};
 use crate::config::RunConfig;
-use crate::engine::{self, Choice, Engine};
+use crate::engine::{self, Choice, Engine, Totals};
 use crate::error::{Error, Result};
 use crate::plan::{Objective, Phase};
 use crate::{device, provenance};
@@ -75,7 +75,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let order = epoch_order(&rows, config.seed, round as u32 + 1);
         for lane in &mut lanes {
             let start = Instant::now();
-            lane.engine.begin_epoch(&order)?;
+            lane.engine.begin_epoch(&order, Totals::default())?;
             for batch in batches(order.len(), config.batch_size).take(timed) {
                 lane.engine.step(batch)?;
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use fm_data::{Dataset, LoadOptions, Verify};
 use fm_models::{Network, Param, Scope};
@@ -9,6 +10,7 @@ use serde_json::json;
 use tch::Device;
 
 use crate::args::{Protocol, RunArgs, VerifyMode};
+use crate::checkpoint::Identity;
 use crate::config::{self, Resolved, RunConfig, protocol_name};
 use crate::device;
 use crate::engine;
@@ -17,7 +19,9 @@ use crate::event::Outcome;
 use crate::logging::Console;
 use crate::plan::{Objective, Phase, Plan};
 use crate::provenance;
-use crate::sink::{EpochsCsv, Files, Plots, Progress, Sinks};
+use crate::signals::Signals;
+use crate::sink::{self, Checkpoints, EpochsCsv, Files, Plots, Progress, Sinks};
+use crate::store::checkpoints::Found;
 use crate::store::{self, RunDir, RunRow};
 use crate::train::{self, Labels};
 
@@ -41,24 +45,59 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         return Ok(dry_run(&config, &network, &plan, &resolved));
     }
 
-    let dir = RunDir::claim(&config.run_dir(), &resolved, config.overwrite)?;
+    let dir = RunDir::claim(&config.run_dir(), &resolved, config.claim)?;
+    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: choice.name() };
+    if dir.is_done() {
+        tracing::info!("{} is finished already", dir.path().display());
+        return if as_json { run.summary() } else { Ok(format!("results in {}\n", dir.path().display())) };
+    }
     tracing::info!("{} on {}, results in {}", config.spec, device::name(device), dir.path().display());
+    let found = if dir.resumed() {
+        store::checkpoints::load(dir.path(), &resolved.run_id(), &network)?
+    } else {
+        None
+    };
+    if dir.resumed() {
+        say_resumed(dir.path(), found.as_ref());
+    }
     let weights = fm_models::init::initial(&network, config.seed);
     let mut engine = choice.build(&network, &weights, &data, config.threads, plan.batch_size)?;
-    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: choice.name() };
-    let mut sinks = run.sinks(&dir, &network, console)?;
-    let labels = Labels { train: &data.train.labels, test: &data.test.labels };
-    let outcome = train::run(&plan, &network, labels, engine.as_mut(), &mut sinks, &train::wall_clock())?;
+    let mut sinks = run.sinks(&dir, &network, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
+    let signals = Signals::listen()?;
+    let given = train::Run {
+        plan: &plan,
+        network: &network,
+        labels: Labels { train: &data.train.labels, test: &data.test.labels },
+        checkpoint_every: config.checkpoint_every,
+        clock: &train::wall_clock(),
+        stop: &|| signals.request(),
+    };
+    let outcome = train::run(given, engine.as_mut(), &mut sinks, found.map(|f| f.checkpoint))?;
     dir.done(&resolved.run_id())?;
 
     let row = run.row(&outcome);
     store::record(&config.out, &row)?;
-    Ok(if as_json {
-        let path = dir.path().join("summary.json");
-        std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?
+    if as_json { run.summary() } else { Ok(report(&config, &row, &outcome)) }
+}
+
+/// Says from where a run goes on, and what is lost.
+fn say_resumed(dir: &Path, found: Option<&Found>) {
+    let Some(Found { checkpoint, warnings, .. }) = found else {
+        tracing::info!("no checkpoint yet, starting from the beginning");
+        return;
+    };
+    for warning in warnings {
+        tracing::warn!("{warning}, using the previous one");
+    }
+    let at = &checkpoint.position;
+    let epochs = at.epochs;
+    if let Some(partial) = at.partial {
+        tracing::info!("resuming within epoch {} after step {}", epochs + 1, partial.steps);
+    } else if let Some((_, lost)) = sink::reached(dir).filter(|(epoch, _)| *epoch == epochs + 1) {
+        tracing::info!("resuming after epoch {epochs}; {lost} steps of an unfinished epoch discarded");
     } else {
-        report(&config, &row, &outcome)
-    })
+        tracing::info!("resuming after epoch {epochs}");
+    }
 }
 
 pub(crate) fn load(config: &RunConfig) -> Result<Dataset> {
@@ -132,11 +171,29 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn sinks(&self, dir: &RunDir, network: &Network, console: &Console) -> Result<Sinks> {
+    /// The summary that a finished run has left.
+    fn summary(&self) -> Result<String> {
+        let path = self.config.run_dir().join("summary.json");
+        std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))
+    }
+
+    /// All sinks; `epochs_csv_bytes` when a run goes on.
+    fn sinks(
+        &self,
+        dir: &RunDir,
+        network: &Network,
+        console: &Console,
+        epochs_csv_bytes: Option<u64>,
+    ) -> Result<Sinks> {
         let (path, arch, run_id) =
             (dir.path().to_owned(), self.config.spec.to_string(), self.resolved.run_id());
         let mut sinks = Sinks::default();
-        sinks.push(EpochsCsv::create(&path, &run_id, &arch, self.config.seed)?);
+        let seed = self.config.seed;
+        sinks.push(match epochs_csv_bytes {
+            None => EpochsCsv::create(&path, &run_id, &arch, seed)?,
+            Some(len) => EpochsCsv::resume(&path, &run_id, &arch, seed, len)?,
+        });
+        sinks.push(Checkpoints::new(&path, self.identity())?);
         let identity = json!({
             "name": self.config.name,
             "run_id": run_id,
@@ -168,6 +225,22 @@ impl Run<'_> {
         sinks.push(Plots { dir: path });
         sinks.push(Progress::new(console.bars.clone()));
         Ok(sinks)
+    }
+
+    /// What checkpoints say of the run.
+    fn identity(&self) -> Identity {
+        let version = |name: &str, version: String| (name.to_owned(), version);
+        Identity {
+            run_id: self.resolved.run_id(),
+            engine: self.engine.to_owned(),
+            device: device::name(self.device),
+            threads: self.config.threads.unwrap_or_else(|| tch::get_num_threads() as usize),
+            data_sha256: self.data.sha256.clone(),
+            versions: BTreeMap::from([
+                version("fm-exp", env!("CARGO_PKG_VERSION").to_owned()),
+                version("libtorch", fm_torch::version()),
+            ]),
+        }
     }
 
     fn row(&self, outcome: &Outcome) -> RunRow {

@@ -10,8 +10,8 @@ use fm_models::{Net, Network, Scope, Weights};
 use fm_torch::{Adam, AdamConfig};
 use tch::{Device, Kind, Reduction, TchError, Tensor};
 
-use super::{Engine, Source, Totals};
-use crate::error::Result;
+use super::{Engine, Source, State, Totals};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Phase;
 
 /// Images in a forward pass outside training: large enough to keep a device busy, small enough that the
@@ -31,6 +31,8 @@ pub struct Eager {
     losses: Tensor,
     correct: Tensor,
     batches: Vec<usize>,
+    so_far: Totals,
+    scope: Scope,
 }
 
 impl Eager {
@@ -57,6 +59,8 @@ impl Eager {
             losses: Tensor::new(),
             correct: Tensor::new(),
             batches: Vec::new(),
+            so_far: Totals::default(),
+            scope: Scope::All,
         })
     }
 
@@ -80,11 +84,13 @@ impl Engine for Eager {
         for (_, tensor) in self.net.params(phase.scope) {
             params.push(tensor.shallow_clone());
         }
+        self.scope = phase.scope;
         self.adam = Some((Adam::new(AdamConfig::default(), params)?, phase.lr));
         Ok(())
     }
 
-    fn begin_epoch(&mut self, order: &[u32]) -> Result<()> {
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
+        self.so_far = so_far;
         self.order = self.rows(order)?;
         // As many steps as there are rows is the most there can be.
         self.losses = Tensor::f_zeros([order.len() as i64], (Kind::Float, self.device))?;
@@ -115,10 +121,12 @@ impl Engine for Eager {
         let losses = Vec::<f32>::try_from(losses)?;
         let correct = i64::try_from(&self.correct.f_to_device(Device::Cpu)?)?;
         let means = losses.iter().map(|&loss| f64::from(loss));
+        // Added one by one to what went before, so that an interrupted epoch ends with the same bits.
+        let add = |sum: f64, (mean, &n): (f64, &usize)| sum + mean * n as f64;
         Ok(Totals {
-            loss_sum: means.zip(&self.batches).map(|(mean, &n)| mean * n as f64).sum(),
-            correct: u64::try_from(correct).unwrap_or(0),
-            images: self.batches.iter().map(|&n| n as u64).sum(),
+            loss_sum: means.zip(&self.batches).fold(self.so_far.loss_sum, add),
+            correct: self.so_far.correct + u64::try_from(correct).unwrap_or(0),
+            images: self.so_far.images + self.batches.iter().map(|&n| n as u64).sum::<u64>(),
             diverged_at: losses.iter().position(|loss| !loss.is_finite()),
         })
     }
@@ -143,5 +151,30 @@ impl Engine for Eager {
 
     fn load(&mut self, weights: &[Weights]) -> Result<()> {
         Ok(self.net.load(weights)?)
+    }
+
+    fn state(&mut self) -> Result<State> {
+        let Some((adam, _)) = &self.adam else { unreachable!("begin_phase comes first") };
+        let (mut m, mut v) = (Vec::new(), Vec::new());
+        for ((name, _), (first, second)) in self.net.params(self.scope).zip(adam.moments()) {
+            m.push(fm_models::to_host(name, first)?);
+            v.push(fm_models::to_host(name, second)?);
+        }
+        Ok(State { weights: self.net.weights()?, m, v, step: adam.steps() })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.net.load(&state.weights)?;
+        let names: Vec<&str> = self.net.params(self.scope).map(|(name, _)| name).collect();
+        let of = |name: &str, group: &[Weights]| -> Result<Tensor> {
+            let missing = || Error::new(ErrorKind::Mismatch, format!("no moments of {name}"));
+            let found = group.iter().find(|w| w.name == name).ok_or_else(missing)?;
+            let shape: Vec<i64> = found.shape.iter().map(|&n| n as i64).collect();
+            Ok(Tensor::f_from_slice(&found.data)?.f_view(shape.as_slice())?)
+        };
+        let moments = names.iter().map(|name| Ok((of(name, &state.m)?, of(name, &state.v)?)));
+        let moments = moments.collect::<Result<Vec<_>>>()?;
+        let Some((adam, _)) = &mut self.adam else { unreachable!("begin_phase comes first") };
+        Ok(adam.restore(state.step, &moments)?)
     }
 }

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use fm_data::Dataset;
-use fm_kernels::{Adam, Error as KernelError, Options, Trainer};
+use fm_kernels::{Adam, Error as KernelError, Moments, Options, Trainer};
 use fm_models::{Network, Op, Scope, Weights};
 
-use super::{Engine, Source, Totals};
+use super::{Engine, Source, State, Totals};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Phase;
 
@@ -71,6 +71,16 @@ fn flat(network: &Network, weights: &[Weights]) -> Vec<f32> {
     network.params().flat_map(|p| of(&p.name)).copied().collect()
 }
 
+/// The inverse of [`flat`].
+fn named(network: &Network, mut values: &[f32]) -> Vec<Weights> {
+    let take = |p: &fm_models::Param| {
+        let (data, rest) = values.split_at(p.count());
+        values = rest;
+        Weights { name: p.name.clone(), shape: p.shape.clone(), data: data.to_vec() }
+    };
+    network.params().map(take).collect()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn failed(error: KernelError) -> Error {
     let kind = if matches!(error, KernelError::Unsupported(_)) { Kind::Usage } else { Kind::Other };
@@ -93,9 +103,9 @@ impl Engine for Fused<'_> {
         self.trainer.begin(adam).map_err(failed)
     }
 
-    fn begin_epoch(&mut self, order: &[u32]) -> Result<()> {
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
         self.order = order.to_vec();
-        (self.totals, self.steps) = (Totals::default(), 0);
+        (self.totals, self.steps) = (so_far, 0);
         Ok(())
     }
 
@@ -125,14 +135,19 @@ impl Engine for Fused<'_> {
     }
 
     fn weights(&mut self) -> Result<Vec<Weights>> {
-        let params = self.trainer.params();
-        let mut rest = params.as_slice();
-        let take = |p: &fm_models::Param| {
-            let (data, after) = rest.split_at(p.count());
-            rest = after;
-            Weights { name: p.name.clone(), shape: p.shape.clone(), data: data.to_vec() }
-        };
-        Ok(self.network.params().map(take).collect())
+        Ok(named(&self.network, &self.trainer.params()))
+    }
+
+    fn state(&mut self) -> Result<State> {
+        let Moments { m, v, step } = self.trainer.moments();
+        let (m, v) = (named(&self.network, &m), named(&self.network, &v));
+        Ok(State { weights: self.weights()?, m, v, step })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.load(&state.weights)?;
+        let (m, v) = (flat(&self.network, &state.m), flat(&self.network, &state.v));
+        self.trainer.set_moments(&Moments { m, v, step: state.step }).map_err(failed)
     }
 
     fn load(&mut self, weights: &[Weights]) -> Result<()> {

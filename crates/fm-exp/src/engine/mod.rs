@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use fm_data::Dataset;
 use fm_models::{Network, Weights};
+use serde::{Deserialize, Serialize};
 use tch::Device;
 
 pub use eager::Eager;
@@ -30,7 +31,7 @@ pub enum Source {
 }
 
 /// What an engine accumulated over the steps of an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Sum over images of the loss before the step's update.
     pub loss_sum: f64,
@@ -42,6 +43,19 @@ pub struct Totals {
     pub diverged_at: Option<usize>,
 }
 
+/// All of an engine that training changes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// Parameters, in canonical order.
+    pub weights: Vec<Weights>,
+    /// Adam's first moments, under the names of their parameters; those that do not train may be left out.
+    pub m: Vec<Weights>,
+    /// Adam's second moments, likewise.
+    pub v: Vec<Weights>,
+    /// Adam's steps in this phase.
+    pub step: u64,
+}
+
 /// A model with its data on a device.
 pub trait Engine {
     /// Name for the records, such as `eager`.
@@ -50,8 +64,9 @@ pub trait Engine {
     /// Starts a phase: exactly its scope trains, with a fresh optimizer and no gradient left from before.
     fn begin_phase(&mut self, phase: &Phase) -> Result<()>;
 
-    /// Hands over an epoch's rows of the training file in their order; sums start at zero.
-    fn begin_epoch(&mut self, order: &[u32]) -> Result<()>;
+    /// Hands over an epoch's rows of the training file in their order. Sums go on from `so_far`, which is
+    /// zero but for an epoch that was interrupted.
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()>;
 
     /// One optimizer step on a range of the order. Need not wait for the device.
     fn step(&mut self, batch: Range<usize>) -> Result<()>;
@@ -67,6 +82,12 @@ pub trait Engine {
 
     /// Replaces the model's weights.
     fn load(&mut self, weights: &[Weights]) -> Result<()>;
+
+    /// Weights and optimizer.
+    fn state(&mut self) -> Result<State>;
+
+    /// Puts back what [`Engine::state`] gave, in the phase that has begun.
+    fn restore(&mut self, state: &State) -> Result<()>;
 }
 
 /// Which engine it will be: `--engine` and `--device` settled.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use fm_models::Weights;
 
-use super::{Engine, Source, Totals};
+use super::{Engine, Source, State, Totals};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Phase;
 
@@ -50,9 +50,9 @@ impl Engine for Scripted {
         Ok(())
     }
 
-    fn begin_epoch(&mut self, order: &[u32]) -> Result<()> {
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
         self.calls.push(format!("begin_epoch {}", order.len()));
-        self.seen = 0;
+        self.seen = so_far.images;
         Ok(())
     }
 
@@ -89,6 +89,16 @@ impl Engine for Scripted {
 
     fn weights(&mut self) -> Result<Vec<Weights>> {
         Ok(vec![Weights { name: "head.dense1.bias".to_owned(), shape: vec![1], data: vec![self.state] }])
+    }
+
+    fn state(&mut self) -> Result<State> {
+        Ok(State { weights: self.weights()?, step: self.steps as u64, ..State::default() })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.epoch = state.weights[0].data[0] as usize;
+        self.steps = state.step as usize;
+        self.load(&state.weights)
     }
 
     fn load(&mut self, weights: &[Weights]) -> Result<()> {

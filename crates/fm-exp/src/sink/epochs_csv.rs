@@ -42,14 +42,27 @@ impl EpochsCsv {
     /// When it cannot be written.
     pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
         let path = dir.join("epochs.csv");
-        let file = store::create(&path)?;
-        let mut sink = Self {
-            writer: csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file),
-            path,
-            run: [run_id.to_owned(), arch.to_owned(), seed.to_string()],
-        };
+        let mut sink = Self::on(store::create(&path)?, path, run_id, arch, seed);
         sink.row(&HEADER.map(str::to_owned))?;
         Ok(sink)
+    }
+
+    /// Goes on with the file in `dir` after its first `len` bytes, as a checkpoint knows it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is shorter than the checkpoint knows.
+    pub fn resume(dir: &Path, run_id: &str, arch: &str, seed: u64, len: u64) -> Result<Self> {
+        let path = dir.join("epochs.csv");
+        let (file, cut) = store::resume(&path, len)?;
+        if cut {
+            tracing::info!("{} is cut back to the checkpoint's {len} bytes", path.display());
+        }
+        Ok(Self::on(file, path, run_id, arch, seed))
+    }
+
+    fn on(file: File, path: PathBuf, run_id: &str, arch: &str, seed: u64) -> Self {
+        let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
+        Self { path, writer, run: [run_id.to_owned(), arch.to_owned(), seed.to_string()] }
     }
 
     fn row(&mut self, fields: &[String]) -> Result<()> {

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fm_models::Weights;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 
 use super::Sink;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Outcome};
+use crate::model_file;
 use crate::store;
 
 /// Writes `confusion.csv`, `confusion_normalized.csv`, `per_class.csv`, `predictions.csv`, `summary.json`
@@ -61,7 +59,7 @@ impl Sink for Files {
 
         let summary = serde_json::to_string_pretty(&self.summary(outcome)).map_err(other)?;
         store::write(&self.dir.join("summary.json"), format!("{summary}\n").as_bytes())?;
-        store::write(&self.dir.join("model.safetensors"), &encode_model(weights, &self.model_metadata)?)
+        store::write(&self.dir.join("model.safetensors"), &model_file::encode(weights, &self.model_metadata)?)
     }
 }
 
@@ -116,35 +114,6 @@ impl Files {
         ]);
         serde_json::Value::Object(summary)
     }
-}
-
-/// Weights as a safetensors file, in canonical order, `f32`, PyTorch's layout.
-///
-/// The same weights and metadata give the same bytes: the library keeps metadata in a hash map, whose order
-/// changes from process to process, so the header is written again with sorted keys.
-///
-/// # Errors
-/// None that a well-formed set of weights can cause.
-pub(crate) fn encode_model(weights: &[Weights], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-    let bytes: Vec<Vec<u8>> =
-        weights.iter().map(|w| w.data.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = weights
-        .iter()
-        .zip(&bytes)
-        .map(|(w, data)| {
-            Ok((w.name.as_str(), TensorView::new(Dtype::F32, w.shape.clone(), data).map_err(other)?))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let file = safetensors::serialize(views, None).map_err(other)?;
-    let (header_len, _) = SafeTensors::read_metadata(&file).map_err(other)?;
-    let (header, data) = file[8..].split_at(header_len);
-    let mut header: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(header).map_err(other)?;
-    header.insert("__metadata__".to_owned(), json!(metadata));
-    let mut header = serde_json::to_vec(&header).map_err(other)?;
-    // Tensor data start at a multiple of eight bytes.
-    header.resize(header.len().next_multiple_of(8), b' ');
-    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice(), data].concat())
 }
 
 fn other(error: impl std::fmt::Display) -> Error {

@@ -1,11 +1,13 @@
 //! Sinks: everything that shows or stores a run. They see [events](crate::event) and nothing else, and no
 //! sink can change what is trained.
 
+mod checkpoints;
 mod epochs_csv;
 mod files;
 mod plots;
 mod progress;
 
+pub use checkpoints::{Checkpoints, reached};
 pub use epochs_csv::EpochsCsv;
 pub use files::Files;
 pub use plots::Plots;

@@ -59,6 +59,7 @@ impl Sink for Progress {
             Event::PhaseStarted { phase, trainable, frozen } => {
                 tracing::debug!("phase {}: {trainable} parameters train, {frozen} stay", phase.name);
             }
+            Event::Checkpoint(at) => tracing::trace!("checkpoint after epoch {}", at.position.epochs),
             Event::Stepped { images, .. } => self.bar.inc(*images as u64),
             Event::EpochEnded(e) => {
                 let text = line(e);

@@ -2,7 +2,7 @@
 //! beside its place under another name, brought to the disk, renamed, and the directory brought to the disk.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -36,6 +36,26 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(|e| Error::io("create", path, &e))
+}
+
+/// Opens the file at `path` to go on after its first `len` bytes; what follows them is cut off. Says whether
+/// anything was.
+///
+/// # Errors
+/// When it cannot be opened, or is shorter.
+pub fn resume(path: &Path, len: u64) -> Result<(File, bool)> {
+    let open = || {
+        let mut file = File::options().read(true).write(true).open(path)?;
+        let found = file.metadata()?.len();
+        if found < len {
+            let text = format!("has {found} bytes, the checkpoint knows {len}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        file.set_len(len)?;
+        file.seek(io::SeekFrom::End(0))?;
+        Ok((file, found > len))
+    };
+    open().map_err(|e| Error::io("go on with", path, &e))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Where results live: run directories, their locks, and the one writer of files.
 
 mod atomic;
+pub mod checkpoints;
 mod run_dir;
 mod runs_csv;
 
-pub use atomic::{create, write};
-pub use run_dir::{FILES, RunDir};
+pub use atomic::{create, resume, write};
+pub use run_dir::{Claim, FILES, RunDir};
 pub use runs_csv::{RunRow, record};

@@ -1,7 +1,7 @@
 //! A run directory: claimed, locked, filled, and marked as done.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::write;
@@ -9,7 +9,7 @@ use crate::config::Resolved;
 use crate::error::{Error, Kind, Result};
 
 /// Every file that a run may leave in its directory; `--overwrite` removes these and nothing else.
-pub const FILES: [&str; 13] = [
+pub const FILES: [&str; 14] = [
     "DONE",
     "config.toml",
     "epochs.csv",
@@ -23,42 +23,65 @@ pub const FILES: [&str; 13] = [
     "curves.png",
     "confusion.svg",
     "confusion.png",
+    ".progress",
 ];
+
+/// What may be done with a directory that holds a run already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing: only a new run may start.
+    New,
+    /// It may be removed.
+    Overwrite,
+    /// It may be gone on with, if it is the same run.
+    Resume,
+}
 
 /// A run directory that this process alone writes to.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Whether it holds the beginning of this very run.
+    resumed: bool,
     /// Held until the run ends; the operating system frees it when the process dies.
     _lock: File,
 }
 
 impl RunDir {
-    /// Claims `path` for a run with `config`: creates it, locks it, sees that it is empty or may be
-    /// emptied, and writes `config.toml`.
+    /// Claims `path` for a run with `config`: creates it, locks it, sees that it is empty or may be emptied
+    /// or gone on with, and writes `config.toml`.
     ///
     /// # Errors
     /// When it cannot be written ([`Kind::Io`]), another process has it ([`Kind::Locked`]), or it holds
     /// another run ([`Kind::Mismatch`]).
-    pub fn claim(path: &Path, config: &Resolved, overwrite: bool) -> Result<Self> {
+    pub fn claim(path: &Path, config: &Resolved, claim: Claim) -> Result<Self> {
         fs::create_dir_all(path).map_err(|e| Error::io("create", path, &e))?;
         let lock = lock(path)?;
+        let mut run = Self { path: path.to_owned(), resumed: false, _lock: lock };
         if path.join("config.toml").exists() || path.join("DONE").exists() {
-            if !overwrite {
-                return Err(occupied(path, config));
-            }
-            for file in FILES {
-                let file = path.join(file);
-                match fs::remove_file(&file) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::io("remove", &file, &e));
-                    }
-                    _ => {}
+            match claim {
+                Claim::Overwrite => clear(path)?,
+                Claim::Resume if same(path, config) == Some(vec![]) => {
+                    run.resumed = true;
+                    return Ok(run);
                 }
+                Claim::New | Claim::Resume => return Err(occupied(path, config)),
             }
         }
         write(&path.join("config.toml"), config.to_toml().as_bytes())?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(run)
+    }
+
+    /// Whether it holds the beginning of this very run, or all of it.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Whether that run is finished.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.path.join("DONE").exists()
     }
 
     /// The directory.
@@ -103,15 +126,38 @@ fn lock(dir: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Removes what runs leave and nothing else; `DONE` first, so that half a removal is no finished run.
+fn clear(path: &Path) -> Result<()> {
+    for file in FILES {
+        let file = path.join(file);
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &file, &e)),
+            _ => {}
+        }
+    }
+    let checkpoints = path.join("checkpoint");
+    match fs::remove_dir_all(&checkpoints) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &checkpoints, &e)),
+        _ => Ok(()),
+    }
+}
+
+/// The differences between the configuration in `path` and this one, if that can be read.
+fn same(path: &Path, config: &Resolved) -> Option<Vec<String>> {
+    config.differences(&fs::read_to_string(path.join("config.toml")).ok()?)
+}
+
 /// Why a filled directory is refused.
 fn occupied(path: &Path, config: &Resolved) -> Error {
-    let state = if path.join("DONE").exists() { "a finished run" } else { "an unfinished run" };
-    let differences = fs::read_to_string(path.join("config.toml"))
-        .ok()
-        .and_then(|text| config.differences(&text))
-        .unwrap_or_else(|| vec!["its config.toml cannot be read".to_owned()]);
+    let done = path.join("DONE").exists();
+    let state = if done { "a finished run" } else { "an unfinished run" };
+    let differences = same(path, config).unwrap_or_else(|| vec!["its config.toml cannot be read".to_owned()]);
     let kind = if differences.is_empty() { "the same" } else { "another" };
     let message = format!("{} already holds {state} of {kind} configuration", path.display());
-    let error = differences.into_iter().fold(Error::new(Kind::Mismatch, message), Error::note);
+    let mut error = Error::new(Kind::Mismatch, message);
+    if differences.is_empty() && !done {
+        error = error.help("go on with it with --resume");
+    }
+    let error = differences.into_iter().fold(error, Error::note);
     error.help("choose another place with --name, or replace what is there with --overwrite")
 }

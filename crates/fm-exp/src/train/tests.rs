@@ -34,7 +34,8 @@ fn play(plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
     let ticks = std::cell::Cell::new(0.0);
     let clock = || ticks.replace(ticks.get() + 0.5);
     let labels = Labels { train: &parity, test: &parity };
-    run(plan, &network, labels, engine, &mut Sinks::default(), &clock)
+    let given = Run { plan, network: &network, labels, checkpoint_every: 1, clock: &clock, stop: &|| None };
+    run(given, engine, &mut Sinks::default(), None)
 }
 
 #[test]

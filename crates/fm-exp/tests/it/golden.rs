@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use files::{Golden, difference};
 use fm_data::{Dataset, DatasetName, LoadOptions, idx};
-use fm_exp::engine::{Eager, Engine, Fused, Source};
+use fm_exp::engine::{Eager, Engine, Fused, Source, Totals};
 use fm_exp::plan::{Objective, Phase};
 use fm_models::{Network, Scope};
 use tch::Device;
@@ -47,7 +47,7 @@ fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &s
     engine.begin_phase(&phase).unwrap();
     let mut losses = Vec::new();
     for step in 0..20 {
-        engine.begin_epoch(&rows).unwrap();
+        engine.begin_epoch(&rows, Totals::default()).unwrap();
         engine.step(step % 4 * 8..step % 4 * 8 + 8).unwrap();
         let totals = engine.drain().unwrap();
         assert_eq!((totals.images, totals.diverged_at), (8, None));

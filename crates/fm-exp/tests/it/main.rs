@@ -6,4 +6,5 @@ mod data_failures;
 mod golden;
 mod made;
 mod outputs;
+mod resume;
 mod usage;

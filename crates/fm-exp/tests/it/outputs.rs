@@ -10,7 +10,7 @@ fn read(path: &Path) -> String {
 }
 
 /// The rows of a CSV without its timing columns.
-fn untimed(path: &Path) -> Vec<Vec<String>> {
+pub(crate) fn untimed(path: &Path) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let keep: Vec<bool> = reader
         .headers()
@@ -32,7 +32,7 @@ fn a_run_leaves_every_file_and_learns() {
     let files: BTreeSet<String> =
         std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     let expected: BTreeSet<String> =
-        fm_exp::store::FILES.into_iter().chain([".lock"]).map(str::to_owned).collect();
+        fm_exp::store::FILES.into_iter().chain([".lock", "checkpoint"]).map(str::to_owned).collect();
     assert_eq!(files, expected);
 
     let epochs = read(&dir.join("epochs.csv"));

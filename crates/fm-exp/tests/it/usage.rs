@@ -119,7 +119,8 @@ fn row_40_paths_that_are_not_utf8() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    run(command().arg("--resume")).fails(2, &["unexpected argument '--resume'"]);
+    run(command().arg("--momentum")).fails(2, &["unexpected argument '--momentum'"]);
+    run(command().args(["--resume", "--overwrite"])).fails(2, &["cannot be used with"]);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Checkpoints of a run, and how far it is beyond the last.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::Sink;
+use crate::checkpoint::Identity;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::store::{self, checkpoints};
+
+/// Writes checkpoints as they come, and a few bytes at every step: after a crash they tell how many steps
+/// are lost.
+#[derive(Debug)]
+pub struct Checkpoints {
+    dir: PathBuf,
+    identity: Identity,
+    progress: File,
+}
+
+/// The file that counts steps.
+fn progress_path(dir: &Path) -> PathBuf {
+    dir.join(".progress")
+}
+
+impl Checkpoints {
+    /// Writes into the run directory `dir`.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn new(dir: &Path, identity: Identity) -> Result<Self> {
+        Ok(Self { dir: dir.to_owned(), identity, progress: store::create(&progress_path(dir))? })
+    }
+}
+
+/// Epoch and step that a run in `dir` had reached when it ended, however it ended.
+#[must_use]
+pub fn reached(dir: &Path) -> Option<(u32, usize)> {
+    let text = std::fs::read_to_string(progress_path(dir)).ok()?;
+    let (epoch, step) = text.trim().split_once(' ')?;
+    Some((epoch.parse().ok()?, step.trim().parse().ok()?))
+}
+
+impl Sink for Checkpoints {
+    fn name(&self) -> &'static str {
+        "checkpoint"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Stepped { epoch, step, .. } => {
+                // Not brought to the disk: it need not outlive the machine, only the process.
+                let text = format!("{epoch:>10} {step:>10}\n");
+                let path = progress_path(&self.dir);
+                self.progress.write_all_at(text.as_bytes(), 0).map_err(|e| Error::io("write", &path, &e))
+            }
+            Event::Checkpoint(checkpoint) => {
+                let csv = self.dir.join("epochs.csv");
+                let len = std::fs::metadata(&csv).map_err(|e| Error::io("read", &csv, &e))?.len();
+                checkpoints::save(&self.dir, checkpoint, &self.identity, len)
+            }
+            _ => Ok(()),
+        }
+    }
+}
