@@ -168,9 +168,8 @@ def last_json(text):
 
 def parse_ours(text):
     """`fm-exp bench --json`'s output -> engine and seconds per epoch of every sample."""
-    start = text.index("{")
-    found, _ = json.JSONDecoder().raw_decode(text[start:])
-    return found["engine"], [float(s) for s in found.get("samples") or [found["seconds_per_epoch"]]]
+    found = json.loads(text)["results"][0]
+    return found["engine"], found["samples"]
 
 
 def call(command, options):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Times an epoch of training on the CPU in Keras, PyTorch and this project, and writes a table to
-# results/bench-<date>-<cpu>/. Installs Keras and PyTorch into .venv-golden the first time.
+# Times an epoch of training on the CPU in Keras, PyTorch and this project, alternating, and writes a table
+# to results/bench-<date>-<cpu>/. Installs Keras and PyTorch into .venv-golden the first time.
 #
-#   scripts/bench/peers.sh --ours 'target/release/fm-exp bench --arch {arch} --engine kernels --threads {threads} --json'
-#   scripts/bench/peers.sh --steps 600 --rounds 3        600 of the 1,875 steps, scaled; without ours
+#   scripts/bench/peers.sh                               all peers, both engines, 5 rounds of whole epochs
+#   scripts/bench/peers.sh --steps 600 --rounds 3        600 of the 1,875 steps, scaled
 #   scripts/bench/peers.sh --help                        every flag
 #
 # Nothing else should run meanwhile.
@@ -12,4 +12,13 @@ cd "$(dirname "$0")/../.."
 
 . scripts/lib/venv.sh
 make_venv
+case " $* " in
+  *" --ours "* | *" --help "* | *" -h "*) ;;
+  *)
+    scripts/setup.sh
+    cargo build --release --quiet -p fm-exp
+    bench='target/release/fm-exp bench --device cpu --arch {arch} --threads {threads} --json --quiet'
+    set -- --ours "$bench --engine fused --rounds 3" --ours "$bench --engine eager --rounds 1 --steps 600" "$@"
+    ;;
+esac
 exec "$python" scripts/bench/peers.py "$@"
