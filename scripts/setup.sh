@@ -36,13 +36,19 @@ as_root_install() { # package...: with apt-get when we may, otherwise says what 
 
 # --- toolchain ---------------------------------------------------------------------------------------
 command -v cargo >/dev/null || die "cargo is not installed" "install Rust: https://rustup.rs"
+wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+# A distribution's cargo does not read rust-toolchain.toml; anything at least as new will do.
+have=$(cargo --version 2>/dev/null | cut -d' ' -f2)
+[ "$(printf '%s\n' "$wanted" "${have:-0}" | sort -V | head -n 1)" = "$wanted" ] ||
+  die "cargo is ${have:-not working}, $wanted or newer is needed" "install Rust with rustup: https://rustup.rs"
 command -v c++ >/dev/null || as_root_install g++ || die "no C++ compiler" "apt-get install g++"
-command -v python3 >/dev/null || as_root_install python3 || die "python3 is not installed" "apt-get install python3"
 
 # --- libtorch ----------------------------------------------------------------------------------------
 if [ "$kind" = auto ]; then
   kind=cpu
-  if [ -e /proc/driver/nvidia/version ] || ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'; then kind=cuda; fi
+  libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null || true)
+  case $libraries in *libcuda.so.1*) kind=cuda ;; esac
+  if [ -e /proc/driver/nvidia/version ]; then kind=cuda; fi
 fi
 
 if [ -n "${LIBTORCH:-}" ]; then
@@ -51,6 +57,7 @@ if [ -n "${LIBTORCH:-}" ]; then
 elif have=$(cat .libtorch/.installed 2>/dev/null) && { [ "$have" = "$version $kind" ] || [ "$have" = "$version cuda" ]; }; then
   say "libtorch: $have is in .libtorch"
 else
+  command -v python3 >/dev/null || as_root_install python3 || die "python3 is not installed" "apt-get install python3"
   python3 -m pip --version >/dev/null 2>&1 || as_root_install python3-pip || die "python3 has no pip" "apt-get install python3-pip"
   # The Python wheel is a complete libtorch with headers. On a CPU, three wheels without their
   # dependencies do; CUDA needs them all.
@@ -63,7 +70,7 @@ else
   fi
   # Beside its place first: an interrupted install is never taken for a whole one.
   rm -rf .libtorch.new
-  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .libtorch.new "${wheels[@]}" ||
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target .libtorch.new "${wheels[@]}" ||
     die "pip could not install ${wheels[*]}" "is the network there, and a Python from 3.10 to 3.14? ($(python3 --version))"
   echo "$version $kind" >.libtorch.new/.installed
   rm -rf .libtorch
@@ -72,9 +79,13 @@ fi
 
 # --- data --------------------------------------------------------------------------------------------
 package=dataset-fashion-mnist
-has() { [ -e "$1/t10k-labels-idx1-ubyte" ] || [ -e "$1/t10k-labels-idx1-ubyte.gz" ]; }
+has() {
+  for file in {train,t10k}-{images-idx3,labels-idx1}-ubyte; do
+    [ -e "$1/$file" ] || [ -e "$1/$file.gz" ] || return 1
+  done
+}
 found=
-for dir in "${FM_DATA_DIR:-}" data/fashion-mnist "${XDG_CACHE_HOME:-$HOME/.cache}/fm-exp/fashion-mnist" /usr/share/datasets/fashion-mnist; do
+for dir in "${FM_DATA_DIR:-}" data/fashion-mnist "${XDG_CACHE_HOME:-${HOME:-}/.cache}/fm-exp/fashion-mnist" /usr/share/datasets/fashion-mnist; do
   if [ -n "$dir" ] && has "$dir"; then found=$dir; break; fi
 done
 if [ -n "$found" ]; then

@@ -162,7 +162,8 @@ impl RunArgs {
             engine: self.engine.or(file.engine),
             threads: self.threads.or(file.threads),
             dataset: self.dataset.or(file.dataset),
-            data_dir: self.data_dir.or(file.data_dir),
+            // The environment's directory is read where data are looked for; here it only goes first.
+            data_dir: self.data_dir.or(file.data_dir.filter(|_| std::env::var_os("FM_DATA_DIR").is_none())),
             verify: self.verify.or(file.verify),
             out: self.out.or(file.out),
             name: self.name.or(file.name),

@@ -83,6 +83,39 @@ pub struct Identity {
     pub versions: BTreeMap<String, String>,
 }
 
+impl Identity {
+    /// What is different here from where the checkpoint was written, as far as it can change a bit.
+    #[must_use]
+    pub fn differences(&self, here: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut compare = |what: &str, there: &str, here: &str| {
+            if there != here {
+                lines.push(format!("saved with {what} {there}, now {here}"));
+            }
+        };
+        compare("device", &self.device, &here.device);
+        for (name, version) in &here.versions {
+            compare(name, self.versions.get(name).map_or("unknown", String::as_str), version);
+        }
+        // The fused engine computes the same bits with any number.
+        if self.engine != "fused" {
+            compare("threads", &self.threads.to_string(), &here.threads.to_string());
+        }
+        lines
+    }
+}
+
+/// A checkpoint as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// Position and state.
+    pub checkpoint: Checkpoint,
+    /// Who wrote it.
+    pub identity: Identity,
+    /// How long `epochs.csv` was.
+    pub epochs_csv_bytes: u64,
+}
+
 /// The JSON half.
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
@@ -142,11 +175,11 @@ pub fn encode(
     Ok((tensors, meta))
 }
 
-/// A checkpoint and the length of `epochs.csv` at its time, from its two files.
+/// Reads a checkpoint from its two files.
 ///
 /// # Errors
 /// [`Kind::Mismatch`]: damaged, of a newer format, or of another run or network.
-pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> Result<(Checkpoint, u64)> {
+pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> Result<Read> {
     let bad = |text: String| Error::new(Kind::Mismatch, text);
     let version: Version = serde_json::from_slice(meta).map_err(|e| bad(format!("not a checkpoint: {e}")))?;
     if version.format > FORMAT {
@@ -184,7 +217,8 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
         best,
         partial: meta.partial,
     };
-    Ok((Checkpoint { position, state }, meta.epochs_csv_bytes))
+    let (identity, epochs_csv_bytes) = (meta.identity, meta.epochs_csv_bytes);
+    Ok(Read { checkpoint: Checkpoint { position, state }, identity, epochs_csv_bytes })
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -226,7 +260,30 @@ mod tests {
     fn reads_back_to_the_last_bit() {
         let (tensors, meta) = encode(&checkpoint(), &identity(), 1234).unwrap();
         let read = decode(&tensors, &meta, "0123456789abcdef", &network()).unwrap();
-        assert_eq!(read, (checkpoint(), 1234));
+        assert_eq!(read, Read { checkpoint: checkpoint(), identity: identity(), epochs_csv_bytes: 1234 });
+    }
+
+    #[test]
+    fn numbers_survive_json_to_the_last_bit() {
+        // Decimal fractions that a careless parser rounds the wrong way are about one in ten.
+        for i in 1..5000_u32 {
+            let loss_sum = f64::from(i) * 0.123_456_789 + 1.0 / f64::from(i);
+            let totals = Totals { loss_sum, ..Totals::default() };
+            let text = serde_json::to_string(&totals).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Totals>(&text).unwrap().loss_sum.to_bits(),
+                loss_sum.to_bits(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_machine_is_told() {
+        let here = Identity { device: "cuda:0".to_owned(), threads: 8, ..identity() };
+        assert_eq!(identity().differences(&here), ["saved with device cpu, now cuda:0"]);
+        let eager = Identity { engine: "eager".to_owned(), ..identity() };
+        assert_eq!(eager.differences(&here).len(), 2);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::args::RunArgs;
@@ -14,7 +15,7 @@ use crate::logging::{self, Console};
 ///
 /// Without a subcommand, trains: `fm-exp --arch cnn` is `fm-exp train --arch cnn`.
 #[derive(Debug, Parser)]
-#[command(name = "fm-exp", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "fm-exp", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -81,7 +82,9 @@ enum Command {
 /// # Errors
 /// Whatever the command does; the binary prints it and exits with its code.
 pub fn main() -> Result<()> {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    refuse_misplaced(&matches)?;
     let color = match cli.global.color {
         When::Always => true,
         When::Never => false,
@@ -93,6 +96,18 @@ pub fn main() -> Result<()> {
     print(&text)
 }
 
+/// Training's flags before a subcommand would be read and not used.
+fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
+    let Some((subcommand, _)) = matches.subcommand() else { return Ok(()) };
+    let flags = RunArgs::augment_args(clap::Command::new("train"));
+    let given =
+        |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    match flags.get_arguments().find(given).and_then(clap::Arg::get_long) {
+        Some(flag) => Err(Error::usage(format!("--{flag} belongs behind `{subcommand}`, if it takes it"))),
+        None => Ok(()),
+    }
+}
+
 fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
@@ -101,12 +116,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Doctor(args) => commands::doctor::run(&args, global.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(
-                shell,
-                &mut <Cli as clap::CommandFactory>::command(),
-                "fm-exp",
-                &mut script,
-            );
+            clap_complete::generate(shell, &mut Cli::command(), "fm-exp", &mut script);
             Ok(String::from_utf8_lossy(&script).into_owned())
         }
     }

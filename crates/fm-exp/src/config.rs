@@ -77,6 +77,10 @@ impl RunConfig {
         }
         let epochs = if args.fast_dev_run { 1 } else { args.epochs.unwrap_or(50) };
         let seed = args.seed.unwrap_or(0);
+        if i64::try_from(seed).is_err() {
+            return Err(Error::usage(format!("--seed must be from 0 to {}, got {seed}", i64::MAX)));
+        }
+        let named = args.name.is_some();
         let name = match args.name {
             Some(name) => check_name(name)?,
             None if args.fast_dev_run => "fast-dev-run".to_owned(),
@@ -103,8 +107,8 @@ impl RunConfig {
             name,
             claim: match args.resume {
                 true => Claim::Resume,
-                // Nobody wants to keep a run of a few steps.
-                false if args.overwrite || args.fast_dev_run => Claim::Overwrite,
+                // Nobody wants to keep a run of a few steps, but under a name there may be another.
+                false if args.overwrite || (args.fast_dev_run && !named) => Claim::Overwrite,
                 false => Claim::New,
             },
             checkpoint_every: args.checkpoint_every.unwrap_or(1),
@@ -138,9 +142,9 @@ impl RunConfig {
             set("patience", patience.into());
         }
         set("protocol", protocol_name(self.protocol).into());
-        // TOML integers are signed; a larger seed goes in as what the parser gives back.
         set("seed", Value::Integer(self.seed as i64));
-        Resolved { keys, data_sha256: data_sha256.to_owned(), provenance }
+        let data_dir = self.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+        Resolved { keys, data_dir, data_sha256: data_sha256.to_owned(), provenance }
     }
 }
 
@@ -158,6 +162,8 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
 pub struct Resolved {
     /// Flags that decide the result, by name.
     keys: Table,
+    /// Where the data were, if that was said: in the file, but no part of what the run is.
+    data_dir: Option<String>,
     data_sha256: String,
     /// Command, versions, machine, time.
     provenance: Table,
@@ -185,7 +191,16 @@ impl Resolved {
         provenance.insert("results-format".to_owned(), RESULTS_FORMAT.into());
         provenance.insert("run-id".to_owned(), self.run_id().into());
         let table = [("provenance".to_owned(), Value::Table(provenance))].into_iter().collect::<Table>();
-        format!("{}\n{table}", self.keys)
+        let mut keys = self.keys.clone();
+        keys.extend(self.data_dir.iter().map(|dir| ("data-dir".to_owned(), dir.as_str().into())));
+        format!("{keys}\n{table}")
+    }
+
+    /// What `--dry-run --json` prints.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let table: Table = self.to_toml().parse().unwrap_or_default();
+        format!("{:#}\n", serde_json::to_value(table).unwrap_or_default())
     }
 
     /// What is different in another run's `config.toml`, a line a key; nothing if it is no such file.
@@ -193,6 +208,7 @@ impl Resolved {
     pub fn differences(&self, other: &str) -> Option<Vec<String>> {
         let flat = |text: &str| {
             let mut table: Table = text.parse().ok()?;
+            table.remove("data-dir");
             let provenance = table.remove("provenance")?;
             for key in ["data-sha256", "results-format"] {
                 table.insert(key.to_owned(), provenance.get(key)?.clone());
@@ -276,6 +292,15 @@ mod tests {
         let read: RunArgs = toml::from_str(&first.to_toml()).unwrap();
         assert_eq!(resolved(read).run_id(), first.run_id());
         assert_eq!(first.differences(&first.to_toml()), Some(vec![]));
+    }
+
+    #[test]
+    fn where_the_data_lie_is_recorded_and_no_difference() {
+        let here = resolved(RunArgs { data_dir: Some("x y".into()), ..RunArgs::default() });
+        let read: RunArgs = toml::from_str(&here.to_toml()).unwrap();
+        assert_eq!(read.data_dir, Some("x y".into()));
+        assert_eq!(resolved(RunArgs::default()).differences(&here.to_toml()), Some(vec![]));
+        assert_eq!(resolved(RunArgs::default()).run_id(), here.run_id());
     }
 
     #[test]

@@ -53,10 +53,14 @@ impl DeviceRequest {
     /// # Errors
     /// [`Kind::Device`] with what is missing.
     pub fn resolve(self) -> Result<Device> {
-        match self {
-            Self::Cpu => Ok(Device::Cpu),
-            _ => self.choose(&cuda::devices()),
+        if self == Self::Cpu {
+            return Ok(Device::Cpu);
         }
+        let found = cuda::devices();
+        if let (Self::Auto, Err(cause @ (CudaError::NotLoaded(_) | CudaError::NoDevice))) = (self, &found) {
+            tracing::warn!("computing on the CPU, though there is an NVIDIA driver: {cause}");
+        }
+        self.choose(&found)
     }
 
     fn choose(self, found: &Result<usize, CudaError>) -> Result<Device> {

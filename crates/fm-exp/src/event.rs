@@ -55,8 +55,13 @@ pub struct Outcome {
 /// A stage of the run.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// Nothing has been trained yet.
-    Started(&'a Plan),
+    /// Training begins, or goes on.
+    Started {
+        /// What is to be done.
+        plan: &'a Plan,
+        /// Whole epochs that an earlier process has done.
+        epochs_done: u32,
+    },
     /// A phase begins; it trains this many parameters and leaves the others as they are.
     PhaseStarted {
         /// The phase.

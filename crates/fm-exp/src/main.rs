@@ -1,16 +1,17 @@
 //! `fm-exp`: see the library.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before any thread starts: threads inherit it.
     fm_torch::flush_denormals();
-    match fm_exp::cli::main() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // A closed stderr is no reason to panic.
-            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
-            ExitCode::from(error.exit_code())
-        }
-    }
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    // A closed stderr is no reason to panic.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    ExitCode::from(error.downcast_ref::<fm_exp::error::Error>().map_or(1, fm_exp::error::Error::exit_code))
+}
+
+fn run() -> anyhow::Result<()> {
+    Ok(fm_exp::cli::main()?)
 }

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use fm_data::{batches, epoch_order};
-use fm_models::{Network, Part};
+use fm_models::{Network, Part, Weights};
 
 use crate::checkpoint::{Best, Checkpoint, Partial, Position};
 use crate::engine::{Engine, Source, State};
@@ -66,9 +66,9 @@ pub fn run(
     sinks: &mut Sinks,
     from: Option<Checkpoint>,
 ) -> Result<Outcome> {
-    sinks.emit(&Event::Started(run.plan));
     let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
-    let mut trainer = Trainer { run, engine, sinks, at };
+    sinks.emit(&Event::Started { plan: run.plan, epochs_done: at.epochs });
+    let mut trainer = Trainer { run, engine, sinks, at, saved: None };
     let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
     for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
         if index > trainer.at.phase {
@@ -80,6 +80,9 @@ pub fn run(
     let (epochs, train_seconds) = (trainer.at.epochs, trainer.at.seconds);
     let start = (run.clock)();
     let test = trainer.score(Source::Test, &run.plan.test_rows)?;
+    if !test.loss.is_finite() {
+        return Err(trainer.diverged(epochs, None));
+    }
     let test_seconds = (run.clock)() - start;
     let weights = engine.weights()?;
     let Ended { scored_epoch, stopped_early } = last;
@@ -93,6 +96,8 @@ struct Trainer<'a> {
     engine: &'a mut dyn Engine,
     sinks: &'a mut Sinks,
     at: Position,
+    /// The epoch of the last checkpoint of this process.
+    saved: Option<u32>,
 }
 
 /// How a phase ended.
@@ -155,7 +160,13 @@ impl Trainer<'_> {
 
     fn checkpoint(&mut self) -> Result<()> {
         let checkpoint = Checkpoint { position: self.at.clone(), state: self.engine.state()? };
+        // The loss is that of before each update: the last one of the epoch shows in the weights alone.
+        let finite = |w: &Weights| w.data.iter().all(|v| v.is_finite());
+        if !checkpoint.state.weights.iter().all(finite) {
+            return Err(self.diverged(self.at.epochs, None));
+        }
         self.sinks.emit(&Event::Checkpoint(&checkpoint));
+        self.saved = Some(self.at.epochs);
         self.sinks.result()
     }
 
@@ -179,7 +190,7 @@ impl Trainer<'_> {
         let totals = self.engine.drain()?;
         let train_seconds = clock() - start;
         if let Some(step) = totals.diverged_at {
-            return Err(diverged(epoch, partial.steps + step, phase));
+            return Err(self.diverged(epoch, Some(partial.steps + step)));
         }
         self.at.epochs = epoch;
         self.at.phase_epochs += 1;
@@ -189,7 +200,11 @@ impl Trainer<'_> {
         let (mut val, mut eval_seconds) = (None, None);
         if !plan.val_rows.is_empty() {
             let start = clock();
-            val = Some(self.score(Source::Train, &plan.val_rows)?);
+            let scores = self.score(Source::Train, &plan.val_rows)?;
+            if !scores.loss.is_finite() {
+                return Err(self.diverged(epoch, None));
+            }
+            val = Some(scores);
             eval_seconds = Some(clock() - start);
         }
         let row = Epoch {
@@ -216,8 +231,7 @@ impl Trainer<'_> {
         let totals = self.engine.drain()?;
         let epoch = self.at.epochs + 1;
         if totals.diverged_at.is_some() {
-            return Ok(Error::new(kind, format!("stopped by {name} at epoch {epoch} step {steps}"))
-                .note("not saved: the loss is no longer a number"));
+            return Err(self.diverged(epoch, totals.diverged_at));
         }
         self.at.partial = Some(Partial { steps, totals, seconds });
         self.checkpoint()?;
@@ -232,22 +246,23 @@ impl Trainer<'_> {
         Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
     }
 
+    /// The loss, or a weight, is no longer a number.
+    fn diverged(&self, epoch: u32, step: Option<usize>) -> Error {
+        let at = step.map_or(String::new(), |step| format!(" (step {})", step + 1));
+        let mut error =
+            Error::new(Kind::Diverged, format!("loss became NaN or infinite at epoch {epoch}{at}"));
+        if let Some(saved) = self.saved {
+            error = error.note(format!("the checkpoint after epoch {saved} is kept"));
+        }
+        let lr = self.run.plan.phases[self.at.phase].lr;
+        error.help(format!("use a smaller --lr; this was {lr}"))
+    }
+
     /// Says where in training an engine failed.
     fn at_step(&self, error: Error, step: usize) -> Error {
         let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
         error.note(format!("at epoch {epoch} step {} (batch {batch})", step + 1))
     }
-}
-
-fn diverged(epoch: u32, step: usize, phase: &Phase) -> Error {
-    let message = format!("loss became NaN or infinite at epoch {epoch} (step {})", step + 1);
-    let error = Error::new(Kind::Diverged, message);
-    let error = if epoch > 1 {
-        error.note(format!("the checkpoint after epoch {} is kept", epoch - 1))
-    } else {
-        error
-    };
-    error.help(format!("use a smaller --lr; this was {}", phase.lr))
 }
 
 #[cfg(test)]

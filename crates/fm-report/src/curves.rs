@@ -35,7 +35,7 @@ pub fn curves(rows: &[EpochRow], title: &str) -> String {
     let flags = if phases.len() > 1 { flags(&phases, rows) } else { Vec::new() };
     let flag_rows = flags.iter().map(|flag| flag.row + 1).max().unwrap_or(0);
     let best = best(rows, &phases);
-    let top = 108.0 + flag_rows as f64 * ROW;
+    let top = if best.is_some() { 108.0 } else { 90.0 } + flag_rows as f64 * ROW;
     let mut svg = Svg::new(WIDTH, top + PLOT_HEIGHT + 56.0, title);
     svg.text(
         &Text::new((MARGIN, 34.0), &font::fit(title, 18.0, 0.9 * (WIDTH - 2.0 * MARGIN)), 18.0).bold(true),
@@ -270,7 +270,7 @@ impl Panel<'_> {
         svg.dot((at, y.at(value)), 4.5, VALIDATION);
         let text = format!("epoch {}: {}", best.epoch, self.measure.format(value));
         // To the right of the line, where no phase starts; it may reach over the curves' labels.
-        let rightmost = x.to.1 + RIGHT - 1.1 * font::width(&text, SMALL, false);
+        let rightmost = x.to.1 + RIGHT + MARGIN - 4.0 - 1.05 * font::width(&text, SMALL, false);
         svg.text(&Text::new(((at - 2.0).min(rightmost), self.top - 6.0), &text, SMALL).color(VALIDATION));
     }
 }

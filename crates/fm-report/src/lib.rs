@@ -4,6 +4,7 @@
 //! epochs.csv ────┐         ┌─▸ curves ──┐
 //!                ├─ read ─▸┤            ├─▸ SVG ─ rasterize ─▸ PNG
 //! confusion.csv ─┘         └─▸ heatmap ─┘
+//! predictions.csv of several runs ─ read ─▸ stats ─▸ Comparison ─▸ verdict
 //! ```
 //!
 //! Pictures come from the tables a run has left, never from the run itself: they can be drawn again at any
@@ -20,6 +21,7 @@ mod heatmap;
 mod png;
 mod read;
 mod run;
+pub mod stats;
 mod svg;
 
 pub use confusion::{Confusion, NotSquare};
@@ -27,5 +29,5 @@ pub use curves::curves;
 pub use error::{Error, Result};
 pub use heatmap::confusion_heatmap;
 pub use png::rasterize;
-pub use read::{CORNER, EpochRow, read_confusion, read_epochs};
+pub use read::{CORNER, EpochRow, Prediction, read_confusion, read_epochs, read_predictions};
 pub use run::draw_run;

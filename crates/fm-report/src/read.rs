@@ -102,18 +102,39 @@ pub fn read_confusion(path: &Path) -> Result<Confusion> {
                 format!("class is {name:?}, expected {:?} as in row 1", classes[index]),
             ));
         }
-        let parse = |(column, found): (&String, &str)| {
-            found.parse().map_err(|_| Error::Value {
-                path: path.to_owned(),
-                row,
-                column: column.clone(),
-                found: found.to_owned(),
-                expected: "a count",
-            })
-        };
+        let parse = |(column, found): (&String, &str)| parse(path, row, column, found, "a count");
         counts.push(classes.iter().zip(record.iter().skip(1)).map(parse).collect::<Result<_>>()?);
     }
     Confusion::new(classes, counts).map_err(|error| malformed(1, error.to_string()))
+}
+
+/// A row of `predictions.csv`, as far as a comparison needs it: class numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prediction {
+    /// The true class.
+    pub label: u32,
+    /// The predicted class.
+    pub predicted: u32,
+}
+
+/// Reads `predictions.csv`, in the order of the test file.
+///
+/// # Errors
+/// When the file cannot be read, a column is missing, a cell does not hold a class number or `index` does not
+/// count the rows from 0.
+pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>> {
+    let (header, records) = read_table(path)?;
+    let parse = |(index, record): (usize, &StringRecord)| {
+        let cells = Cells { path, header: &header, record, row: index as u64 + 2 };
+        if cells.value::<usize>("index", "a whole number")? != index {
+            // A sorted or cut table: items of two runs would no longer be the same.
+            let what = format!("index is {}, expected {index}", cells.text("index")?);
+            return Err(Error::Malformed { path: path.to_owned(), row: cells.row, what });
+        }
+        let class = |column| cells.value(column, "a class number");
+        Ok(Prediction { label: class("true")?, predicted: class("predicted")? })
+    };
+    records.iter().enumerate().map(parse).collect()
 }
 
 /// Header and records; every record has the header's length.
@@ -139,6 +160,16 @@ fn csv_error(path: &Path, error: csv::Error) -> Error {
     }
 }
 
+fn parse<T: FromStr>(path: &Path, row: u64, column: &str, found: &str, expected: &'static str) -> Result<T> {
+    found.parse().map_err(|_| Error::Value {
+        path: path.to_owned(),
+        row,
+        column: column.to_owned(),
+        found: found.to_owned(),
+        expected,
+    })
+}
+
 /// A record whose cells are asked for by column.
 struct Cells<'a> {
     path: &'a Path,
@@ -156,14 +187,7 @@ impl<'a> Cells<'a> {
     }
 
     fn value<T: FromStr>(&self, column: &'static str, expected: &'static str) -> Result<T> {
-        let found = self.text(column)?;
-        found.parse().map_err(|_| Error::Value {
-            path: self.path.to_owned(),
-            row: self.row,
-            column: column.to_owned(),
-            found: found.to_owned(),
-            expected,
-        })
+        parse(self.path, self.row, column, self.text(column)?, expected)
     }
 
     /// None where the cell is empty.

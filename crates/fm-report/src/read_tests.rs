@@ -85,3 +85,18 @@ fn confusion_messages_say_what_is_wrong() {
     let gone = read_confusion(Path::new("/nowhere/confusion.csv")).unwrap_err().to_string();
     assert_eq!(gone, "cannot read /nowhere/confusion.csv: no such file or directory");
 }
+
+#[test]
+fn predictions_keep_the_order_of_the_test_file() {
+    let header = "index,true,predicted,p_true,p_predicted\r\n";
+    let (_dir, path) = file(&format!("{header}0,9,9,0.9,0.9\r\n1,2,4,0.1,0.8\r\n"));
+    let expected = [(9, 9), (2, 4)].map(|(label, predicted)| Prediction { label, predicted });
+    assert_eq!(read_predictions(&path).unwrap(), expected);
+    let sorted = format!("{header}1,2,4,0.1,0.8\r\n0,9,9,0.9,0.9\r\n");
+    assert_eq!(complaint(read_predictions, &sorted), "table.csv, row 2: index is 1, expected 0");
+    let odd = format!("{header}0,9,Bag,0.9,0.9\r\n");
+    assert_eq!(
+        complaint(read_predictions, &odd),
+        "table.csv, row 2, column predicted: \"Bag\" is not a class number"
+    );
+}

@@ -217,8 +217,7 @@ mod tests {
         svg.rect((0.0, 0.0), (1.0, 1.0), "#000000", Some("1 < 2"));
         let xml = svg.finish();
         let document = roxmltree::Document::parse(&xml).unwrap();
-        let texts: Vec<&str> =
-            document.descendants().filter(|n| n.is_text()).filter_map(|n| n.text()).collect();
+        let texts: Vec<&str> = document.descendants().filter_map(|node| node.text()).collect();
         assert!(texts.contains(&"<&\"\u{fffd}>"), "{texts:?}");
         assert!(texts.contains(&"1 < 2") && texts.contains(&"a<b"));
     }

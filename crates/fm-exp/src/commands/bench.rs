@@ -46,12 +46,17 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     if args.rounds == 0 || args.steps == Some(0) {
         return Err(Error::usage("--rounds and --steps must be at least 1"));
     }
+    let run = &args.run;
+    if run.resume || run.overwrite || run.dry_run || run.fast_dev_run || run.patience.is_some() {
+        let flags = "--resume, --overwrite, --dry-run, --fast-dev-run or --patience";
+        return Err(Error::usage(format!("bench trains nothing that is kept: it takes no {flags}")));
+    }
     let config = RunConfig::check(args.run)?;
     let device = config.device.resolve()?;
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads as i32);
     }
-    let data = load(&config)?;
+    let data = load(&config, false)?;
     let network = network(&config, &data)?;
     let weights = fm_models::init::initial(&network, config.seed);
     let phase = Phase {

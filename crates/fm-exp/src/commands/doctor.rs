@@ -33,7 +33,9 @@ struct Finding {
 }
 
 pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
-    let findings = [versions(), libtorch(), libraries(), cpu(), cuda_devices(), data(args)];
+    // The CUDA question first: it may load libraries.
+    let cuda = cuda_devices();
+    let findings = [versions(), libtorch(), libraries(), cpu(), cuda, data(args)];
     let broken =
         findings.iter().filter(|f| f.problem.as_ref().is_some_and(|p| p.kind() != Kind::Device)).count();
     let text = if as_json { as_json_text(&findings) } else { as_text(&findings) };
@@ -82,8 +84,9 @@ fn libraries() -> Finding {
 
 fn cpu() -> Finding {
     let text = format!(
-        "{}; {} threads for libtorch; denormals flushed: {}",
+        "{}; fused kernels on {}; {} threads for libtorch; denormals flushed: {}",
         provenance::cpu_name(),
+        fm_kernels::Isa::detect(),
         tch::get_num_threads(),
         if fm_torch::flush_denormals() { "yes" } else { "no" }
     );

@@ -35,16 +35,19 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads as i32);
     }
-    let data = load(&config)?;
+    let data = load(&config, console.bars.is_some())?;
     let network = network(&config, &data)?;
     let plan = plan(&config, &data)?;
     let choice = engine::choose(config.engine, device, &network)?;
     let resolved =
         config.resolve(&device::name(device), choice.name(), &data.sha256, provenance::table(device));
     if config.dry_run {
-        return Ok(dry_run(&config, &network, &plan, &resolved));
+        return Ok(if as_json { resolved.to_json() } else { dry_run(&config, &network, &plan, &resolved) });
     }
 
+    // Before anything on disk is touched: what cannot be built must not cost an earlier run.
+    let weights = fm_models::init::initial(&network, config.seed);
+    let mut engine = choice.build(&network, &weights, &data, config.threads, plan.batch_size)?;
     let dir = RunDir::claim(&config.run_dir(), &resolved, config.claim)?;
     let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: choice.name() };
     if dir.is_done() {
@@ -58,10 +61,8 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         None
     };
     if dir.resumed() {
-        say_resumed(dir.path(), found.as_ref());
+        say_resumed(dir.path(), found.as_ref(), &run.identity());
     }
-    let weights = fm_models::init::initial(&network, config.seed);
-    let mut engine = choice.build(&network, &weights, &data, config.threads, plan.batch_size)?;
     let mut sinks = run.sinks(&dir, &network, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
     let signals = Signals::listen()?;
     let given = train::Run {
@@ -73,21 +74,24 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         stop: &|| signals.request(),
     };
     let outcome = train::run(given, engine.as_mut(), &mut sinks, found.map(|f| f.checkpoint))?;
-    dir.done(&resolved.run_id())?;
-
     let row = run.row(&outcome);
     store::record(&config.out, &row)?;
+    dir.done(&resolved.run_id())?;
+
     if as_json { run.summary() } else { Ok(report(&config, &row, &outcome)) }
 }
 
 /// Says from where a run goes on, and what is lost.
-fn say_resumed(dir: &Path, found: Option<&Found>) {
-    let Some(Found { checkpoint, warnings, .. }) = found else {
+fn say_resumed(dir: &Path, found: Option<&Found>, here: &Identity) {
+    let Some(Found { checkpoint, warnings, identity, .. }) = found else {
         tracing::info!("no checkpoint yet, starting from the beginning");
         return;
     };
     for warning in warnings {
         tracing::warn!("{warning}, using the previous one");
+    }
+    for difference in identity.differences(here) {
+        tracing::warn!("{difference}: results may differ in the last bits");
     }
     let at = &checkpoint.position;
     let epochs = at.epochs;
@@ -100,12 +104,14 @@ fn say_resumed(dir: &Path, found: Option<&Found>) {
     }
 }
 
-pub(crate) fn load(config: &RunConfig) -> Result<Dataset> {
+/// The data set; `progress` draws a bar if it must be downloaded.
+pub(crate) fn load(config: &RunConfig, progress: bool) -> Result<Dataset> {
     let verify = match config.verify {
         VerifyMode::Warn => Verify::Warn,
         VerifyMode::Strict => Verify::Strict,
     };
-    let options = LoadOptions { data_dir: config.data_dir.clone(), verify, ..LoadOptions::default() };
+    let options =
+        LoadOptions { data_dir: config.data_dir.clone(), verify, progress, ..LoadOptions::default() };
     let data = fm_data::load(&config.dataset, &options)?;
     for warning in &data.warnings {
         tracing::warn!("{warning}");
@@ -138,6 +144,11 @@ fn plan(config: &RunConfig, data: &Dataset) -> Result<Plan> {
             (split.train, split.val)
         }
     };
+    if config.patience.is_some() && val_rows.is_empty() {
+        return Err(Error::usage(format!(
+            "--patience needs validation images, and one in twelve of {n} is none"
+        )));
+    }
     let mut test_rows: Vec<u32> = (0..data.test.len() as u32).collect();
     if config.batch_size > train_rows.len() {
         let (got, most) = (config.batch_size, train_rows.len());

@@ -27,7 +27,7 @@ impl<'a> Fused<'a> {
     /// Whether the kernels cover `network` on this machine.
     #[must_use]
     pub fn covers(network: &Network) -> bool {
-        kernel_network(network).parameters().is_ok()
+        (2..=256).contains(&network.classes) && kernel_network(network).parameters().is_ok()
     }
 
     /// Puts `weights` where the kernels want them; `batch_size` is the most rows that a step may have.

@@ -57,7 +57,9 @@ impl Sink for Checkpoints {
             }
             Event::Checkpoint(checkpoint) => {
                 let csv = self.dir.join("epochs.csv");
-                let len = std::fs::metadata(&csv).map_err(|e| Error::io("read", &csv, &e))?.len();
+                // The rows must be on the disk before the checkpoint that counts on them.
+                let synced = File::open(&csv).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
+                let len = synced.map_err(|e| Error::io("write", &csv, &e))?.len();
                 checkpoints::save(&self.dir, checkpoint, &self.identity, len)
             }
             _ => Ok(()),

@@ -28,24 +28,28 @@ pub trait Sink {
 /// All sinks of a run, in the order in which they get each event.
 #[derive(Default)]
 pub struct Sinks {
-    sinks: Vec<Box<dyn Sink>>,
+    /// Each with whether it has failed: only its first failure is told.
+    sinks: Vec<(Box<dyn Sink>, bool)>,
     failure: Option<Error>,
 }
 
 impl Sinks {
     /// Adds a sink at the end.
     pub fn push(&mut self, sink: impl Sink + 'static) {
-        self.sinks.push(Box::new(sink));
+        self.sinks.push((Box::new(sink), false));
     }
 
     /// Gives every sink the event.
     pub fn emit(&mut self, event: &Event<'_>) {
-        for sink in &mut self.sinks {
-            if let Err(error) = sink.on_event(event) {
-                let error = error.note(format!("while writing {}", sink.name()));
+        for (sink, failed) in &mut self.sinks {
+            let Err(error) = sink.on_event(event) else { continue };
+            let error = error.note(format!("while writing {}", sink.name()));
+            // The first failure of all ends the run and is told then.
+            if self.failure.is_some() && !*failed {
                 tracing::error!("{error}");
-                self.failure.get_or_insert(error);
             }
+            *failed = true;
+            self.failure.get_or_insert(error);
         }
     }
 
@@ -101,7 +105,7 @@ mod tests {
             val_rows: vec![],
             test_rows: vec![],
         };
-        sinks.emit(&Event::Started(&plan));
+        sinks.emit(&Event::Started { plan: &plan, epochs_done: 0 });
         assert_eq!(*seen.borrow(), 1);
         let error = sinks.result().unwrap_err();
         assert_eq!(error.exit_code(), 4);

@@ -51,10 +51,13 @@ impl Sink for Progress {
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Started(plan) => {
+            Event::Started { plan, epochs_done } => {
                 self.epochs = plan.phases.iter().map(|p| p.epochs).sum();
-                self.start(u64::from(self.epochs) * plan.train_rows.len() as u64);
-                self.bar.set_prefix(format!("epoch 1/{}", self.epochs));
+                let images = plan.train_rows.len() as u64;
+                self.start(u64::from(self.epochs) * images);
+                self.bar.set_position(u64::from(*epochs_done) * images);
+                self.bar.reset_eta();
+                self.bar.set_prefix(format!("epoch {}/{}", (epochs_done + 1).min(self.epochs), self.epochs));
             }
             Event::PhaseStarted { phase, trainable, frozen } => {
                 tracing::debug!("phase {}: {trainable} parameters train, {frozen} stay", phase.name);

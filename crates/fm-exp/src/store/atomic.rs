@@ -8,6 +8,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// How names of files that are being written begin.
+pub(super) const PREFIX: &str = ".tmp-";
+
 /// Puts `bytes` at `path`, replacing what is there.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(".tmp-")
+        .prefix(PREFIX)
         // As for any file that one creates: the umask decides, not tempfile's 0600.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(dir)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fm_models::Network;
 
 use super::write;
-use crate::checkpoint::{self, Checkpoint, Identity};
+use crate::checkpoint::{self, Checkpoint, Identity, Read};
 use crate::error::{Error, Kind, Result};
 
 /// How many are kept.
@@ -17,6 +17,8 @@ const GENERATIONS: usize = 2;
 pub struct Found {
     /// The newest that can be read.
     pub checkpoint: Checkpoint,
+    /// Who wrote it.
+    pub identity: Identity,
     /// How long `epochs.csv` was.
     pub epochs_csv_bytes: u64,
     /// Why newer ones were passed over.
@@ -66,6 +68,7 @@ pub fn save(run: &Path, checkpoint: &Checkpoint, identity: &Identity, epochs_csv
 /// [`Kind::Mismatch`] when there are some and none can be read.
 pub fn load(run: &Path, run_id: &str, network: &Network) -> Result<Option<Found>> {
     let dir = dir(run);
+    let csv_len = fs::metadata(run.join("epochs.csv")).map_or(0, |m| m.len());
     let mut warnings: Vec<String> = Vec::new();
     for number in generations(&dir) {
         let path = dir.join(format!("{number}.json"));
@@ -75,8 +78,14 @@ pub fn load(run: &Path, run_id: &str, network: &Network) -> Result<Option<Found>
             checkpoint::decode(&tensors, &meta, run_id, network)
         });
         match decoded {
-            Ok((checkpoint, epochs_csv_bytes)) => {
-                return Ok(Some(Found { checkpoint, epochs_csv_bytes, warnings }));
+            // A machine that lost power may have kept the checkpoint and not the rows.
+            Ok(read) if csv_len < read.epochs_csv_bytes => {
+                let expected = read.epochs_csv_bytes;
+                warnings.push(format!("{}: epochs.csv has {csv_len} of {expected} bytes", path.display()));
+            }
+            Ok(read) => {
+                let Read { checkpoint, identity, epochs_csv_bytes } = read;
+                return Ok(Some(Found { checkpoint, identity, epochs_csv_bytes, warnings }));
             }
             Err(error) => warnings.push(format!("{}: {error}", path.display())),
         }

@@ -58,7 +58,8 @@ impl RunDir {
         fs::create_dir_all(path).map_err(|e| Error::io("create", path, &e))?;
         let lock = lock(path)?;
         let mut run = Self { path: path.to_owned(), resumed: false, _lock: lock };
-        if path.join("config.toml").exists() || path.join("DONE").exists() {
+        remove_torn(path);
+        if FILES.into_iter().chain(["checkpoint"]).any(|name| path.join(name).exists()) {
             match claim {
                 Claim::Overwrite => clear(path)?,
                 Claim::Resume if same(path, config) == Some(vec![]) => {
@@ -124,6 +125,16 @@ fn lock(dir: &Path) -> Result<File> {
         .and_then(|()| file.write_all(owner.as_bytes()))
         .map_err(|e| Error::io("write", &path, &e))?;
     Ok(file)
+}
+
+/// Removes temporary files of a process that died while it wrote; the lock is held, so nobody writes now.
+fn remove_torn(path: &Path) {
+    let Ok(entries) = fs::read_dir(path) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(super::atomic::PREFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes what runs leave and nothing else; `DONE` first, so that half a removal is no finished run.

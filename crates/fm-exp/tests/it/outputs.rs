@@ -129,6 +129,26 @@ fn fast_dev_run_can_be_repeated() {
         run(command.arg("--out").arg(place.out())).succeeds();
     }
     assert!(place.out().join("fast-dev-run/DONE").exists());
+    // Under a name there may be something that one wants to keep.
+    place.run(&["--name", "kept"]).succeeds();
+    place.run(&["--name", "kept", "--fast-dev-run"]).fails(7, &["a finished run"]);
+}
+
+#[test]
+fn bench_times_every_engine_in_turn() {
+    let place = Place::new();
+    let mut bench = command();
+    bench.args(["bench", "--device", "cpu", "--rounds", "3", "--batch-size", "8", "--json", "--dataset"]);
+    let ran = run(bench.arg(place.data()));
+    let json: serde_json::Value = serde_json::from_str(&ran.succeeds().out).unwrap();
+    let results = json["results"].as_array().unwrap();
+    let engines: Vec<&str> = results.iter().map(|r| r["engine"].as_str().unwrap()).collect();
+    assert_eq!(engines, ["eager", "fused"]);
+    for result in results {
+        assert_eq!(result["samples"].as_array().unwrap().len(), 3);
+        assert!(result["min"].as_f64() <= result["seconds_per_epoch"].as_f64());
+    }
+    assert!(!place.out().exists(), "a benchmark writes no results");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use fm_report::{Confusion, confusion_heatmap, curves, rasterize};
 use resvg::tiny_skia::{Pixmap, Rect};
-use resvg::usvg::{Group, Node, Options, Tree, fontdb};
+use resvg::usvg::{Group, Node, Options, TextChunk, Tree, fontdb};
 use roxmltree::Document;
 
 use crate::made;
@@ -183,7 +183,7 @@ fn labels(svg: &str) -> Vec<(String, Rect)> {
                 Node::Text(text) => {
                     let turn = text.abs_transform();
                     if turn.kx.abs() < 1e-6 || turn.sx.abs() < 1e-6 {
-                        let content = text.chunks().iter().map(|chunk| chunk.text()).collect();
+                        let content = text.chunks().iter().map(TextChunk::text).collect();
                         let shape = text.flattened().bounding_box().transform(turn).unwrap();
                         labels.push((content, shape));
                     }

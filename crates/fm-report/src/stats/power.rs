@@ -1,0 +1,135 @@
+//! Power: how likely a difference is to be found, and how many seeds it takes.
+
+use super::LEVEL;
+use super::crossed::Crossed;
+use super::dist::{normal_cdf, t_quantile};
+
+/// The power that "would tell" means.
+pub const POWER: f64 = 0.8;
+/// Where the search for a number of seeds ends.
+pub const MAX_SEEDS: u32 = 1_000;
+
+/// How many seeds of each model would tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// This many in all.
+    Seeds(u32),
+    /// More than [`MAX_SEEDS`].
+    TooMany,
+    /// No number would: the test set is too small to show such a difference.
+    Never,
+}
+
+/// The power of a two-sided t test at 5 % when the true difference is `effect`, in the unit of its standard
+/// error, with `df` degrees of freedom.
+///
+/// The noncentral t distribution by its definition, a normal variable over the root of a chi-squared one:
+/// the normal part in closed form, the other by the trapezoidal rule over its logarithm.
+pub fn t_power(effect: f64, df: f64) -> f64 {
+    const STEPS: u32 = 2_000;
+    let critical = t_quantile(f64::midpoint(1.0, LEVEL), df);
+    // Beyond these the density is below e^-45 of its peak, at 0.
+    let (low, high) = (-(45.0 / df + (45.0 / df).sqrt()), (45.0 / df).sqrt());
+    let step = (high - low) / f64::from(STEPS);
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for i in 0..=STEPS {
+        let x = low + f64::from(i) * step;
+        // ln s = x: the density of s times s, as a share of its peak.
+        let weight = (df * (x - f64::midpoint((2.0 * x).exp(), -1.0))).exp();
+        let bound = critical * x.exp();
+        sum += weight * (normal_cdf(effect - bound) + normal_cdf(-effect - bound));
+        weights += weight;
+    }
+    sum / weights
+}
+
+/// The power of the paired t test over `n` seeds whose differences have standard deviation `sd` around
+/// `effect`.
+pub fn paired_t_power(effect: f64, sd: f64, n: u32) -> f64 {
+    t_power(effect.abs() * f64::from(n).sqrt() / sd, f64::from(n) - 1.0)
+}
+
+/// How many seeds a paired t test needs for power 0.8, the test set taken as given.
+pub fn seeds_for(effect: f64, sd: f64) -> Needed {
+    search(|n| paired_t_power(effect, sd, n))
+}
+
+impl Crossed {
+    /// How many seeds of each model would tell with power 0.8, were the true difference the one observed and
+    /// the variances as estimated. Rough: both are uncertain where the question is asked. More seeds do not
+    /// help against a test set that is too small.
+    pub fn seeds_needed(&self) -> Needed {
+        let effect = self.test.difference.abs();
+        let power = |standard_error: f64, df| match effect {
+            0.0 => 0.0,
+            _ if standard_error > 0.0 => t_power(effect / standard_error, df),
+            _ => 1.0,
+        };
+        if power(self.item_variance.sqrt(), self.items as f64 - 1.0) < POWER {
+            return Needed::Never;
+        }
+        search(|seeds| {
+            let (standard_error, df) = self.with_seeds(seeds);
+            power(standard_error, df)
+        })
+    }
+}
+
+/// The least number from 2 at which the power, which grows, is enough.
+fn search(power: impl Fn(u32) -> f64) -> Needed {
+    let enough = |n: u32| power(n) >= POWER;
+    let mut high = 2;
+    while !enough(high) {
+        if high >= MAX_SEEDS {
+            return Needed::TooMany;
+        }
+        high = (high * 2).min(MAX_SEEDS);
+    }
+    let mut low = (high / 2).max(1);
+    while high - low > 1 {
+        let middle = u32::midpoint(low, high);
+        if enough(middle) { high = middle } else { low = middle }
+    }
+    Needed::Seeds(high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::TTest;
+
+    #[test]
+    fn power_without_effect_is_the_level() {
+        for df in [1.0, 1.3, 9.0, 5_000.0] {
+            assert!((t_power(0.0, df) - 0.05).abs() < 1e-9, "{df}");
+        }
+        assert!(t_power(40.0, 3.0) > 0.999_999);
+    }
+
+    #[test]
+    fn seeds_help_against_the_noise_of_seeds_alone() {
+        let needed = |difference: f64, seed_sd: f64, item_sd: f64| {
+            let test = TTest::new(difference, 0.01, 2.0);
+            let (seed_variances, item_variance) = (vec![(seed_sd * seed_sd, 3)], item_sd * item_sd);
+            Crossed { test, seed_variances, item_variance, items: 10_000 }.seeds_needed()
+        };
+        // Without the noise of items it is the paired t test.
+        assert_eq!(needed(0.002, 0.003, 0.0), seeds_for(0.002, 0.003));
+        let (Needed::Seeds(without), Needed::Seeds(with)) =
+            (needed(0.006, 0.003, 0.0), needed(0.006, 0.003, 0.002))
+        else {
+            panic!("both are within reach");
+        };
+        assert!(with > without, "{with} {without}");
+        // 2.8 standard errors are needed; the items alone leave 2.5.
+        assert_eq!(needed(0.005, 0.003, 0.002), Needed::Never);
+        assert_eq!(needed(0.0001, 0.003, 0.0), Needed::TooMany);
+        assert_eq!(needed(0.0, 0.003, 0.0), Needed::Never);
+    }
+
+    #[test]
+    fn no_effect_needs_too_many() {
+        assert_eq!(seeds_for(0.0, 1.0), Needed::TooMany);
+        assert_eq!(seeds_for(100.0, 1.0), Needed::Seeds(2));
+    }
+}

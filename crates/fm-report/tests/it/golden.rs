@@ -1,0 +1,183 @@
+//! Every statistic against SciPy and statsmodels: `scripts/golden-stats/make.py` makes the file.
+
+use std::sync::LazyLock;
+
+use fm_report::stats::{
+    self, Interval, McNemar, Needed, Outcomes, TTest, bootstrap, crossed, holm, normal_quantile, paired_t,
+    paired_t_power, seeds_for, summarize, t_power, t_quantile, two_sided_t, welch,
+};
+use serde_json::Value;
+
+static GOLDEN: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../golden/stats.json")).unwrap());
+
+fn cases(name: &str) -> &'static [Value] {
+    let cases = GOLDEN[name].as_array().unwrap();
+    assert!(!cases.is_empty());
+    cases
+}
+
+fn number(case: &Value, key: &str) -> f64 {
+    case[key].as_f64().unwrap_or_else(|| panic!("{key} in {case}"))
+}
+
+fn numbers(case: &Value, key: &str) -> Vec<f64> {
+    case[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+/// Agree to 1e-9, of the larger of the two or of 1e-3: p values and differences may be next to nothing.
+fn close(found: f64, case: &Value, key: &str) {
+    near(found, number(case, key), &format!("{key} of {case}"));
+}
+
+fn near(found: f64, expected: f64, what: &str) {
+    let scale = found.abs().max(expected.abs()).max(1e-3);
+    assert!((found - expected).abs() <= 1e-9 * scale, "{found} instead of {expected}: {what}");
+}
+
+fn interval(found: Interval, case: &Value) {
+    let expected = numbers(case, "interval");
+    near(found.low, expected[0], "low");
+    near(found.high, expected[1], "high");
+}
+
+#[test]
+fn distributions() {
+    for case in cases("t_quantile") {
+        close(t_quantile(number(case, "p"), number(case, "df")), case, "t");
+    }
+    for case in cases("two_sided_t") {
+        let p = two_sided_t(number(case, "t"), number(case, "df"));
+        close(p, case, "p");
+        let ratio = p / number(case, "p");
+        assert!((ratio - 1.0).abs() < 1e-9, "small p values too: {ratio} {case}");
+    }
+    for case in cases("normal_quantile") {
+        close(normal_quantile(number(case, "p")), case, "z");
+    }
+}
+
+#[test]
+fn summaries() {
+    for case in cases("summary") {
+        let found = summarize(&numbers(case, "values")).unwrap();
+        close(found.mean, case, "mean");
+        close(found.sd.unwrap(), case, "sd");
+        interval(found.interval.unwrap(), case);
+    }
+}
+
+fn test_agrees(found: &TTest, case: &Value) {
+    close(found.difference, case, "difference");
+    close(found.df, case, "df");
+    close(found.p, case, "p");
+    interval(found.interval, case);
+}
+
+#[test]
+fn t_tests() {
+    for case in cases("t_test") {
+        let test = if case["kind"] == "paired" { paired_t } else { welch };
+        let found = test(&numbers(case, "first"), &numbers(case, "second")).unwrap();
+        test_agrees(&found, case);
+        close(found.t, case, "t");
+    }
+}
+
+#[test]
+fn mcnemar() {
+    for case in cases("mcnemar") {
+        let count = |key| case[key].as_u64().unwrap();
+        let found = McNemar::from_counts(count("only_first"), count("only_second"));
+        for (p, key) in [(found.exact, "exact"), (found.mid, "mid")] {
+            let ratio = p / number(case, key);
+            assert!((ratio - 1.0).abs() < 1e-9, "{key} {p}: {case}");
+        }
+    }
+}
+
+#[test]
+fn holms_correction() {
+    for case in cases("holm") {
+        for (found, expected) in holm(&numbers(case, "p")).into_iter().zip(numbers(case, "adjusted")) {
+            near(found, expected, "adjusted");
+        }
+    }
+}
+
+#[test]
+fn power_and_sample_size() {
+    for case in cases("t_power") {
+        close(t_power(number(case, "effect"), number(case, "df")), case, "power");
+    }
+    let seeds = |case: &Value| case["n"].as_u64().unwrap() as u32;
+    for case in cases("power") {
+        close(paired_t_power(number(case, "effect"), number(case, "sd"), seeds(case)), case, "power");
+    }
+    for case in cases("sample_size") {
+        let found = seeds_for(number(case, "effect"), number(case, "sd"));
+        assert_eq!(found, Needed::Seeds(seeds(case)), "{case}");
+    }
+}
+
+fn outcomes(case: &Value) -> Outcomes {
+    let rows = |key: &str| -> Vec<Vec<bool>> {
+        let rows = case[key].as_array().unwrap().iter().map(|row| row.as_str().unwrap());
+        rows.map(|row| row.bytes().map(|byte| byte == b'1').collect()).collect()
+    };
+    let (first, second) = (rows("first"), rows("second"));
+    let [a, b] = [&first, &second].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    if case["kind"] == "paired" { Outcomes::paired(&a, &b) } else { Outcomes::unpaired(&a, &b) }.unwrap()
+}
+
+#[test]
+fn crossed_effects() {
+    for case in cases("two_way") {
+        let (found, expected) = (crossed(&outcomes(case)).unwrap().test, &case["crossed"]);
+        test_agrees(&found, expected);
+        close(found.standard_error, expected, "standard_error");
+    }
+}
+
+/// Mean and variance of all possible draws are known exactly; what is left is the error of drawing some.
+#[test]
+fn bootstrap_moments() {
+    let replicates = 40_000;
+    for case in cases("two_way") {
+        let found = bootstrap(&outcomes(case), replicates, 1);
+        let (mean, variance) = (number(case, "bootstrap_mean"), number(case, "bootstrap_variance"));
+        let n = replicates as f64;
+        let off = (found.mean - mean) / (variance / n).sqrt();
+        assert!(off.abs() < 4.0, "mean is {off} standard errors off: {}", case["kind"]);
+        // Standard error of a variance of normal values.
+        let off = (found.standard_error.powi(2) / variance - 1.0) / (2.0 / n).sqrt();
+        assert!(off.abs() < 5.0, "variance is {off} standard errors off: {}", case["kind"]);
+        // Near normal, so the percentiles are near the normal ones.
+        let z = normal_quantile(f64::midpoint(1.0, stats::LEVEL));
+        for (end, side) in [(found.interval.low, -1.0), (found.interval.high, 1.0)] {
+            let off = (end - mean) / variance.sqrt() - side * z;
+            assert!(off.abs() < 0.15, "percentile is {off} standard errors off: {}", case["kind"]);
+        }
+    }
+}
+
+/// All 108 draws of two seeds and three items, one by one, against the frequencies drawn.
+#[test]
+fn bootstrap_draws_every_combination_equally_often() {
+    let difference = [[1, 0, -1], [1, 1, 0]];
+    let mut at_most_zero = 0;
+    for seeds in 0..4_usize {
+        for items in 0..27_usize {
+            let items = [items / 9, items / 3 % 3, items % 3];
+            let sum: i32 = [seeds / 2, seeds % 2].iter().flat_map(|&s| items.map(|i| difference[s][i])).sum();
+            at_most_zero += u32::from(sum <= 0);
+        }
+    }
+    let first = [[false, true, true], [false, false, true]];
+    let second = [[true, true, false], [true, true, true]];
+    let [a, b] = [&first, &second].map(|rows| rows.iter().map(|row| &row[..]).collect::<Vec<_>>());
+    let found = bootstrap(&Outcomes::paired(&a, &b).unwrap(), 40_000, 3);
+    let expected = 2.0 * f64::from(at_most_zero) / 108.0;
+    assert!((0.05..0.9).contains(&expected), "{expected}");
+    assert!((found.p - expected).abs() < 0.02, "{} instead of {expected}", found.p);
+}

@@ -1,0 +1,163 @@
+"""Inputs and expected values of the statistics in fm-report, from SciPy and statsmodels, as stats.json.
+
+    python make.py
+"""
+
+import itertools
+import json
+import pathlib
+
+import numpy as np
+import scipy
+import statsmodels
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+FILE = pathlib.Path(__file__).resolve().parents[2] / "crates/fm-report/tests/golden/stats.json"
+
+
+def interval(mean, half):
+    return [mean - half, mean + half]
+
+
+def summary(values):
+    test = stats.ttest_1samp(values, 0.0)
+    low, high = test.confidence_interval(0.95)
+    return {"values": values, "mean": np.mean(values), "sd": np.std(values, ddof=1), "interval": [low, high]}
+
+
+def t_test(kind, first, second):
+    test = stats.ttest_rel(second, first) if kind == "paired" else stats.ttest_ind(second, first, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    return {"kind": kind, "first": first, "second": second, "difference": np.mean(second) - np.mean(first),
+            "df": test.df, "t": test.statistic, "p": test.pvalue, "interval": [low, high]}
+
+
+def mcnemar_test(b, c):
+    exact = mcnemar([[0, b], [c, 0]], exact=True).pvalue
+    # Fagerland, Lydersen & Laake 2013; half the point probability where both are equal.
+    point = stats.binom.pmf(b, b + c, 0.5)
+    mid = 1 - point / 2 if b == c else exact - point
+    return {"only_first": b, "only_second": c, "exact": exact, "mid": mid}
+
+
+def holm(p):
+    return {"p": p, "adjusted": list(multipletests(p, method="holm")[1])}
+
+
+def noncentral(effect, df):
+    critical = stats.t.ppf(0.975, df)
+    return stats.nct.sf(critical, df, effect) + stats.nct.cdf(-critical, df, effect)
+
+
+def power(effect, sd, n):
+    value = TTestPower().power(effect_size=effect / sd, nobs=n, alpha=0.05)
+    return {"effect": effect, "sd": sd, "n": n, "power": value}
+
+
+def sample_size(effect, sd):
+    n = TTestPower().solve_power(effect_size=effect / sd, alpha=0.05, power=0.8)
+    return {"effect": effect, "sd": sd, "n": int(np.ceil(n))}
+
+
+def answers(rng, skill, difficulty, seeds):
+    """Right or wrong by seed and item: seeds vary, items vary, and what is left is chance."""
+    logit = skill + rng.normal(0, 0.25, (seeds, 1)) - difficulty
+    return (rng.random((seeds, len(difficulty))) < 1 / (1 + np.exp(-logit))).astype(int)
+
+
+def bootstrap_moments(arms):
+    """Mean and exact variance of the two-way bootstrap: seeds of each arm and the items drawn independently."""
+    n = arms[0].shape[1]
+    # E[v_i v_j] of multinomial item weights is keep + [i = j], and alike for seeds.
+    keep_items = 1 - 1 / n
+    means = [arm.mean() for arm in arms]
+    columns = [arm.mean(axis=0) for arm in arms]
+    second_moment = 0.0
+    for x, y in itertools.product(range(len(arms)), repeat=2):
+        if x != y:
+            second_moment += keep_items * means[x] * means[y] + (columns[x] * columns[y]).mean() / n
+            continue
+        arm, s = arms[x], len(arms[x])
+        keep_seeds = 1 - 1 / s
+        second_moment += keep_seeds * (keep_items * means[x] ** 2 + (columns[x] ** 2).mean() / n)
+        second_moment += (keep_items * (arm.mean(axis=1) ** 2).mean() + (arm**2).mean() / n) / s
+    return sum(means), second_moment - sum(means) ** 2
+
+
+def check_moments():
+    """The formula against every one of the possible draws, on data small enough for that."""
+    arm = np.array([[1, 0, -1], [1, 1, 0]])
+    draws = [
+        arm[np.ix_(seeds, items)].mean()
+        for seeds in itertools.product(range(2), repeat=2)
+        for items in itertools.product(range(3), repeat=3)
+    ]
+    mean, variance = bootstrap_moments([arm])
+    assert np.isclose(np.mean(draws), mean) and np.isclose(np.var(draws), variance), (np.var(draws), variance)
+
+
+def crossed_effects(arms):
+    """Method of moments for crossed random effects, by analysis of variance of each arm."""
+    n = arms[0].shape[1]
+    parts, shared, columns = [], 0.0, 0.0
+    for arm in arms:
+        s, rows, cols = len(arm), arm.mean(axis=1, keepdims=True), arm.mean(axis=0, keepdims=True)
+        residual = ((arm - rows - cols + arm.mean()) ** 2).sum() / ((s - 1) * (n - 1))
+        parts.append((max(rows.var(ddof=1), residual / n) / s, s - 1))
+        shared += residual / (s * n)
+        columns = columns + cols
+    parts.append((max(columns.var(ddof=1) / n - shared, 0.0), n - 1))
+    difference = sum(arm.mean() for arm in arms)
+    variance = sum(v for v, _ in parts)
+    df = variance**2 / sum(v**2 / d for v, d in parts)
+    error = np.sqrt(variance)
+    t = difference / error
+    return {"difference": difference, "standard_error": error, "df": df, "p": 2 * stats.t.sf(abs(t), df),
+            "interval": interval(difference, stats.t.ppf(0.975, df) * error)}
+
+
+def two_way(rng, name, skills, seeds, items):
+    difficulty = rng.normal(0, 1.5, items)
+    first, second = (answers(rng, skill, difficulty, n) for skill, n in zip(skills, seeds, strict=True))
+    arms = [second - first] if name == "paired" else [-first, second]
+    mean, variance = bootstrap_moments(arms)
+    rows = [["".join(map(str, row)) for row in group] for group in (first, second)]
+    return {"kind": name, "first": rows[0], "second": rows[1], "crossed": crossed_effects(arms),
+            "bootstrap_mean": mean, "bootstrap_variance": variance}
+
+
+def main():
+    check_moments()
+    rng = np.random.default_rng(0)
+    cnn = [round(v, 4) for v in rng.normal(0.8950, 0.003, 10)]
+    mlp = [round(v, 4) for v in rng.normal(0.9050, 0.002, 10)]
+    golden = {
+        "made_by": f"scripts/golden-stats/make.py, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}",
+        "t_quantile": [{"p": p, "df": df, "t": stats.t.ppf(p, df)}
+                       for p in (0.025, 0.6, 0.975, 0.9995) for df in (1, 2, 3.7, 9, 49, 9999)],
+        "two_sided_t": [{"t": t, "df": df, "p": 2 * stats.t.sf(abs(t), df)}
+                        for t in (0.1, -2.2, 6.0, 25.0) for df in (1, 4.5, 9, 9999)],
+        "normal_quantile": [{"p": p, "z": stats.norm.ppf(p)} for p in (1e-6, 0.025, 0.5, 0.8, 0.975)],
+        "summary": [summary(cnn), summary(mlp), summary(cnn[:2]), summary(cnn[:3])],
+        "t_test": [t_test("paired", cnn, mlp), t_test("paired", cnn[:3], mlp[3:6]), t_test("paired", cnn, cnn[::-1]),
+                   t_test("welch", cnn, mlp), t_test("welch", cnn[:2], mlp), t_test("welch", cnn, cnn[:4])],
+        "mcnemar": [mcnemar_test(b, c) for b, c in
+                    [(0, 1), (1, 7), (7, 1), (10, 10), (352, 553), (480, 512), (3000, 3100), (0, 60)]],
+        "holm": [holm([0.01, 0.04, 0.03, 0.005]), holm([0.2, 0.9, 0.04, 0.04, 1e-5]), holm([0.03])],
+        "t_power": [{"effect": e, "df": df, "power": noncentral(e, df)}
+                    for e in (0.5, 2.0, 3.5) for df in (1, 2.6, 9, 120)],
+        "power": [power(e, sd, n) for e, sd, n in [(0.01, 0.005, 4), (0.002, 0.003, 10), (0.001, 0.004, 80)]],
+        "sample_size": [sample_size(e, sd) for e, sd in [(0.01, 0.003), (0.002, 0.003), (0.001, 0.004), (0.0004, 0.004)]],
+        "two_way": [two_way(rng, "paired", (1.0, 1.3), (4, 4), 120), two_way(rng, "paired", (1.2, 1.2), (10, 10), 200),
+                    two_way(rng, "unpaired", (1.0, 1.6), (3, 5), 120)],
+    }
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(golden, indent=1, default=float) + "\n")
+    print(f"{FILE.name}: {FILE.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
