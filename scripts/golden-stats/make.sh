@@ -3,7 +3,7 @@
 # .venv-golden-stats the first time (300 MB, about a minute).
 #
 #   scripts/golden-stats/make.sh                  the golden file
-#   scripts/golden-stats/make.sh --calibration    how often each method errs, as the table in verdict.rs (12 minutes)
+#   scripts/golden-stats/make.sh --calibration    how often each method errs, as the table in verdict.rs (5 minutes)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -46,6 +46,7 @@ pub enum EngineChoice {
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(next_help_heading = "Training")]
+#[expect(clippy::struct_excessive_bools, reason = "they are the command line's switches")]
 pub struct RunArgs {
     /// Network: cnn, encoder-mlp, or either for other image sizes, such as cnn@32x32 [default: cnn]
     #[arg(long, env = "FM_ARCH")]

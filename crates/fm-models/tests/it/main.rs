@@ -1,5 +1,7 @@
 //! The forward and backward pass against PyTorch and Keras.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod golden;
 
 use fm_models::{Net, Network, Scope};
