@@ -43,6 +43,7 @@ pub enum EngineChoice {
 }
 
 /// Flags of `train`.
+#[expect(clippy::struct_excessive_bools, reason = "flags are on or off")]
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(next_help_heading = "Training")]
@@ -86,6 +87,11 @@ pub struct RunArgs {
     /// CPU threads [default: one per core]
     #[arg(long, env = "FM_THREADS")]
     pub threads: Option<usize>,
+
+    /// On CUDA: the same bits from every run, at some cost in speed; the CPU's are in any case
+    #[arg(long)]
+    #[serde(default)]
+    pub deterministic: bool,
 
     /// Data set: fashion-mnist, mnist, kmnist, or a directory of four IDX files [default: fashion-mnist]
     #[arg(long, env = "FM_DATASET", value_name = "NAME|DIR", help_heading = "Data")]
@@ -161,6 +167,7 @@ impl RunArgs {
             patience: self.patience.or(file.patience),
             engine: self.engine.or(file.engine),
             threads: self.threads.or(file.threads),
+            deterministic: self.deterministic || file.deterministic,
             dataset: self.dataset.or(file.dataset),
             data_dir: self.data_dir.or(file.data_dir),
             verify: self.verify.or(file.verify),

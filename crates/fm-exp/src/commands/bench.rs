@@ -47,6 +47,9 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         return Err(Error::usage("--rounds and --steps must be at least 1"));
     }
     let config = RunConfig::check(args.run)?;
+    if config.deterministic {
+        fm_torch::make_deterministic()?;
+    }
     let device = config.device.resolve()?;
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads as i32);

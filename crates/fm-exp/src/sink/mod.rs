@@ -30,6 +30,8 @@ pub trait Sink {
 pub struct Sinks {
     sinks: Vec<Box<dyn Sink>>,
     failure: Option<Error>,
+    /// Those that have failed: each says so once, not at every step.
+    failed: Vec<&'static str>,
 }
 
 impl Sinks {
@@ -43,7 +45,10 @@ impl Sinks {
         for sink in &mut self.sinks {
             if let Err(error) = sink.on_event(event) {
                 let error = error.note(format!("while writing {}", sink.name()));
-                tracing::error!("{error}");
+                if !self.failed.contains(&sink.name()) {
+                    tracing::error!("{error}");
+                    self.failed.push(sink.name());
+                }
                 self.failure.get_or_insert(error);
             }
         }

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::write;
+use super::atomic::sweep;
+use super::{create_dir, write};
 use crate::config::Resolved;
 use crate::error::{Error, Kind, Result};
 
@@ -55,8 +56,10 @@ impl RunDir {
     /// When it cannot be written ([`Kind::Io`]), another process has it ([`Kind::Locked`]), or it holds
     /// another run ([`Kind::Mismatch`]).
     pub fn claim(path: &Path, config: &Resolved, claim: Claim) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|e| Error::io("create", path, &e))?;
+        create_dir(path)?;
         let lock = lock(path)?;
+        sweep(path);
+        sweep(&path.join("checkpoint"));
         let mut run = Self { path: path.to_owned(), resumed: false, _lock: lock };
         if path.join("config.toml").exists() || path.join("DONE").exists() {
             match claim {
