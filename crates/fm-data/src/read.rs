@@ -198,7 +198,15 @@ impl Parts {
         // The header has passed the limit; a machine without even that much room is an error, not an abort.
         let len = header.payload_len();
         self.payload.try_reserve_exact(len).map_err(|_| Stop::Io(io::ErrorKind::OutOfMemory.into()))?;
-        reader.by_ref().take(len as u64).read_to_end(&mut self.payload).map_err(Stop::Io)?;
+        // In pieces: a read clears the memory that it is offered, which would make a gigabyte of it real for
+        // a header that only claims one.
+        while self.payload.len() < len {
+            let piece = BUFFER.min(len - self.payload.len());
+            let n = reader.by_ref().take(piece as u64).read_to_end(&mut self.payload).map_err(Stop::Io)?;
+            if n < piece {
+                break;
+            }
+        }
         // Reading to the end also makes the decoder check its checksum.
         reader.by_ref().take(LOOK_BEHIND + 1).read_to_end(&mut self.behind).map_err(Stop::Io)?;
         Ok(())

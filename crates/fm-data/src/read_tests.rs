@@ -120,6 +120,24 @@ fn a_bomb_is_stopped() {
 }
 
 #[test]
+fn a_header_that_only_claims_a_gigabyte_gets_no_memory() {
+    /// The bytes, and the most that was asked for at once.
+    struct Asked<'a>(&'a [u8], usize);
+    impl Read for Asked<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = self.1.max(into.len());
+            self.0.read(into)
+        }
+    }
+    let mut bytes = encode_labels(&vec![0; 3_000_000]);
+    bytes[4..8].copy_from_slice(&(1u32 << 30).to_be_bytes());
+    let mut reader = Asked(&bytes, 0);
+    let error = read_idx(&mut reader, IdxKind::Labels, false).unwrap_err();
+    assert_eq!(error.to_string(), "data ends at byte 3,000,008 of 1,073,741,832");
+    assert!(reader.1 <= BUFFER, "{} bytes offered to one read", reader.1);
+}
+
+#[test]
 fn the_medium_s_errors_stay_its_own() {
     struct Broken;
     impl Read for Broken {

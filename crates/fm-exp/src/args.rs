@@ -43,10 +43,10 @@ pub enum EngineChoice {
 }
 
 /// Flags of `train`.
+#[expect(clippy::struct_excessive_bools, reason = "flags are on or off")]
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[command(next_help_heading = "Training")]
-#[expect(clippy::struct_excessive_bools, reason = "they are the command line's switches")]
 pub struct RunArgs {
     /// Network: cnn, encoder-mlp, or either for other image sizes, such as cnn@32x32 [default: cnn]
     #[arg(long, env = "FM_ARCH")]
@@ -87,6 +87,11 @@ pub struct RunArgs {
     /// CPU threads [default: one per core]
     #[arg(long, env = "FM_THREADS")]
     pub threads: Option<usize>,
+
+    /// On CUDA: the same bits from every run, at some cost in speed; the CPU's are in any case
+    #[arg(long)]
+    #[serde(default)]
+    pub deterministic: bool,
 
     /// Data set: fashion-mnist, mnist, kmnist, or a directory of four IDX files [default: fashion-mnist]
     #[arg(long, env = "FM_DATASET", value_name = "NAME|DIR", help_heading = "Data")]
@@ -162,6 +167,7 @@ impl RunArgs {
             patience: self.patience.or(file.patience),
             engine: self.engine.or(file.engine),
             threads: self.threads.or(file.threads),
+            deterministic: self.deterministic || file.deterministic,
             dataset: self.dataset.or(file.dataset),
             // The environment's directory is read where data are looked for; here it only goes first.
             data_dir: self.data_dir.or(file.data_dir.filter(|_| std::env::var_os("FM_DATA_DIR").is_none())),

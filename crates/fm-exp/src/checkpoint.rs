@@ -1,8 +1,8 @@
 //! A checkpoint: all that a run needs to go on as if it had not stopped.
 //!
 //! In memory it is a [`Position`] in the plan and an engine's [`State`]. On disk it is two files: tensors as
-//! safetensors, and everything else as JSON with the tensors' SHA-256, so that a pair that does not belong
-//! together, or a damaged one, is seen.
+//! safetensors, and everything else as JSON with the tensors' SHA-256 and its own, so that a pair that does
+//! not belong together, or a damaged one, is seen.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ pub struct Read {
 }
 
 /// The JSON half.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Meta {
     format: u32,
     identity: Identity,
@@ -130,6 +130,17 @@ struct Meta {
     partial: Option<Partial>,
     epochs_csv_bytes: u64,
     tensors_sha256: String,
+    /// Of all the above.
+    sha256: String,
+}
+
+impl Meta {
+    /// The SHA-256 of what it says, whatever its layout as text.
+    fn digest(&self) -> Result<String> {
+        let unsigned = Self { sha256: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&unsigned).map_err(|e| Error::new(Kind::Other, e.to_string()))?;
+        Ok(sha256(&text))
+    }
 }
 
 /// Only the version, so that a newer format can be told from a damaged file.
@@ -158,7 +169,7 @@ pub fn encode(
         })
         .collect();
     let tensors = model_file::encode(&tensors, &BTreeMap::new())?;
-    let meta = Meta {
+    let mut meta = Meta {
         format: FORMAT,
         identity: identity.clone(),
         phase: position.phase,
@@ -170,7 +181,9 @@ pub fn encode(
         partial: position.partial,
         epochs_csv_bytes,
         tensors_sha256: sha256(&tensors),
+        sha256: String::new(),
     };
+    meta.sha256 = meta.digest()?;
     let meta = serde_json::to_vec_pretty(&meta).map_err(|e| Error::new(Kind::Other, e.to_string()))?;
     Ok((tensors, meta))
 }
@@ -186,7 +199,7 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
         return Err(bad(format!("format {}, this build reads up to {FORMAT}", version.format)));
     }
     let meta: Meta = serde_json::from_slice(meta).map_err(|e| bad(format!("not a checkpoint: {e}")))?;
-    if sha256(tensors) != meta.tensors_sha256 {
+    if meta.digest()? != meta.sha256 || sha256(tensors) != meta.tensors_sha256 {
         return Err(bad("checksum mismatch".to_owned()));
     }
     let file = SafeTensors::deserialize(tensors).map_err(|e| bad(format!("not safetensors: {e}")))?;
@@ -199,6 +212,7 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
     let state =
         State { weights: group("weights")?, m: group("m")?, v: group("v")?, step: meta.optimizer_step };
     check(network, &state.weights).map_err(|e| bad(e.to_string()))?;
+    check_moments(network, &state)?;
     if meta.identity.run_id != run_id {
         return Err(bad(format!("belongs to run {}, not {run_id}", meta.identity.run_id)));
     }
@@ -207,6 +221,10 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
         None => None,
     };
     if let Some(best) = &best {
+        if best.epoch > meta.epochs {
+            let text = format!("its best epoch is {}, of {} trained", best.epoch, meta.epochs);
+            return Err(bad(text));
+        }
         check(network, &best.weights).map_err(|e| bad(e.to_string()))?;
     }
     let position = Position {
@@ -221,94 +239,20 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
     Ok(Read { checkpoint: Checkpoint { position, state }, identity, epochs_csv_bytes })
 }
 
+/// Parameters that do not train have no moments; those that are there must be some parameter's.
+fn check_moments(network: &Network, state: &State) -> Result<()> {
+    for moment in state.m.iter().chain(&state.v) {
+        if !network.params().any(|p| p.name == moment.name && p.shape == moment.shape) {
+            let text = format!("moment {} {:?} belongs to no parameter", moment.name, moment.shape);
+            return Err(Error::new(Kind::Mismatch, text));
+        }
+    }
+    Ok(())
+}
+
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn network() -> Network {
-        Network::new("encoder-mlp@10x10".parse().unwrap(), 3)
-    }
-
-    fn checkpoint() -> Checkpoint {
-        let weights = fm_models::init::initial(&network(), 1);
-        let zeros = |w: &Weights| Weights { data: vec![0.0; w.data.len()], ..w.clone() };
-        let m: Vec<Weights> = weights.iter().map(zeros).collect();
-        let best = Best { epoch: 2, loss: 0.25, weights: fm_models::init::initial(&network(), 2) };
-        let totals = Totals { loss_sum: 0.1 + 0.2, correct: 3, images: 4, diverged_at: None };
-        let partial = Some(Partial { steps: 7, totals, seconds: 0.5 });
-        let position =
-            Position { phase: 1, phase_epochs: 2, epochs: 3, seconds: 1.0 / 3.0, best: Some(best), partial };
-        Checkpoint { position, state: State { weights, v: m.clone(), m, step: 99 } }
-    }
-
-    fn identity() -> Identity {
-        Identity {
-            run_id: "0123456789abcdef".to_owned(),
-            engine: "fused".to_owned(),
-            device: "cpu".to_owned(),
-            threads: 2,
-            data_sha256: "abc".to_owned(),
-            versions: BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn reads_back_to_the_last_bit() {
-        let (tensors, meta) = encode(&checkpoint(), &identity(), 1234).unwrap();
-        let read = decode(&tensors, &meta, "0123456789abcdef", &network()).unwrap();
-        assert_eq!(read, Read { checkpoint: checkpoint(), identity: identity(), epochs_csv_bytes: 1234 });
-    }
-
-    #[test]
-    fn numbers_survive_json_to_the_last_bit() {
-        // Decimal fractions that a careless parser rounds the wrong way are about one in ten.
-        for i in 1..5000_u32 {
-            let loss_sum = f64::from(i) * 0.123_456_789 + 1.0 / f64::from(i);
-            let totals = Totals { loss_sum, ..Totals::default() };
-            let text = serde_json::to_string(&totals).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Totals>(&text).unwrap().loss_sum.to_bits(),
-                loss_sum.to_bits(),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn another_machine_is_told() {
-        let here = Identity { device: "cuda:0".to_owned(), threads: 8, ..identity() };
-        assert_eq!(identity().differences(&here), ["saved with device cpu, now cuda:0"]);
-        let eager = Identity { engine: "eager".to_owned(), ..identity() };
-        assert_eq!(eager.differences(&here).len(), 2);
-    }
-
-    #[test]
-    fn says_what_is_wrong() {
-        let (tensors, meta) = encode(&checkpoint(), &identity(), 0).unwrap();
-        let message = |tensors: &[u8], meta: &[u8], run_id: &str, network: &Network| {
-            let error = decode(tensors, meta, run_id, network).unwrap_err();
-            assert_eq!(error.exit_code(), 7);
-            error.to_string()
-        };
-        let id = "0123456789abcdef";
-        let mut damaged = tensors.clone();
-        *damaged.last_mut().unwrap() ^= 1;
-        assert_eq!(message(&damaged, &meta, id, &network()), "checksum mismatch");
-        assert_eq!(message(&tensors[..100], &meta, id, &network()), "checksum mismatch");
-        let newer = String::from_utf8(meta.clone()).unwrap().replace("\"format\": 1", "\"format\": 3");
-        assert_eq!(message(&tensors, newer.as_bytes(), id, &network()), "format 3, this build reads up to 1");
-        assert!(message(&tensors, &meta[..50], id, &network()).starts_with("not a checkpoint"));
-        assert!(message(&tensors, &meta, "x", &network()).contains("belongs to run 0123456789abcdef"));
-        let cnn = Network::new("cnn".parse().unwrap(), 10);
-        let text = message(&tensors, &meta, id, &cnn);
-        for piece in
-            ["missing encoder.conv3.weight", "head.dense1.weight is [64, 64]", "unexpected head.dense3.bias"]
-        {
-            assert!(text.contains(piece), "{piece} in {text}");
-        }
-    }
-}
+mod tests;

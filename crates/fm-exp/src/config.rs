@@ -32,6 +32,7 @@ pub struct RunConfig {
     pub patience: Option<u32>,
     pub engine: EngineChoice,
     pub threads: Option<usize>,
+    pub deterministic: bool,
     pub dataset: DatasetName,
     pub data_dir: Option<PathBuf>,
     pub verify: VerifyMode,
@@ -100,6 +101,7 @@ impl RunConfig {
             patience: args.patience,
             engine: args.engine.unwrap_or(EngineChoice::Auto),
             threads: args.threads,
+            deterministic: args.deterministic,
             dataset: DatasetName::from(args.dataset.unwrap_or_else(|| PathBuf::from("fashion-mnist"))),
             data_dir: args.data_dir,
             verify: args.verify.unwrap_or(VerifyMode::Warn),
@@ -131,6 +133,10 @@ impl RunConfig {
         set("arch", self.spec.to_string().into());
         set("batch-size", Value::Integer(self.batch_size as i64));
         set("dataset", self.dataset.to_string().into());
+        // On the CPU it decides nothing, so it makes no other run of it.
+        if self.deterministic && device != "cpu" {
+            set("deterministic", true.into());
+        }
         set("device", device.into());
         set("engine", engine.into());
         set("epochs", self.epochs.into());
@@ -283,6 +289,16 @@ mod tests {
         ] {
             assert_ne!(base.run_id(), resolved(changed).run_id());
         }
+    }
+
+    #[test]
+    fn deterministic_is_another_run_where_it_can_change_bits() {
+        let id = |device, deterministic| {
+            let args = RunArgs { deterministic, ..RunArgs::default() };
+            RunConfig::check(args).unwrap().resolve(device, "eager", "abc", Table::new()).run_id()
+        };
+        assert_eq!(id("cpu", true), id("cpu", false));
+        assert_ne!(id("cuda:0", true), id("cuda:0", false));
     }
 
     #[test]

@@ -84,6 +84,16 @@ impl Error {
         self
     }
 
+    /// Says where in a run it happened: within the message when that is short, in a note otherwise.
+    #[must_use]
+    pub fn at(mut self, place: &str) -> Self {
+        if self.message.starts_with("out of ") {
+            self.message = format!("{} at {place}", self.message);
+            return self;
+        }
+        self.note(format!("at {place}"))
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -145,7 +155,9 @@ impl From<TchError> for Error {
         // The C++ backtrace, where there is one, is for libtorch's developers.
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         if is_out_of_memory(&text) {
-            return Self::new(Kind::Device, format!("out of memory: {first}"))
+            let on_gpu = ["CUDA", "CUDNN", "CUBLAS"].iter().any(|word| text.contains(word));
+            return Self::new(Kind::Device, if on_gpu { "out of GPU memory" } else { "out of memory" })
+                .note(first)
                 .help("use a smaller --batch-size, or close what else uses the device");
         }
         let kind = if text.contains("CUDA") || text.contains("cuDNN") { Kind::Device } else { Kind::Other };
@@ -191,5 +203,9 @@ mod tests {
         );
         assert_eq!(kind("CUDA error: device-side assert triggered"), Kind::Device);
         assert_eq!(kind("mat1 and mat2 shapes cannot be multiplied"), Kind::Other);
+        let message = |text: &str| Error::from(TchError::Torch(text.to_owned())).at("epoch 2").message;
+        assert_eq!(message("CUDA out of memory. Tried to allocate"), "out of GPU memory at epoch 2");
+        assert_eq!(message("DefaultCPUAllocator: not enough memory"), "out of memory at epoch 2");
+        assert!(message("bad shapes").ends_with("bad shapes"), "the place is in a note");
     }
 }

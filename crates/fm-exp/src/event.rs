@@ -82,7 +82,7 @@ pub enum Event<'a> {
         /// Images in the step.
         images: usize,
     },
-    /// An epoch is done and validated.
+    /// An epoch is done and validated; or diverged, then its loss is no number and nothing was validated.
     EpochEnded(&'a Epoch),
     /// A moment from which the run can go on; after an epoch, or on request within one.
     Checkpoint(&'a Checkpoint),

@@ -14,6 +14,7 @@ pub mod device;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod fault;
 pub mod logging;
 pub mod metrics;
 mod model_file;

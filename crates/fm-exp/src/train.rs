@@ -13,6 +13,7 @@ use crate::checkpoint::{Best, Checkpoint, Partial, Position};
 use crate::engine::{Engine, Source, State};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Epoch, Event, Outcome};
+use crate::fault;
 use crate::metrics::Scores;
 use crate::plan::{Phase, Plan};
 use crate::sink::Sinks;
@@ -66,9 +67,10 @@ pub fn run(
     sinks: &mut Sinks,
     from: Option<Checkpoint>,
 ) -> Result<Outcome> {
+    let saved = from.as_ref().map(|c| c.position.epochs);
     let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
     sinks.emit(&Event::Started { plan: run.plan, epochs_done: at.epochs });
-    let mut trainer = Trainer { run, engine, sinks, at, saved: None };
+    let mut trainer = Trainer { run, engine, sinks, at, saved };
     let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
     for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
         if index > trainer.at.phase {
@@ -96,7 +98,7 @@ struct Trainer<'a> {
     engine: &'a mut dyn Engine,
     sinks: &'a mut Sinks,
     at: Position,
-    /// The epoch of the last checkpoint of this process.
+    /// The epoch after which the last checkpoint was saved.
     saved: Option<u32>,
 }
 
@@ -166,8 +168,9 @@ impl Trainer<'_> {
             return Err(self.diverged(self.at.epochs, None));
         }
         self.sinks.emit(&Event::Checkpoint(&checkpoint));
+        self.sinks.result()?;
         self.saved = Some(self.at.epochs);
-        self.sinks.result()
+        Ok(())
     }
 
     /// Trains and validates one epoch, or the rest of one; returns the validation loss.
@@ -181,7 +184,8 @@ impl Trainer<'_> {
         self.engine.begin_epoch(&order, partial.totals)?;
         for (step, batch) in batches(order.len(), plan.batch_size).enumerate().skip(partial.steps) {
             let images = batch.len();
-            self.engine.step(batch).map_err(|error| self.at_step(error, step))?;
+            let stepped = fault::device().map_err(Error::from).and_then(|()| self.engine.step(batch));
+            stepped.map_err(|error| self.at_step(error, step))?;
             self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
             if let Some(request) = (self.run.stop)() {
                 return Err(self.stop(request, step + 1, clock() - start)?);
@@ -189,16 +193,16 @@ impl Trainer<'_> {
         }
         let totals = self.engine.drain()?;
         let train_seconds = clock() - start;
-        if let Some(step) = totals.diverged_at {
-            return Err(self.diverged(epoch, Some(partial.steps + step)));
+        let is_good = totals.diverged_at.is_none();
+        if is_good {
+            self.at.epochs = epoch;
+            self.at.phase_epochs += 1;
+            self.at.seconds += train_seconds;
         }
-        self.at.epochs = epoch;
-        self.at.phase_epochs += 1;
-        self.at.seconds += train_seconds;
 
         let images = totals.images as f64;
         let (mut val, mut eval_seconds) = (None, None);
-        if !plan.val_rows.is_empty() {
+        if is_good && !plan.val_rows.is_empty() {
             let start = clock();
             let scores = self.score(Source::Train, &plan.val_rows)?;
             if !scores.loss.is_finite() {
@@ -223,7 +227,10 @@ impl Trainer<'_> {
         };
         self.sinks.emit(&Event::EpochEnded(&row));
         self.sinks.result()?;
-        Ok(row.val_loss)
+        match totals.diverged_at {
+            Some(step) => Err(self.diverged(epoch, Some(partial.steps + step))),
+            None => Ok(row.val_loss),
+        }
     }
 
     /// Saves within an epoch, and says how the process is to end.
@@ -261,7 +268,7 @@ impl Trainer<'_> {
     /// Says where in training an engine failed.
     fn at_step(&self, error: Error, step: usize) -> Error {
         let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
-        error.note(format!("at epoch {epoch} step {} (batch {batch})", step + 1))
+        error.at(&format!("epoch {epoch} step {} (batch {batch})", step + 1))
     }
 }
 

@@ -89,6 +89,30 @@ char *fm_flush_denormal(bool on, bool *done) {
   return guarded([&] { *done = at::globalContext().setFlushDenormal(on); });
 }
 
+// Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike.
+char *fm_make_deterministic() {
+  return guarded([] {
+    auto &context = at::globalContext();
+    context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+    context.setDeterministicCuDNN(true);
+    context.setDeterministicMkldnn(true);
+    context.setBenchmarkCuDNN(false);
+  });
+}
+
+// As `Switches` in switches.rs.
+struct fm_switch_states {
+  bool deterministic_algorithms, deterministic_cudnn, deterministic_onednn, benchmark_cudnn, tf32_cudnn, tf32_cublas;
+};
+
+char *fm_switches(fm_switch_states *now) {
+  return guarded([&] {
+    const auto &context = at::globalContext();
+    *now = {context.deterministicAlgorithms(), context.deterministicCuDNN(), context.deterministicMkldnn(),
+            context.benchmarkCuDNN(), context.allowTF32CuDNN(), context.allowTF32CuBLAS()};
+  });
+}
+
 const char *fm_torch_version() { return TORCH_VERSION; }
 
 // libtorch's build and parallelism settings, several lines; free with fm_free.

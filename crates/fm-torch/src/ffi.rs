@@ -4,6 +4,8 @@ use std::ffi::{CStr, c_char, c_double, c_void};
 
 use tch::TchError;
 
+use crate::switches::Switches;
+
 /// A `torch::Tensor*` as torch-sys hands it out.
 pub(crate) type RawTensor = *mut c_void;
 
@@ -22,6 +24,8 @@ unsafe extern "C" {
     pub(crate) fn fm_channels_last_(tensor: RawTensor) -> *mut c_char;
     pub(crate) fn fm_drop_grad(tensor: RawTensor) -> *mut c_char;
     pub(crate) fn fm_flush_denormal(on: bool, done: *mut bool) -> *mut c_char;
+    pub(crate) fn fm_make_deterministic() -> *mut c_char;
+    pub(crate) fn fm_switches(now: *mut Switches) -> *mut c_char;
     pub(crate) fn fm_torch_version() -> *const c_char;
     pub(crate) fn fm_show_config(text: *mut *mut c_char) -> *mut c_char;
 }

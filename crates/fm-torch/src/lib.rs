@@ -1,5 +1,5 @@
-//! What libtorch has and tch lacks: fused Adam, channels-last tensors, flush-to-zero, versions, and
-//! loading CUDA into a binary that is not linked to it.
+//! What libtorch has and tch lacks: fused Adam, channels-last tensors, flush-to-zero, switches for
+//! repeatable results, versions, and loading CUDA into a binary that is not linked to it.
 //!
 //! The C++ is `shim/shim.cpp`, called through [`ffi`]; this crate is the only one with C++ in it.
 
@@ -8,12 +8,14 @@
 mod adam;
 pub mod cuda;
 mod ffi;
+mod switches;
 
 use std::ffi::CStr;
 
 use tch::{TchError, Tensor};
 
 pub use adam::{Adam, AdamConfig};
+pub use switches::{CUBLAS_VARIABLE, Switches, make_deterministic, switches};
 
 /// Changes `tensor`'s memory, in place, from channels first to channels last. Shape and values stay.
 ///

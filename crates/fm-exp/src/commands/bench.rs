@@ -52,6 +52,9 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         return Err(Error::usage(format!("bench trains nothing that is kept: it takes no {flags}")));
     }
     let config = RunConfig::check(args.run)?;
+    if config.deterministic {
+        fm_torch::make_deterministic()?;
+    }
     let device = config.device.resolve()?;
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads as i32);

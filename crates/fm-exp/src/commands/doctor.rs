@@ -22,6 +22,10 @@ pub(crate) struct DoctorArgs {
     /// Directory that holds its files
     #[arg(long)]
     data_dir: Option<PathBuf>,
+
+    /// Show the switches as `train --deterministic` sets them
+    #[arg(long)]
+    deterministic: bool,
 }
 
 /// One line of the report.
@@ -33,9 +37,12 @@ struct Finding {
 }
 
 pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
+    if args.deterministic {
+        fm_torch::make_deterministic()?;
+    }
     // The CUDA question first: it may load libraries.
     let cuda = cuda_devices();
-    let findings = [versions(), libtorch(), libraries(), cpu(), cuda, data(args)];
+    let findings = [versions(), libtorch(), libraries(), cpu(), cuda, switches()?, data(args)];
     let broken =
         findings.iter().filter(|f| f.problem.as_ref().is_some_and(|p| p.kind() != Kind::Device)).count();
     let text = if as_json { as_json_text(&findings) } else { as_text(&findings) };
@@ -100,6 +107,25 @@ fn cuda_devices() -> Finding {
     };
     let cudnn = if tch::Cuda::cudnn_is_available() { "loaded" } else { "missing" };
     Finding { topic: "cuda", text: format!("{n} visible, cuDNN {cudnn}"), problem: None }
+}
+
+/// What decides whether two runs on a GPU give the same bits.
+fn switches() -> Result<Finding> {
+    let now = fm_torch::switches()?;
+    let state = |is_on| if is_on { "on" } else { "off" };
+    let variable = fm_torch::CUBLAS_VARIABLE;
+    let workspace = std::env::var(variable).unwrap_or_else(|_| "unset".to_owned());
+    let text = format!(
+        "deterministic: algorithms {}, cuDNN {}, oneDNN {}; cuDNN benchmark {}; {variable} {workspace}\n\
+         TF32: cuDNN {}, cuBLAS {}",
+        state(now.deterministic_algorithms),
+        state(now.deterministic_cudnn),
+        state(now.deterministic_onednn),
+        state(now.benchmark_cudnn),
+        state(now.tf32_cudnn),
+        state(now.tf32_cublas),
+    );
+    Ok(Finding { topic: "switches", text, problem: None })
 }
 
 fn data(args: &DoctorArgs) -> Finding {

@@ -13,7 +13,7 @@ use crate::args::{Protocol, RunArgs, VerifyMode};
 use crate::checkpoint::Identity;
 use crate::config::{self, Resolved, RunConfig, protocol_name};
 use crate::device;
-use crate::engine;
+use crate::engine::{self, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::event::Outcome;
 use crate::logging::Console;
@@ -31,6 +31,10 @@ const FAST_EVAL: usize = 200;
 
 pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
     let config = RunConfig::check(args)?;
+    if config.deterministic {
+        // Before the first question about CUDA.
+        fm_torch::make_deterministic()?;
+    }
     let device = config.device.resolve()?;
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads as i32);
@@ -63,22 +67,38 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     if dir.resumed() {
         say_resumed(dir.path(), found.as_ref(), &run.identity());
     }
-    let mut sinks = run.sinks(&dir, &network, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
+    let carried_out = carry_out(&run, &dir, &network, &plan, engine.as_mut(), found, console);
+    let (row, outcome) = carried_out.map_err(|error| store::checkpoints::explain(dir.path(), error))?;
+    if as_json { run.summary() } else { Ok(report(&config, &row, &outcome)) }
+}
+
+/// Trains, scores, and writes all that a run leaves.
+fn carry_out(
+    run: &Run<'_>,
+    dir: &RunDir,
+    network: &Network,
+    plan: &Plan,
+    engine: &mut dyn Engine,
+    found: Option<Found>,
+    console: &Console,
+) -> Result<(RunRow, Outcome)> {
+    let Run { config, data, .. } = *run;
+    let mut sinks = run.sinks(dir, network, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
     let signals = Signals::listen()?;
     let given = train::Run {
-        plan: &plan,
-        network: &network,
+        plan,
+        network,
         labels: Labels { train: &data.train.labels, test: &data.test.labels },
         checkpoint_every: config.checkpoint_every,
         clock: &train::wall_clock(),
         stop: &|| signals.request(),
     };
-    let outcome = train::run(given, engine.as_mut(), &mut sinks, found.map(|f| f.checkpoint))?;
+    let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
     let row = run.row(&outcome);
     store::record(&config.out, &row)?;
-    dir.done(&resolved.run_id())?;
-
-    if as_json { run.summary() } else { Ok(report(&config, &row, &outcome)) }
+    // Last: a run that is marked as done has left everything, its row in runs.csv too.
+    dir.done(&run.resolved.run_id())?;
+    Ok((row, outcome))
 }
 
 /// Says from where a run goes on, and what is lost.
@@ -314,3 +334,8 @@ fn dry_run(config: &RunConfig, network: &Network, plan: &Plan, resolved: &Resolv
     let _ = writeln!(out, "would write {}", config.run_dir().display());
     out
 }
+
+#[cfg(test)]
+#[cfg(debug_assertions)]
+#[path = "train_faults.rs"]
+mod faults;

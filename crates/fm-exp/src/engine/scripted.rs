@@ -58,7 +58,7 @@ impl Engine for Scripted {
 
     fn step(&mut self, batch: Range<usize>) -> Result<()> {
         if self.fail_at_step == Some(self.steps) {
-            return Err(Error::new(Kind::Device, "out of memory: scripted"));
+            return Err(Error::new(Kind::Device, "out of memory"));
         }
         self.steps += 1;
         self.seen += batch.len() as u64;

@@ -1,14 +1,12 @@
 //! Checkpoints of a run, and how far it is beyond the last.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::Sink;
 use crate::checkpoint::Identity;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::store::{self, checkpoints};
+use crate::store::{self, Growing, checkpoints};
 
 /// Writes checkpoints as they come, and a few bytes at every step: after a crash they tell how many steps
 /// are lost.
@@ -16,7 +14,7 @@ use crate::store::{self, checkpoints};
 pub struct Checkpoints {
     dir: PathBuf,
     identity: Identity,
-    progress: File,
+    progress: Growing,
 }
 
 /// The file that counts steps.
@@ -50,16 +48,11 @@ impl Sink for Checkpoints {
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Stepped { epoch, step, .. } => {
-                // Not brought to the disk: it need not outlive the machine, only the process.
-                let text = format!("{epoch:>10} {step:>10}\n");
-                let path = progress_path(&self.dir);
-                self.progress.write_all_at(text.as_bytes(), 0).map_err(|e| Error::io("write", &path, &e))
+                self.progress.note(format!("{epoch:>10} {step:>10}\n").as_bytes())
             }
             Event::Checkpoint(checkpoint) => {
                 let csv = self.dir.join("epochs.csv");
-                // The rows must be on the disk before the checkpoint that counts on them.
-                let synced = File::open(&csv).and_then(|f| f.sync_all().and_then(|()| f.metadata()));
-                let len = synced.map_err(|e| Error::io("write", &csv, &e))?.len();
+                let len = std::fs::metadata(&csv).map_err(|e| Error::io("read", &csv, &e))?.len();
                 checkpoints::save(&self.dir, checkpoint, &self.identity, len)
             }
             _ => Ok(()),

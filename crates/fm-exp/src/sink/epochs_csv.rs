@@ -1,12 +1,11 @@
 //! `epochs.csv`: a row an epoch, on disk as soon as the epoch is done.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Sink;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::store;
+use crate::store::{self, Growing};
 
 /// The columns, in order.
 pub(crate) const HEADER: [&str; 14] = [
@@ -29,8 +28,7 @@ pub(crate) const HEADER: [&str; 14] = [
 /// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured).
 #[derive(Debug)]
 pub struct EpochsCsv {
-    path: PathBuf,
-    writer: csv::Writer<File>,
+    file: Growing,
     /// `run_id`, `arch` and `seed` of every row.
     run: [String; 3],
 }
@@ -42,7 +40,7 @@ impl EpochsCsv {
     /// When it cannot be written.
     pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
         let path = dir.join("epochs.csv");
-        let mut sink = Self::on(store::create(&path)?, path, run_id, arch, seed);
+        let mut sink = Self::on(store::create(&path)?, run_id, arch, seed);
         sink.row(&HEADER.map(str::to_owned))?;
         Ok(sink)
     }
@@ -57,17 +55,18 @@ impl EpochsCsv {
         if cut {
             tracing::info!("{} is cut back to the checkpoint's {len} bytes", path.display());
         }
-        Ok(Self::on(file, path, run_id, arch, seed))
+        Ok(Self::on(file, run_id, arch, seed))
     }
 
-    fn on(file: File, path: PathBuf, run_id: &str, arch: &str, seed: u64) -> Self {
-        let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
-        Self { path, writer, run: [run_id.to_owned(), arch.to_owned(), seed.to_string()] }
+    fn on(file: Growing, run_id: &str, arch: &str, seed: u64) -> Self {
+        Self { file, run: [run_id.to_owned(), arch.to_owned(), seed.to_string()] }
     }
 
     fn row(&mut self, fields: &[String]) -> Result<()> {
-        let written = self.writer.write_record(fields).map_err(std::io::Error::from);
-        written.and_then(|()| self.writer.flush()).map_err(|e| Error::io("write", &self.path, &e))
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let other = |text: String| Error::new(Kind::Other, text);
+        writer.write_record(fields).map_err(|e| other(e.to_string()))?;
+        self.file.append(&writer.into_inner().map_err(|e| other(e.to_string()))?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fm_models::Network;
 
-use super::write;
+use super::{create_dir, write};
 use crate::checkpoint::{self, Checkpoint, Identity, Read};
 use crate::error::{Error, Kind, Result};
 
@@ -29,11 +29,17 @@ fn dir(run: &Path) -> PathBuf {
     run.join("checkpoint")
 }
 
+/// The numbers of the files in `dir` that are called `NUMBER.suffix`.
+fn numbers(dir: &Path, suffix: &str) -> impl Iterator<Item = u64> {
+    let number =
+        move |name: &Path| (name.extension()? == suffix).then(|| name.file_stem()?.to_str()?.parse().ok())?;
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| number(Path::new(&entry.file_name())))
+}
+
 /// The numbers of the checkpoints in `dir`, the newest first.
 fn generations(dir: &Path) -> Vec<u64> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let number = |name: std::ffi::OsString| name.to_str()?.strip_suffix(".json")?.parse().ok();
-    let mut found: Vec<u64> = entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
+    let mut found: Vec<u64> = numbers(dir, "json").collect();
     found.sort_unstable_by(|a, b| b.cmp(a));
     found
 }
@@ -44,22 +50,38 @@ fn generations(dir: &Path) -> Vec<u64> {
 /// When it cannot be written; the ones that are there stay.
 pub fn save(run: &Path, checkpoint: &Checkpoint, identity: &Identity, epochs_csv_bytes: u64) -> Result<()> {
     let dir = dir(run);
-    fs::create_dir_all(&dir).map_err(|e| Error::io("create", &dir, &e))?;
+    create_dir(&dir)?;
     let old = generations(&dir);
     let next = old.first().map_or(1, |n| n + 1);
     let (tensors, meta) = checkpoint::encode(checkpoint, identity, epochs_csv_bytes)?;
-    let keep =
-        |e: Error| e.note(if old.is_empty() { "no checkpoint yet" } else { "previous checkpoint intact" });
     // The JSON last: a checkpoint exists when it does.
-    write(&dir.join(format!("{next}.safetensors")), &tensors).map_err(keep)?;
-    write(&dir.join(format!("{next}.json")), &meta).map_err(keep)?;
-    for stale in old.iter().skip(GENERATIONS - 1) {
-        // The JSON first: what is left without it is no checkpoint.
-        for suffix in ["json", "safetensors"] {
+    write(&dir.join(format!("{next}.safetensors")), &tensors)?;
+    write(&dir.join(format!("{next}.json")), &meta)?;
+    prune(&dir);
+    Ok(())
+}
+
+/// Removes all but the newest checkpoints.
+fn prune(dir: &Path) {
+    let kept = generations(dir);
+    let oldest = kept.get(GENERATIONS - 1).copied().unwrap_or(0);
+    // The JSON first: what is left without it is no checkpoint.
+    for suffix in ["json", "safetensors"] {
+        for stale in numbers(dir, suffix).filter(|n| *n < oldest) {
             let _ = fs::remove_file(dir.join(format!("{stale}.{suffix}")));
         }
     }
-    Ok(())
+}
+
+/// Says what a run that could not write has left to go on from.
+#[must_use]
+pub fn explain(run: &Path, error: Error) -> Error {
+    if error.kind() != Kind::Io {
+        return error;
+    }
+    let is_there = !generations(&dir(run)).is_empty();
+    let error = error.note(if is_there { "previous checkpoint intact" } else { "no checkpoint yet" });
+    error.help("then go on with --resume")
 }
 
 /// The newest checkpoint that can be read; none when there is none at all.
@@ -84,6 +106,10 @@ pub fn load(run: &Path, run_id: &str, network: &Network) -> Result<Option<Found>
                 warnings.push(format!("{}: epochs.csv has {csv_len} of {expected} bytes", path.display()));
             }
             Ok(read) => {
+                // A run that failed right after saving has one more than it keeps.
+                if warnings.is_empty() {
+                    prune(&dir);
+                }
                 let Read { checkpoint, identity, epochs_csv_bytes } = read;
                 return Ok(Some(Found { checkpoint, identity, epochs_csv_bytes, warnings }));
             }

@@ -5,6 +5,6 @@ pub mod checkpoints;
 mod run_dir;
 mod runs_csv;
 
-pub use atomic::{create, resume, write};
+pub use atomic::{Growing, create, create_dir, resume, write};
 pub use run_dir::{Claim, FILES, RunDir};
 pub use runs_csv::{RunRow, record};

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::write;
+use super::atomic::sweep;
+use super::{create_dir, write};
 use crate::config::Resolved;
 use crate::error::{Error, Kind, Result};
 
@@ -55,10 +56,11 @@ impl RunDir {
     /// When it cannot be written ([`Kind::Io`]), another process has it ([`Kind::Locked`]), or it holds
     /// another run ([`Kind::Mismatch`]).
     pub fn claim(path: &Path, config: &Resolved, claim: Claim) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|e| Error::io("create", path, &e))?;
+        create_dir(path)?;
         let lock = lock(path)?;
+        sweep(path);
+        sweep(&path.join("checkpoint"));
         let mut run = Self { path: path.to_owned(), resumed: false, _lock: lock };
-        remove_torn(path);
         if FILES.into_iter().chain(["checkpoint"]).any(|name| path.join(name).exists()) {
             match claim {
                 Claim::Overwrite => clear(path)?,
@@ -125,16 +127,6 @@ fn lock(dir: &Path) -> Result<File> {
         .and_then(|()| file.write_all(owner.as_bytes()))
         .map_err(|e| Error::io("write", &path, &e))?;
     Ok(file)
-}
-
-/// Removes temporary files of a process that died while it wrote; the lock is held, so nobody writes now.
-fn remove_torn(path: &Path) {
-    let Ok(entries) = fs::read_dir(path) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(super::atomic::PREFIX) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 /// Removes what runs leave and nothing else; `DONE` first, so that half a removal is no finished run.

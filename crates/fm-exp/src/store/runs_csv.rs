@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::atomic::sweep;
 use super::write;
 use crate::error::{Error, Kind, Result};
 
@@ -42,6 +43,7 @@ pub fn record(out: &Path, row: &RunRow) -> Result<()> {
     let held = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
     let held = held.and_then(|file| file.lock().map(|()| file)).map_err(|e| Error::io("lock", &lock, &e))?;
 
+    sweep(out);
     let path = out.join("runs.csv");
     let bad = |e: csv::Error| {
         Error::new(Kind::Io, format!("cannot read {}: {e}", path.display()))

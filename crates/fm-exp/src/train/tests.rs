@@ -29,12 +29,17 @@ fn script(p_true: &[f64]) -> Scripted {
 }
 
 fn play(plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
+    play_saving(1, plan, engine)
+}
+
+/// Plays with a checkpoint every so many epochs.
+fn play_saving(checkpoint_every: u32, plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
     let parity: Vec<u8> = (0..16).map(|row| row % 2).collect();
     let network = Network::new("cnn".parse().unwrap(), 2);
     let ticks = std::cell::Cell::new(0.0);
     let clock = || ticks.replace(ticks.get() + 0.5);
     let labels = Labels { train: &parity, test: &parity };
-    let given = Run { plan, network: &network, labels, checkpoint_every: 1, clock: &clock, stop: &|| None };
+    let given = Run { plan, network: &network, labels, checkpoint_every, clock: &clock, stop: &|| None };
     run(given, engine, &mut Sinks::default(), None)
 }
 
@@ -88,6 +93,11 @@ fn a_loss_that_is_no_number_stops_with_its_step() {
     let error = play(&plan(3, None), &mut engine).unwrap_err();
     assert_eq!(error.kind(), Kind::Diverged);
     assert_eq!(error.message(), "loss became NaN or infinite at epoch 2 (step 2)");
+    assert!(error.to_string().contains("the checkpoint after epoch 1 is kept"), "{error}");
+    // The second epoch, of which nothing was saved, is not claimed to be.
+    let mut engine = Scripted::new(vec![line(1.0), line(f64::NAN)]);
+    let error = play_saving(2, &plan(3, None), &mut engine).unwrap_err();
+    assert!(!error.to_string().contains("is kept"), "{error}");
 }
 
 #[test]
@@ -96,5 +106,5 @@ fn an_engine_that_fails_is_told_where() {
     engine.fail_at_step = Some(4);
     let error = play(&plan(2, None), &mut engine).unwrap_err();
     assert_eq!(error.exit_code(), 5);
-    assert!(error.to_string().contains("at epoch 2 step 2 (batch 4)"), "{error}");
+    assert_eq!(error.message(), "out of memory at epoch 2 step 2 (batch 4)");
 }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod autograd;
+mod crash;
 mod data_failures;
+mod faults;
 mod golden;
 mod made;
 mod outputs;

@@ -80,6 +80,25 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
+fn deterministic_changes_nothing_on_the_cpu() {
+    let place = Place::new();
+    for engine in ["fused", "eager"] {
+        let train = |name: &str, more: &[&str]| {
+            let flags = ["--epochs", "3", "--patience", "2", "--engine", engine, "--name", name];
+            place.run(&[&flags[..], more].concat()).succeeds();
+            let dir = place.out().join(name);
+            let files = ["model.safetensors", "predictions.csv", "checkpoint/3.safetensors"];
+            let bytes = files.map(|file| std::fs::read(dir.join(file)).unwrap());
+            (bytes, untimed(&dir.join("epochs.csv")))
+        };
+        let with = train(&format!("{engine}-with"), &["--deterministic"]);
+        assert!(train(&format!("{engine}-without"), &[]) == with, "{engine}");
+        let config = read(&place.out().join(format!("{engine}-with/config.toml")));
+        assert!(config.contains("--deterministic"), "the command is on record: {config}");
+    }
+}
+
+#[test]
 fn the_model_file_says_what_it_is() {
     let place = Place::new();
     place.run(&["--arch", "cnn", "--epochs", "0", "--name", "r"]).succeeds();
@@ -166,6 +185,13 @@ fn doctor_shows_versions_libraries_and_data() {
     for piece in ["libtorch 2.11.0", "libtorch_cpu.so", "60 + 30 images of 28x28, 3 classes"] {
         assert!(ran.succeeds().out.contains(piece), "{piece} in {}", ran.out);
     }
+    assert!(ran.out.contains("deterministic: algorithms off, cuDNN off, oneDNN off"), "{}", ran.out);
+    let mut strict = command();
+    strict.env_remove("CUBLAS_WORKSPACE_CONFIG").args(["doctor", "--deterministic", "--dataset"]);
+    let ran = run(strict.arg(place.data()));
+    let switches = "deterministic: algorithms on, cuDNN on, oneDNN on; cuDNN benchmark off; \
+                    CUBLAS_WORKSPACE_CONFIG :4096:8";
+    assert!(ran.succeeds().out.contains(switches), "{}", ran.out);
     place.remove("t10k-labels-idx1-ubyte");
     let ran = run(command().arg("doctor").arg("--dataset").arg(place.data()));
     ran.fails(3, &["cannot find t10k-labels-idx1-ubyte"]);

@@ -208,4 +208,8 @@ fn row_28_a_diverged_run_says_where_and_keeps_its_checkpoint() {
     let ran = place.run(&["--epochs", "30", "--lr", "1e30", "--name", "r"]);
     ran.fails(6, &["loss became NaN or infinite at epoch", "(step", "help: use a smaller --lr"]);
     assert!(!place.out().join("r/DONE").exists());
+    let rows = untimed(&place.out().join("r/epochs.csv"));
+    let last = rows.last().expect("the epoch that diverged has a row");
+    assert!(!last[5].parse::<f64>().unwrap().is_finite(), "train_loss: {last:?}");
+    assert_eq!((last[7].as_str(), last[8].as_str()), ("", ""), "nothing was validated: {last:?}");
 }

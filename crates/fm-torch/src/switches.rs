@@ -1,0 +1,75 @@
+//! libtorch's switches for repeatable results, and whether TF32 rounds products.
+
+use tch::TchError;
+
+use crate::ffi;
+
+/// The variable that cuBLAS reads when CUDA starts; without it some of its products are not repeatable.
+pub const CUBLAS_VARIABLE: &str = "CUBLAS_WORKSPACE_CONFIG";
+
+/// How libtorch's switches stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Switches {
+    /// Operations that have no repeatable form are errors.
+    pub deterministic_algorithms: bool,
+    /// cuDNN uses repeatable algorithms alone.
+    pub deterministic_cudnn: bool,
+    /// oneDNN, on the CPU, likewise.
+    pub deterministic_onednn: bool,
+    /// cuDNN times its algorithms and takes the fastest, which may be another one each time.
+    pub benchmark_cudnn: bool,
+    /// cuDNN's convolutions round their inputs to TF32's ten bits of mantissa.
+    pub tf32_cudnn: bool,
+    /// cuBLAS' matrix products do.
+    pub tf32_cublas: bool,
+}
+
+/// How the switches stand now.
+///
+/// # Errors
+/// libtorch's own.
+pub fn switches() -> Result<Switches, TchError> {
+    let mut now = Switches::default();
+    // SAFETY: the shim writes six bools to a struct of six bools in C's layout.
+    ffi::check(unsafe { ffi::fm_switches(&raw mut now) })?;
+    Ok(now)
+}
+
+/// Turns every switch towards repeatable results. TF32 stays as it is: it rounds, and always alike.
+///
+/// Call it before any thread starts and before the first question about CUDA.
+///
+/// # Errors
+/// libtorch's own.
+pub fn make_deterministic() -> Result<(), TchError> {
+    if std::env::var_os(CUBLAS_VARIABLE).is_none() {
+        // SAFETY: no other thread of this process reads the environment yet.
+        unsafe { std::env::set_var(CUBLAS_VARIABLE, ":4096:8") };
+    }
+    // SAFETY: the shim takes no pointers.
+    ffi::check(unsafe { ffi::fm_make_deterministic() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_switch_turns() {
+        let before = switches().unwrap();
+        assert!(
+            !before.deterministic_algorithms && !before.deterministic_cudnn && !before.deterministic_onednn
+        );
+        make_deterministic().unwrap();
+        let expected = Switches {
+            deterministic_algorithms: true,
+            deterministic_cudnn: true,
+            deterministic_onednn: true,
+            benchmark_cudnn: false,
+            ..before
+        };
+        assert_eq!(switches().unwrap(), expected);
+        assert!(std::env::var_os(CUBLAS_VARIABLE).is_some());
+    }
+}
