@@ -14,7 +14,9 @@ cd "$(dirname "$0")/.."
 kills=${1:-50}
 shift || true
 if [ $# = 0 ]; then
-  set -- --arch encoder-mlp --epochs 40 --patience 40 --batch-size 8 --threads 1 --seed 3
+  # Three phases: an autoencoder, the head on its frozen encoder, then both.
+  set -- --arch encoder-mlp --pretrain autoencoder --pretrain-epochs 6 --unfreeze-at 16 --epochs 32 \
+    --patience 40 --batch-size 8 --threads 1 --seed 3
 fi
 if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh

@@ -60,7 +60,8 @@ def path(arch, kind):
 
 
 def save(arch, kind, tensors, framework):
-    metadata = {"arch": arch, "framework": framework, "script": f"scripts/golden/{SCRIPTS[kind]}"}
+    script = "composition.py" if arch not in ARCHS else SCRIPTS[kind]
+    metadata = {"arch": arch, "framework": framework, "script": f"scripts/golden/{script}"}
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     file = path(arch, kind)
     save_file(tensors, file, metadata)

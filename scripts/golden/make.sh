@@ -18,6 +18,7 @@ make_venv
 if [ "${1:-}" != --check ]; then
   "$python" scripts/golden/common.py
   "$python" scripts/golden/pytorch.py
+  "$python" scripts/golden/composition.py
   "$python" scripts/golden/keras_golden.py
 fi
 "$python" scripts/golden/compare.py

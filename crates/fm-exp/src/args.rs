@@ -42,6 +42,16 @@ pub enum EngineChoice {
     Fused,
 }
 
+/// Whether the encoder trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderMode {
+    /// The head alone trains, on codes that are computed once
+    Frozen,
+    /// Encoder and head train together
+    Unfrozen,
+}
+
 /// Flags of `train`.
 #[expect(clippy::struct_excessive_bools, reason = "flags are on or off")]
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -79,6 +89,36 @@ pub struct RunArgs {
     /// Stop after N epochs without a better validation loss, and keep the best epoch's weights [default: off]
     #[arg(long, env = "FM_PATIENCE", value_name = "N")]
     pub patience: Option<u32>,
+
+    /// Whether encoder-mlp's encoder trains [default: unfrozen]
+    #[arg(long, env = "FM_ENCODER", help_heading = "Composition")]
+    pub encoder: Option<EncoderMode>,
+
+    /// What trains the encoder first: none, autoencoder, classifier, or the model.safetensors of an earlier run [default: none]
+    #[arg(long, env = "FM_PRETRAIN", value_name = "HOW|FILE", help_heading = "Composition")]
+    pub pretrain: Option<PathBuf>,
+
+    /// Epochs of pretraining [default: 5]
+    #[arg(long, env = "FM_PRETRAIN_EPOCHS", value_name = "N", help_heading = "Composition")]
+    pub pretrain_epochs: Option<u32>,
+
+    /// The encoder's own learning rate while it trains with the head [default: --lr]
+    #[arg(
+        long,
+        env = "FM_ENCODER_LR",
+        value_name = "LR",
+        allow_negative_numbers = true,
+        help_heading = "Composition"
+    )]
+    pub encoder_lr: Option<f64>,
+
+    /// Train the head alone for so many epochs, then both [default: both from the start]
+    #[arg(long, env = "FM_UNFREEZE_AT", value_name = "EPOCH", help_heading = "Composition")]
+    pub unfreeze_at: Option<u32>,
+
+    /// Memory for a frozen encoder's codes, in MiB; beyond it they go to the run's directory [default: 2048]
+    #[arg(long, env = "FM_CODE_MEMORY", value_name = "MIB", help_heading = "Composition")]
+    pub code_memory: Option<u64>,
 
     /// What computes: fused CPU kernels, libtorch's eager mode, or auto for the faster that applies [default: auto]
     #[arg(long, env = "FM_ENGINE")]
@@ -165,6 +205,12 @@ impl RunArgs {
             seed: self.seed.or(file.seed),
             protocol: self.protocol.or(file.protocol),
             patience: self.patience.or(file.patience),
+            encoder: self.encoder.or(file.encoder),
+            pretrain: self.pretrain.or(file.pretrain),
+            pretrain_epochs: self.pretrain_epochs.or(file.pretrain_epochs),
+            encoder_lr: self.encoder_lr.or(file.encoder_lr),
+            unfreeze_at: self.unfreeze_at.or(file.unfreeze_at),
+            code_memory: self.code_memory.or(file.code_memory),
             engine: self.engine.or(file.engine),
             threads: self.threads.or(file.threads),
             deterministic: self.deterministic || file.deterministic,

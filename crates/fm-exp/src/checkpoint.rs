@@ -188,11 +188,11 @@ pub fn encode(
     Ok((tensors, meta))
 }
 
-/// Reads a checkpoint from its two files.
+/// Reads a checkpoint from its two files; `networks` are those of the plan's phases.
 ///
 /// # Errors
 /// [`Kind::Mismatch`]: damaged, of a newer format, or of another run or network.
-pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> Result<Read> {
+pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, networks: &[&Network]) -> Result<Read> {
     let bad = |text: String| Error::new(Kind::Mismatch, text);
     let version: Version = serde_json::from_slice(meta).map_err(|e| bad(format!("not a checkpoint: {e}")))?;
     if version.format > FORMAT {
@@ -202,6 +202,10 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
     if meta.digest()? != meta.sha256 || sha256(tensors) != meta.tensors_sha256 {
         return Err(bad("checksum mismatch".to_owned()));
     }
+    // That of a phase which the plan does not have belongs to another run; its tensors tell more of it.
+    let Some(network) = networks.get(meta.phase).or(networks.last()) else {
+        return Err(bad("the plan has no phases".to_owned()));
+    };
     let file = SafeTensors::deserialize(tensors).map_err(|e| bad(format!("not safetensors: {e}")))?;
     let group = |name: &str| -> Result<Vec<Weights>> {
         let mut found = model_file::tensors(&file, &format!("{name}."))?;
@@ -215,6 +219,9 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, network: &Network) -> R
     check_moments(network, &state)?;
     if meta.identity.run_id != run_id {
         return Err(bad(format!("belongs to run {}, not {run_id}", meta.identity.run_id)));
+    }
+    if meta.phase >= networks.len() {
+        return Err(bad(format!("is in phase {}, and the plan has {}", meta.phase + 1, networks.len())));
     }
     let best = match meta.best {
         Some((epoch, loss)) => Some(Best { epoch, loss, weights: group("best")? }),

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::args::{EngineChoice, Protocol, RunArgs, VerifyMode};
+use crate::composition::{Composition, Given};
 use crate::device::DeviceRequest;
 use crate::error::{Error, Result};
 use crate::store::Claim;
@@ -30,6 +31,9 @@ pub struct RunConfig {
     pub seed: u64,
     pub protocol: Protocol,
     pub patience: Option<u32>,
+    pub composition: Composition,
+    /// Bytes.
+    pub code_memory: u64,
     pub engine: EngineChoice,
     pub threads: Option<usize>,
     pub deterministic: bool,
@@ -81,13 +85,15 @@ impl RunConfig {
         if i64::try_from(seed).is_err() {
             return Err(Error::usage(format!("--seed must be from 0 to {}, got {seed}", i64::MAX)));
         }
+        let composition = Composition::check(&args, spec, epochs)?;
         let named = args.name.is_some();
         let name = match args.name {
             Some(name) => check_name(name)?,
             None if args.fast_dev_run => "fast-dev-run".to_owned(),
             None => {
                 let protocol = if protocol == Protocol::Notebook { "-notebook" } else { "" };
-                format!("{spec}{protocol}-{epochs}ep-seed{seed}")
+                let arm = composition.slug();
+                format!("{spec}{arm}{protocol}-{epochs}ep-seed{seed}")
             }
         };
         Ok(Self {
@@ -99,6 +105,8 @@ impl RunConfig {
             seed,
             protocol,
             patience: args.patience,
+            composition,
+            code_memory: args.code_memory.unwrap_or(2048).saturating_mul(1 << 20),
             engine: args.engine.unwrap_or(EngineChoice::Auto),
             threads: args.threads,
             deterministic: args.deterministic,
@@ -127,8 +135,15 @@ impl RunConfig {
 
     /// Adds what only a look at the machine and the data tells.
     #[must_use]
-    pub fn resolve(&self, device: &str, engine: &str, data_sha256: &str, provenance: Table) -> Resolved {
-        let mut keys = Table::new();
+    pub fn resolve(
+        &self,
+        device: &str,
+        engine: &str,
+        data_sha256: &str,
+        given: Option<&Given>,
+        provenance: Table,
+    ) -> Resolved {
+        let mut keys = self.composition.keys();
         let mut set = |key: &str, value: Value| keys.insert(key.to_owned(), value);
         set("arch", self.spec.to_string().into());
         set("batch-size", Value::Integer(self.batch_size as i64));
@@ -150,7 +165,8 @@ impl RunConfig {
         set("protocol", protocol_name(self.protocol).into());
         set("seed", Value::Integer(self.seed as i64));
         let data_dir = self.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
-        Resolved { keys, data_dir, data_sha256: data_sha256.to_owned(), provenance }
+        let pretrain_sha256 = given.map(|given| given.sha256.clone());
+        Resolved { keys, data_dir, data_sha256: data_sha256.to_owned(), pretrain_sha256, provenance }
     }
 }
 
@@ -171,6 +187,8 @@ pub struct Resolved {
     /// Where the data were, if that was said: in the file, but no part of what the run is.
     data_dir: Option<String>,
     data_sha256: String,
+    /// Of the file that the encoder comes from, where it comes from one: the file counts, not its path.
+    pretrain_sha256: Option<String>,
     /// Command, versions, machine, time.
     provenance: Table,
 }
@@ -183,6 +201,9 @@ impl Resolved {
         let mut keys = self.keys.clone();
         keys.remove("dataset");
         keys.insert("data-sha256".to_owned(), self.data_sha256.as_str().into());
+        if let Some(sha256) = &self.pretrain_sha256 {
+            keys.insert("pretrain".to_owned(), sha256.as_str().into());
+        }
         keys.insert("results-format".to_owned(), RESULTS_FORMAT.into());
         // A Table is sorted by key, so this text is canonical.
         let digest = Sha256::digest(keys.to_string());
@@ -194,6 +215,9 @@ impl Resolved {
     pub fn to_toml(&self) -> String {
         let mut provenance = self.provenance.clone();
         provenance.insert("data-sha256".to_owned(), self.data_sha256.as_str().into());
+        if let Some(sha256) = &self.pretrain_sha256 {
+            provenance.insert("pretrain-sha256".to_owned(), sha256.as_str().into());
+        }
         provenance.insert("results-format".to_owned(), RESULTS_FORMAT.into());
         provenance.insert("run-id".to_owned(), self.run_id().into());
         let table = [("provenance".to_owned(), Value::Table(provenance))].into_iter().collect::<Table>();
@@ -218,6 +242,9 @@ impl Resolved {
             let provenance = table.remove("provenance")?;
             for key in ["data-sha256", "results-format"] {
                 table.insert(key.to_owned(), provenance.get(key)?.clone());
+            }
+            if let Some(sha256) = provenance.get("pretrain-sha256") {
+                table.insert("pretrain".to_owned(), sha256.clone());
             }
             Some(table)
         };
@@ -271,7 +298,7 @@ mod tests {
     use super::*;
 
     fn resolved(args: RunArgs) -> Resolved {
-        RunConfig::check(args).unwrap().resolve("cpu", "eager", "abc", Table::new())
+        RunConfig::check(args).unwrap().resolve("cpu", "eager", "abc", None, Table::new())
     }
 
     #[test]
@@ -295,7 +322,7 @@ mod tests {
     fn deterministic_is_another_run_where_it_can_change_bits() {
         let id = |device, deterministic| {
             let args = RunArgs { deterministic, ..RunArgs::default() };
-            RunConfig::check(args).unwrap().resolve(device, "eager", "abc", Table::new()).run_id()
+            RunConfig::check(args).unwrap().resolve(device, "eager", "abc", None, Table::new()).run_id()
         };
         assert_eq!(id("cpu", true), id("cpu", false));
         assert_ne!(id("cuda:0", true), id("cuda:0", false));

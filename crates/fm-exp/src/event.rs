@@ -17,13 +17,14 @@ pub struct Epoch {
     pub epochs: u32,
     /// Mean loss over the epoch's images, each before its step's update.
     pub train_loss: f64,
-    /// Share of the epoch's images classified correctly, each before its step's update.
-    pub train_acc: f64,
+    /// Share of the epoch's images classified correctly, each before its step's update, where the phase
+    /// classifies.
+    pub train_acc: Option<f64>,
     /// Loss on the validation rows, where there are any.
     pub val_loss: Option<f64>,
     /// Accuracy on the validation rows, where there are any.
     pub val_acc: Option<f64>,
-    /// Learning rate.
+    /// Learning rate (the head's, where the encoder has its own).
     pub lr: f64,
     /// Parameters that train in this phase.
     pub trainable_params: usize,
@@ -50,6 +51,21 @@ pub struct Outcome {
     pub train_seconds: f64,
     /// Seconds that scoring the test set took.
     pub test_seconds: f64,
+}
+
+/// Images and what an autoencoder makes of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconstructed<'a> {
+    /// Name of the phase.
+    pub phase: &'a str,
+    /// Rows of the training file.
+    pub rows: &'a [u32],
+    /// Height and width of each.
+    pub size: (usize, usize),
+    /// Pixels from 0 to 1, `[rows, height, width]`.
+    pub originals: Vec<f32>,
+    /// The same, given back.
+    pub reconstructions: Vec<f32>,
 }
 
 /// A stage of the run.
@@ -84,6 +100,8 @@ pub enum Event<'a> {
     },
     /// An epoch is done and validated; or diverged, then its loss is no number and nothing was validated.
     EpochEnded(&'a Epoch),
+    /// A phase that reconstructs has ended.
+    Reconstructed(&'a Reconstructed<'a>),
     /// A moment from which the run can go on; after an epoch, or on request within one.
     Checkpoint(&'a Checkpoint),
     /// The test set is scored: the last event of a run that went well.

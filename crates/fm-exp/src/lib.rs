@@ -9,6 +9,7 @@ pub mod args;
 pub mod checkpoint;
 pub mod cli;
 mod commands;
+pub mod composition;
 pub mod config;
 pub mod device;
 pub mod engine;

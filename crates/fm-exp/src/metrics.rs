@@ -1,5 +1,7 @@
 //! Scores from logits, in `f64` on the host: one implementation for every engine and device.
 
+use fm_data::Labelled;
+
 /// How a model did on a set of labelled images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
@@ -100,6 +102,27 @@ impl Scores {
     }
 }
 
+/// Pixels of one image from 0 to 1, the top-left `(height, width)` of it, row by row.
+pub fn seen_pixels(
+    images: &Labelled,
+    row: u32,
+    (height, width): (usize, usize),
+) -> impl Iterator<Item = f32> {
+    let whole = images.height * images.width;
+    let image = &images.images[row as usize * whole..][..whole];
+    let lines = image.chunks_exact(images.width).take(height);
+    lines.flat_map(move |line| line[..width].iter().map(|&v| f32::from(v) / 255.0))
+}
+
+/// Mean squared error of `outputs` `[rows, height, width]` against the images that they reconstruct, over
+/// pixels from 0 to 1 and images.
+#[must_use]
+pub fn reconstruction_loss(outputs: &[f32], images: &Labelled, rows: &[u32], size: (usize, usize)) -> f64 {
+    let truth = rows.iter().flat_map(|&row| seen_pixels(images, row, size));
+    let squares = outputs.iter().zip(truth).map(|(&out, pixel)| f64::from(out - pixel).powi(2));
+    squares.sum::<f64>() / outputs.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +151,18 @@ mod tests {
         );
         assert_eq!(scores.weakest(), Some((1, 1.0 / 3.0)));
         assert!((scores.macro_f1() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn reconstruction_by_hand() {
+        // Two images of 2×3, of which the left 2×2 are seen.
+        let images =
+            Labelled { images: (0..12).map(|v| v * 17).collect(), labels: vec![0; 2], height: 2, width: 3 };
+        let seen: Vec<f32> = seen_pixels(&images, 1, (2, 2)).collect();
+        let tone = |v: f32| v * 17.0 / 255.0;
+        assert_eq!(seen, [tone(6.0), tone(7.0), tone(9.0), tone(10.0)]);
+        let off: Vec<f32> = seen.iter().map(|v| v + 0.5).collect();
+        assert!((reconstruction_loss(&off, &images, &[1], (2, 2)) - 0.25).abs() < 1e-7);
     }
 
     #[test]

@@ -6,26 +6,29 @@
 
 use std::time::Instant;
 
-use fm_data::{batches, epoch_order};
-use fm_models::{Network, Part, Weights};
+use fm_data::{Labelled, batches, epoch_order};
+use fm_models::Weights;
 
 use crate::checkpoint::{Best, Checkpoint, Partial, Position};
 use crate::engine::{Engine, Source, State};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Epoch, Event, Outcome};
+use crate::event::{Epoch, Event, Outcome, Reconstructed};
 use crate::fault;
-use crate::metrics::Scores;
-use crate::plan::{Phase, Plan};
+use crate::metrics::{Scores, reconstruction_loss, seen_pixels};
+use crate::plan::{Objective, Phase, Plan};
 use crate::sink::Sinks;
 
-/// True classes of both files' rows.
+/// What outputs are held against: classes, and pixels for reconstructions.
 #[derive(Debug, Clone, Copy)]
-pub struct Labels<'a> {
-    /// Of the training file.
-    pub train: &'a [u8],
-    /// Of the test file.
-    pub test: &'a [u8],
+pub struct Truth<'a> {
+    /// The training file.
+    pub train: &'a Labelled,
+    /// The test file.
+    pub test: &'a Labelled,
 }
+
+/// Images whose reconstructions are shown after a phase that reconstructs.
+const SHOWN: usize = 10;
 
 /// Seconds since some moment; tests bring their own.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
@@ -44,10 +47,8 @@ pub type Stop<'a> = &'a dyn Fn() -> Option<(Kind, &'static str)>;
 pub struct Run<'a> {
     /// What to do.
     pub plan: &'a Plan,
-    /// What is trained.
-    pub network: &'a Network,
-    /// True classes.
-    pub labels: Labels<'a>,
+    /// What outputs are held against.
+    pub truth: Truth<'a>,
     /// Epochs between checkpoints.
     pub checkpoint_every: u32,
     /// The time.
@@ -117,10 +118,7 @@ impl Trainer<'_> {
         if let Some(state) = state {
             self.engine.restore(&state)?;
         }
-        let of = |part| self.run.network.param_count(part);
-        let trainable =
-            [Part::Encoder, Part::Head].into_iter().filter(|&p| phase.scope.contains(p)).map(of).sum();
-        let frozen = of(Part::Encoder) + of(Part::Head) - trainable;
+        let (trainable, frozen) = phase.scope.counts(&phase.network);
         self.sinks.emit(&Event::PhaseStarted { phase, trainable, frozen });
 
         while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
@@ -131,20 +129,32 @@ impl Trainer<'_> {
                 self.checkpoint()?;
             }
         }
-        let planned = self.planned();
         let epochs = self.at.epochs;
-        let Some(best) = &self.at.best else {
-            return Ok(Ended { scored_epoch: epochs, stopped_early: false });
-        };
-        if best.epoch < epochs {
-            self.engine.load(&best.weights)?;
+        let mut ended = Ended { scored_epoch: epochs, stopped_early: false };
+        if let Some(best) = &self.at.best {
+            if best.epoch < epochs {
+                self.engine.load(&best.weights)?;
+            }
+            let stopped_early = self.at.phase_epochs < phase.epochs;
+            ended = Ended { scored_epoch: best.epoch, stopped_early };
         }
-        Ok(Ended { scored_epoch: best.epoch, stopped_early: epochs < planned })
+        if phase.objective == Objective::Reconstruct {
+            self.show(phase)?;
+        }
+        Ok(ended)
     }
 
-    /// Epochs of the whole plan.
-    fn planned(&self) -> u32 {
-        self.run.plan.phases.iter().map(|p| p.epochs).sum()
+    /// Gives a few images back, held out ones where there are any.
+    fn show(&mut self, phase: &Phase) -> Result<()> {
+        let Run { plan, truth, .. } = self.run;
+        let from = if plan.val_rows.is_empty() { &plan.train_rows } else { &plan.val_rows };
+        let rows = &from[..SHOWN.min(from.len())];
+        let size = phase.network.seen();
+        let reconstructions = self.engine.evaluate(Source::Train, rows)?;
+        let originals = rows.iter().flat_map(|&row| seen_pixels(truth.train, row, size)).collect();
+        let shown = Reconstructed { phase: &phase.name, rows, size, originals, reconstructions };
+        self.sinks.emit(&Event::Reconstructed(&shown));
+        self.sinks.result()
     }
 
     fn out_of_patience(&self) -> bool {
@@ -177,7 +187,8 @@ impl Trainer<'_> {
     fn epoch(&mut self, phase: &Phase, trainable_params: usize) -> Result<Option<f64>> {
         let Run { plan, clock, .. } = self.run;
         let epoch = self.at.epochs + 1;
-        let order = epoch_order(&plan.train_rows, plan.seed, epoch);
+        let turn = phase.order_start + self.at.phase_epochs + 1;
+        let order = epoch_order(&plan.train_rows, plan.seed, turn);
         let steps = order.len().div_ceil(plan.batch_size);
         let partial = self.at.partial.take().unwrap_or_default();
         let start = clock() - partial.seconds;
@@ -204,21 +215,21 @@ impl Trainer<'_> {
         let (mut val, mut eval_seconds) = (None, None);
         if is_good && !plan.val_rows.is_empty() {
             let start = clock();
-            let scores = self.score(Source::Train, &plan.val_rows)?;
-            if !scores.loss.is_finite() {
+            let (loss, accuracy) = self.validate(phase)?;
+            if !loss.is_finite() {
                 return Err(self.diverged(epoch, None));
             }
-            val = Some(scores);
+            val = Some((loss, accuracy));
             eval_seconds = Some(clock() - start);
         }
         let row = Epoch {
             phase: phase.name.clone(),
             epoch,
-            epochs: self.planned(),
+            epochs: plan.epochs(),
             train_loss: totals.loss_sum / images,
-            train_acc: totals.correct as f64 / images,
-            val_loss: val.as_ref().map(|v| v.loss),
-            val_acc: val.as_ref().map(|v| v.accuracy),
+            train_acc: (phase.objective == Objective::Classify).then(|| totals.correct as f64 / images),
+            val_loss: val.map(|(loss, _)| loss),
+            val_acc: val.and_then(|(_, accuracy)| accuracy),
             lr: phase.lr,
             trainable_params,
             train_seconds,
@@ -246,9 +257,26 @@ impl Trainer<'_> {
             .help("go on with --resume"))
     }
 
+    /// Loss on the validation rows, and accuracy where the phase classifies.
+    fn validate(&mut self, phase: &Phase) -> Result<(f64, Option<f64>)> {
+        let Run { plan, truth, .. } = self.run;
+        match phase.objective {
+            Objective::Classify => {
+                let scores = self.score(Source::Train, &plan.val_rows)?;
+                Ok((scores.loss, Some(scores.accuracy)))
+            }
+            Objective::Reconstruct => {
+                let outputs = self.engine.evaluate(Source::Train, &plan.val_rows)?;
+                let size = phase.network.seen();
+                Ok((reconstruction_loss(&outputs, truth.train, &plan.val_rows, size), None))
+            }
+        }
+    }
+
     fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {
-        let all = if source == Source::Train { self.run.labels.train } else { self.run.labels.test };
-        let labels: Vec<u8> = rows.iter().map(|&row| all[row as usize]).collect();
+        let truth = self.run.truth;
+        let all = if source == Source::Train { truth.train } else { truth.test };
+        let labels: Vec<u8> = rows.iter().map(|&row| all.labels[row as usize]).collect();
         let logits = self.engine.evaluate(source, rows)?;
         Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
     }

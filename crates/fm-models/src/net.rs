@@ -1,8 +1,8 @@
 //! A network's weights in libtorch, and the forward pass.
 //!
-//! Encoder and head are two variable stores, so that either can be frozen by itself. Images enter as
-//! `[n, 1, h, w]` floats, already cut to the part that the network sees ([`Network::seen`]); codes are
-//! `[n, code_len]`, logits `[n, classes]`.
+//! The encoder and what follows it (head or decoder) are two variable stores, so that either can be frozen by
+//! itself. Images enter as `[n, 1, h, w]` floats, already cut to the part that the network sees
+//! ([`Network::seen`]); codes are `[n, code_len]`, logits `[n, classes]`, reconstructions `[n, 1, h, w]`.
 
 use tch::nn::{self, VarStore};
 use tch::{Device, Kind, TchError, Tensor};
@@ -13,11 +13,11 @@ use crate::weights::Weights;
 /// Which parts of a network train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Both parts.
+    /// All parts.
     All,
     /// The encoder alone.
     Encoder,
-    /// The head alone, on a frozen encoder.
+    /// What follows the encoder alone (the head, or a decoder), on a frozen encoder.
     Head,
 }
 
@@ -28,8 +28,17 @@ impl Scope {
         match self {
             Scope::All => true,
             Scope::Encoder => part == Part::Encoder,
-            Scope::Head => part == Part::Head,
+            Scope::Head => part != Part::Encoder,
         }
+    }
+
+    /// How many of the network's values train, and how many stay as they are.
+    #[must_use]
+    pub fn counts(self, network: &Network) -> (usize, usize) {
+        let count = |trains: bool| {
+            Part::ALL.iter().filter(|p| self.contains(**p) == trains).map(|&p| network.param_count(p)).sum()
+        };
+        (count(true), count(false))
     }
 }
 
@@ -38,7 +47,7 @@ impl Scope {
 pub struct Net {
     network: Network,
     encoder: VarStore,
-    head: VarStore,
+    rest: VarStore,
     stages: Vec<Stage>,
     params: Vec<(String, Part, Tensor)>,
 }
@@ -50,6 +59,9 @@ enum Stage {
     MaxPoolRelu,
     Flatten,
     Dense(nn::Linear, bool),
+    Unflatten,
+    Upsample,
+    ConvTranspose { weight: Tensor, bias: Tensor, last: bool },
 }
 
 impl Net {
@@ -58,27 +70,26 @@ impl Net {
     /// # Errors
     /// When libtorch cannot allocate on the device, or a tensor is missing.
     pub fn new(network: &Network, weights: &[Weights], device: Device) -> Result<Self, TchError> {
-        let (encoder, head) = (VarStore::new(device), VarStore::new(device));
+        let (encoder, rest) = (VarStore::new(device), VarStore::new(device));
         let mut stages = Vec::new();
         let mut params = Vec::new();
         let mut inputs = 1;
         for layer in &network.layers {
-            let store = if layer.part == Part::Encoder { &encoder } else { &head };
+            let store = if layer.part == Part::Encoder { &encoder } else { &rest };
             let stage = stage(layer, store, inputs);
-            if layer.op != Op::MaxPool {
-                inputs = layer.output[0] as i64;
-            }
+            inputs = layer.output[0] as i64;
             let tensors = match &stage {
                 Stage::Conv(conv) => vec![Some(&conv.ws), conv.bs.as_ref()],
                 Stage::Dense(dense, _) => vec![Some(&dense.ws), dense.bs.as_ref()],
-                Stage::MaxPoolRelu | Stage::Flatten => Vec::new(),
+                Stage::ConvTranspose { weight, bias, .. } => vec![Some(weight), Some(bias)],
+                Stage::MaxPoolRelu | Stage::Flatten | Stage::Unflatten | Stage::Upsample => Vec::new(),
             };
             for (param, tensor) in layer.params.iter().zip(tensors.into_iter().flatten()) {
                 params.push((param.name.clone(), layer.part, tensor.shallow_clone()));
             }
             stages.push(stage);
         }
-        let mut net = Self { network: network.clone(), encoder, head, stages, params };
+        let mut net = Self { network: network.clone(), encoder, rest, stages, params };
         net.load(weights)?;
         Ok(net)
     }
@@ -89,24 +100,24 @@ impl Net {
         &self.network
     }
 
-    /// Images `[n, 1, h, w]` to logits `[n, classes]`.
+    /// Images `[n, 1, h, w]` to logits `[n, classes]`, or to reconstructions of the images' shape.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor, TchError> {
-        self.classify(&self.encode(images)?)
+        self.run(images, |_| true)
     }
 
     /// Images `[n, 1, h, w]` to codes `[n, code_len]`.
     pub fn encode(&self, images: &Tensor) -> Result<Tensor, TchError> {
-        self.run(images, Part::Encoder)
+        self.run(images, |part| part == Part::Encoder)
     }
 
-    /// Codes `[n, code_len]` to logits `[n, classes]`.
-    pub fn classify(&self, codes: &Tensor) -> Result<Tensor, TchError> {
-        self.run(codes, Part::Head)
+    /// Codes `[n, code_len]` to logits `[n, classes]`, or to reconstructions.
+    pub fn decode(&self, codes: &Tensor) -> Result<Tensor, TchError> {
+        self.run(codes, |part| part != Part::Encoder)
     }
 
-    fn run(&self, input: &Tensor, part: Part) -> Result<Tensor, TchError> {
+    fn run(&self, input: &Tensor, parts: impl Fn(Part) -> bool) -> Result<Tensor, TchError> {
         let mut x = input.shallow_clone();
-        for (layer, stage) in self.network.layers.iter().zip(&self.stages).filter(|(l, _)| l.part == part) {
+        for (layer, stage) in self.network.layers.iter().zip(&self.stages).filter(|(l, _)| parts(l.part)) {
             x = match stage {
                 Stage::Conv(conv) => x.f_conv2d(&conv.ws, conv.bs.as_ref(), 1, 0, 1, 1)?,
                 Stage::MaxPoolRelu => x.f_max_pool2d(2, 2, 0, 1, false)?.f_relu()?,
@@ -114,6 +125,18 @@ impl Net {
                 Stage::Dense(dense, relu) => {
                     let y = x.f_linear(&dense.ws, dense.bs.as_ref())?;
                     if *relu { y.f_relu()? } else { y }
+                }
+                Stage::Unflatten => {
+                    let shape: Vec<i64> = layer.output.iter().map(|&n| n as i64).collect();
+                    x.f_unflatten(1, shape)?
+                }
+                Stage::Upsample => {
+                    let size = [layer.output[1] as i64, layer.output[2] as i64];
+                    x.f_upsample_nearest2d(size, None, None)?
+                }
+                Stage::ConvTranspose { weight, bias, last } => {
+                    let y = x.f_conv_transpose2d(weight, Some(bias), 1, 0, 0, 1, 1)?;
+                    if *last { y.f_sigmoid()? } else { y.f_relu()? }
                 }
             };
             debug_assert_eq!(x.size()[1], layer.output[0] as i64);
@@ -132,11 +155,12 @@ impl Net {
     /// Makes exactly the parts in `scope` trainable, and forgets every gradient, so that none of an
     /// earlier phase acts in the next.
     pub fn train_only(&mut self, scope: Scope) {
-        for (store, part) in [(&mut self.encoder, Part::Encoder), (&mut self.head, Part::Head)] {
+        let rest = scope != Scope::Encoder;
+        for (store, trains) in [(&mut self.encoder, scope != Scope::Head), (&mut self.rest, rest)] {
             for mut tensor in store.trainable_variables() {
                 tensor.zero_grad();
             }
-            if scope.contains(part) { store.unfreeze() } else { store.freeze() }
+            if trains { store.unfreeze() } else { store.freeze() }
         }
     }
 
@@ -196,5 +220,12 @@ fn stage(layer: &Layer, store: &VarStore, inputs: i64) -> Stage {
             let config = nn::LinearConfig { ws_init: zero, bs_init: Some(zero), bias: true };
             Stage::Dense(nn::linear(path, inputs, units as i64, config), relu)
         }
+        Op::Unflatten => Stage::Unflatten,
+        Op::Upsample => Stage::Upsample,
+        Op::ConvTranspose { filters, last } => Stage::ConvTranspose {
+            weight: path.var("weight", &[inputs, filters as i64, 3, 3], zero),
+            bias: path.var("bias", &[filters as i64], zero),
+            last,
+        },
     }
 }

@@ -4,13 +4,21 @@ use std::fmt;
 
 use crate::spec::ArchSpec;
 
-/// Which of a network's two parts a layer belongs to.
+/// Which part of a network a layer belongs to: a classifier has an encoder and a head, an autoencoder an
+/// encoder and a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// The convolution blocks and the flattening: image to codes.
     Encoder,
     /// The dense layers: codes to logits.
     Head,
+    /// The encoder's mirror image: codes to the part of the image that the encoder sees.
+    Decoder,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Part; 3] = [Part::Encoder, Part::Head, Part::Decoder];
 }
 
 impl fmt::Display for Part {
@@ -18,6 +26,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Part::Encoder => "encoder",
             Part::Head => "head",
+            Part::Decoder => "decoder",
         })
     }
 }
@@ -41,12 +50,25 @@ pub enum Op {
         /// Whether ReLU follows.
         relu: bool,
     },
+    /// From one vector per image back to `(channel, row, column)`.
+    Unflatten,
+    /// Each value to a 2×2 square of it (nearest neighbour): the mirror of pooling.
+    Upsample,
+    /// 3×3 transposed convolution, stride 1, no padding: the mirror of a convolution. ReLU follows all but
+    /// the last, which gives one channel through a sigmoid: pixels from 0 to 1.
+    ConvTranspose {
+        /// Output channels.
+        filters: usize,
+        /// Whether it is the last.
+        last: bool,
+    },
 }
 
 /// What a parameter is to its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamKind {
-    /// Kernel of a convolution `[out, in, 3, 3]` or a dense layer `[out, in]`.
+    /// Kernel of a convolution `[out, in, 3, 3]`, a transposed one `[in, out, 3, 3]` or a dense layer
+    /// `[out, in]`.
     Weight {
         /// Inputs that feed one output.
         fan_in: usize,
@@ -96,7 +118,7 @@ pub struct Layer {
 pub struct Network {
     /// What it was built from.
     pub spec: ArchSpec,
-    /// Number of classes, the length of the logits.
+    /// Number of classes, the length of the logits; 0 for an autoencoder.
     pub classes: usize,
     /// Layers in the order of the forward pass.
     pub layers: Vec<Layer>,
@@ -106,32 +128,13 @@ impl Network {
     /// Works out every layer of `spec` with `classes` logits.
     #[must_use]
     pub fn new(spec: ArchSpec, classes: usize) -> Self {
-        let mut layers = Vec::new();
-        let (mut channels, mut height, mut width) = (1, spec.height, spec.width);
-        for (i, &filters) in spec.arch.filters().iter().enumerate() {
-            (height, width) = (height - 2, width - 2);
-            let conv = format!("conv{}", i + 1);
-            let kind = ParamKind::Weight { fan_in: 9 * channels, fan_out: 9 * filters };
-            let params = params(Part::Encoder, &conv, vec![filters, channels, 3, 3], kind);
-            let output = vec![filters, height, width];
-            layers.push(Layer { name: conv, part: Part::Encoder, op: Op::Conv { filters }, output, params });
-            (channels, height, width) = (filters, height / 2, width / 2);
-            let (name, output) = (format!("pool{}", i + 1), vec![channels, height, width]);
-            layers.push(Layer { name, part: Part::Encoder, op: Op::MaxPool, output, params: Vec::new() });
-        }
-        let mut features = channels * height * width;
-        layers.push(Layer {
-            name: "flatten".to_owned(),
-            part: Part::Encoder,
-            op: Op::Flatten,
-            output: vec![features],
-            params: Vec::new(),
-        });
+        let mut layers = encoder(spec);
+        let mut features = layers.last().map_or(0, |l| l.output[0]);
         let hidden = spec.arch.hidden();
         for (i, units) in hidden.iter().copied().chain([classes]).enumerate() {
             let name = format!("dense{}", i + 1);
             let kind = ParamKind::Weight { fan_in: features, fan_out: units };
-            let params = params(Part::Head, &name, vec![units, features], kind);
+            let params = params(Part::Head, &name, vec![units, features], units, kind);
             let op = Op::Dense { units, relu: i < hidden.len() };
             layers.push(Layer { name, part: Part::Head, op, output: vec![units], params });
             features = units;
@@ -139,12 +142,48 @@ impl Network {
         Self { spec, classes, layers }
     }
 
+    /// The encoder of `spec` with its mirror image behind it, for training by reconstruction.
+    ///
+    /// It gives back the part of the image that the encoder sees ([`Network::seen`]): of the rest the codes
+    /// know nothing. Names are the encoder's own, so its weights fit into `spec`'s classifier.
+    #[must_use]
+    pub fn autoencoder(spec: ArchSpec) -> Self {
+        let mut layers = encoder(spec);
+        let pooled: Vec<Vec<usize>> =
+            layers.iter().filter(|l| l.op == Op::MaxPool).map(|l| l.output.clone()).collect();
+        let mut push = |name: String, op, output: &[usize], params| {
+            layers.push(Layer { name, part: Part::Decoder, op, output: output.to_vec(), params });
+        };
+        if let Some(shape) = pooled.last() {
+            push("unflatten".to_owned(), Op::Unflatten, shape, Vec::new());
+        }
+        let mut at = pooled.last().cloned().unwrap_or_default();
+        for i in (0..pooled.len()).rev() {
+            let channels = at[0];
+            let filters = if i == 0 { 1 } else { pooled[i - 1][0] };
+            let (height, width) = (2 * at[1], 2 * at[2]);
+            push(format!("up{}", i + 1), Op::Upsample, &[channels, height, width], Vec::new());
+            at = vec![filters, height + 2, width + 2];
+            let name = format!("deconv{}", i + 1);
+            let kind = ParamKind::Weight { fan_in: 9 * channels, fan_out: 9 * filters };
+            let params = params(Part::Decoder, &name, vec![channels, filters, 3, 3], filters, kind);
+            push(name, Op::ConvTranspose { filters, last: i == 0 }, &at, params);
+        }
+        Self { spec, classes: 0, layers }
+    }
+
+    /// Whether it gives images back instead of logits.
+    #[must_use]
+    pub fn reconstructs(&self) -> bool {
+        self.layers.last().is_some_and(|l| l.part == Part::Decoder)
+    }
+
     /// All parameters, in the order of the layers: the canonical order of every file and state.
     pub fn params(&self) -> impl Iterator<Item = &Param> {
         self.layers.iter().flat_map(|layer| &layer.params)
     }
 
-    /// Number of trainable values in `part`.
+    /// Number of values in `part`'s parameters.
     #[must_use]
     pub fn param_count(&self, part: Part) -> usize {
         self.layers.iter().filter(|l| l.part == part).flat_map(|l| &l.params).map(Param::count).sum()
@@ -169,12 +208,32 @@ impl Network {
     }
 }
 
-/// Weight and bias of a layer.
-fn params(part: Part, layer: &str, shape: Vec<usize>, kind: ParamKind) -> Vec<Param> {
-    let bias = vec![shape[0]];
+/// Convolution blocks and flattening.
+fn encoder(spec: ArchSpec) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    let part = Part::Encoder;
+    let (mut channels, mut height, mut width) = (1, spec.height, spec.width);
+    for (i, &filters) in spec.arch.filters().iter().enumerate() {
+        (height, width) = (height - 2, width - 2);
+        let name = format!("conv{}", i + 1);
+        let kind = ParamKind::Weight { fan_in: 9 * channels, fan_out: 9 * filters };
+        let params = params(part, &name, vec![filters, channels, 3, 3], filters, kind);
+        let output = vec![filters, height, width];
+        layers.push(Layer { name, part, op: Op::Conv { filters }, output, params });
+        (channels, height, width) = (filters, height / 2, width / 2);
+        let (name, output) = (format!("pool{}", i + 1), vec![channels, height, width]);
+        layers.push(Layer { name, part, op: Op::MaxPool, output, params: Vec::new() });
+    }
+    let output = vec![channels * height * width];
+    layers.push(Layer { name: "flatten".to_owned(), part, op: Op::Flatten, output, params: Vec::new() });
+    layers
+}
+
+/// Weight and bias of a layer with `outputs` channels or units.
+fn params(part: Part, layer: &str, shape: Vec<usize>, outputs: usize, kind: ParamKind) -> Vec<Param> {
     vec![
         Param { name: format!("{part}.{layer}.weight"), shape, kind },
-        Param { name: format!("{part}.{layer}.bias"), shape: bias, kind: ParamKind::Bias },
+        Param { name: format!("{part}.{layer}.bias"), shape: vec![outputs], kind: ParamKind::Bias },
     ]
 }
 
@@ -239,6 +298,31 @@ mod tests {
         assert_eq!(network.params().map(Param::count).sum::<usize>(), 123_690);
         assert_eq!((network.param_count(Part::Encoder), network.param_count(Part::Head)), (18_816, 104_874));
         assert_eq!(network.code_len(), 1600);
+    }
+
+    #[test]
+    fn autoencoder_mirrors_the_encoder() {
+        let network = Network::autoencoder("encoder-mlp".parse().unwrap());
+        let decoder: Vec<(&str, &[usize], usize)> = network
+            .layers
+            .iter()
+            .filter(|l| l.part == Part::Decoder)
+            .map(|l| (l.name.as_str(), l.output.as_slice(), l.params.iter().map(Param::count).sum()))
+            .collect();
+        let expected: [(&str, &[usize], usize); 5] = [
+            ("unflatten", &[64, 5, 5], 0),
+            ("up2", &[64, 10, 10], 0),
+            ("deconv2", &[32, 12, 12], 18_464),
+            ("up1", &[32, 24, 24], 0),
+            ("deconv1", &[1, 26, 26], 289),
+        ];
+        assert_eq!(decoder, expected);
+        assert_eq!(network.seen(), (26, 26), "what comes out is what was seen");
+        let classifier = Network::new(network.spec, 10);
+        assert_eq!(network.layers[..5], classifier.layers[..5]);
+        let odd = Network::autoencoder("encoder-mlp@19x33".parse().unwrap());
+        let (h, w) = odd.seen();
+        assert_eq!(odd.layers.last().unwrap().output, [1, h, w]);
     }
 
     #[test]

@@ -12,11 +12,16 @@ pub fn table(network: &Network, frozen: &[Part]) -> String {
     let mut out = String::new();
     let (seen_h, seen_w) = network.seen();
     let spec = network.spec;
-    let _ = writeln!(out, "{spec}: {}x{} images, {} classes", spec.height, spec.width, network.classes);
+    let (h, w) = (spec.height, spec.width);
+    let _ = if network.reconstructs() {
+        writeln!(out, "autoencoder of {spec}: {h}x{w} images, reconstructed")
+    } else {
+        writeln!(out, "{spec}: {h}x{w} images, {} classes", network.classes)
+    };
     let _ = writeln!(out, "sees the top-left {seen_h}x{seen_w} pixels\n");
     let _ = writeln!(
         out,
-        "{:<9} {:<10} {:<26} {:>14} {:>11} {:>9}",
+        "{:<9} {:<10} {:<32} {:>14} {:>11} {:>9}",
         "part", "layer", "operation", "output", "trainable", "frozen"
     );
     let (mut trainable, mut still) = (0, 0);
@@ -26,9 +31,9 @@ pub fn table(network: &Network, frozen: &[Part]) -> String {
         (trainable, still) = (trainable + moves, still + stays);
         let shape = layer.output.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let (part, name, op) = (layer.part.to_string(), &layer.name, operation(layer.op));
-        let _ = writeln!(out, "{part:<9} {name:<10} {op:<26} {shape:>14} {moves:>11} {stays:>9}");
+        let _ = writeln!(out, "{part:<9} {name:<10} {op:<32} {shape:>14} {moves:>11} {stays:>9}");
     }
-    let _ = writeln!(out, "{:<9} {:<10} {:<26} {:>14} {trainable:>11} {still:>9}", "total", "", "", "");
+    let _ = writeln!(out, "{:<9} {:<10} {:<32} {:>14} {trainable:>11} {still:>9}", "total", "", "", "");
     out
 }
 
@@ -40,6 +45,10 @@ fn operation(op: Op) -> String {
         Op::Flatten => "flatten".to_owned(),
         Op::Dense { units, relu: true } => format!("dense {units}, ReLU"),
         Op::Dense { units, relu: false } => format!("dense {units} (logits)"),
+        Op::Unflatten => "unflatten".to_owned(),
+        Op::Upsample => "upsample 2x2".to_owned(),
+        Op::ConvTranspose { filters, last: false } => format!("transposed conv 3x3, {filters}, ReLU"),
+        Op::ConvTranspose { filters, last: true } => format!("transposed conv 3x3, {filters}, sigmoid"),
     }
 }
 

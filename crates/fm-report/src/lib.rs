@@ -21,6 +21,7 @@ mod heatmap;
 mod png;
 mod read;
 mod run;
+mod sheet;
 pub mod stats;
 mod svg;
 
@@ -31,3 +32,4 @@ pub use heatmap::confusion_heatmap;
 pub use png::rasterize;
 pub use read::{CORNER, EpochRow, Prediction, read_confusion, read_epochs, read_predictions};
 pub use run::draw_run;
+pub use sheet::{Tile, contact_sheet, data_uri};

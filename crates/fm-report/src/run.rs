@@ -18,8 +18,11 @@ pub fn draw_run(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let rows = read_epochs(&dir.join("epochs.csv"))?;
     let confusion = read_confusion(&dir.join("confusion.csv"))?;
     let name = run_name(&rows, dir);
+    // What pretraining minimises shares neither axis with the phases that follow.
+    let (pretraining, shown): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.phase.starts_with("pretrain"));
     let pictures = [
-        ("curves", curves(&rows, &curves_title(&name, &rows))),
+        ("curves", curves(&shown, &curves_title(&name, &shown, pretraining.len()))),
         ("confusion", confusion_heatmap(&confusion, &name)),
     ];
     let mut files = Vec::new();
@@ -36,10 +39,11 @@ fn run_name(rows: &[EpochRow], dir: &Path) -> String {
     from_row.unwrap_or_else(|| dir.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
-fn curves_title(name: &str, rows: &[EpochRow]) -> String {
-    match rows {
-        [] => name.to_owned(),
-        [_] => format!("{name} · 1 epoch"),
-        _ => format!("{name} · {} epochs", rows.len()),
+fn curves_title(name: &str, rows: &[EpochRow], pretraining: usize) -> String {
+    let epochs = |n: usize| if n == 1 { "1 epoch".to_owned() } else { format!("{n} epochs") };
+    match (rows.len(), pretraining) {
+        (0, _) => name.to_owned(),
+        (n, 0) => format!("{name} · {}", epochs(n)),
+        (n, before) => format!("{name} · {} after {} of pretraining", epochs(n), epochs(before)),
     }
 }

@@ -109,6 +109,15 @@ impl Svg {
         self.push(&format!(r#"<polyline points="{points}" fill="none" stroke-linejoin="round"{stroke}/>"#));
     }
 
+    /// A picture of pixels, each a sharp square; `description` is read out and shows as a tooltip.
+    pub(crate) fn image(&mut self, at: Point, size: Point, uri: &str, description: &str) {
+        let (x, y, w, h) = (num(at.0), num(at.1), num(size.0), num(size.1));
+        let description = escape(description);
+        self.push(&format!(
+            r#"<image x="{x}" y="{y}" width="{w}" height="{h}" style="image-rendering:pixelated" href="{uri}"><title>{description}</title></image>"#
+        ));
+    }
+
     /// A dot with a white rim.
     pub(crate) fn dot(&mut self, at: Point, radius: f64, fill: &str) {
         let (x, y, r) = (num(at.0), num(at.1), num(radius));

@@ -34,7 +34,7 @@ fn identity() -> Identity {
 #[test]
 fn reads_back_to_the_last_bit() {
     let (tensors, meta) = encode(&checkpoint(), &identity(), 1234).unwrap();
-    let read = decode(&tensors, &meta, "0123456789abcdef", &network()).unwrap();
+    let read = decode(&tensors, &meta, "0123456789abcdef", &[&network(); 2]).unwrap();
     assert_eq!(read, Read { checkpoint: checkpoint(), identity: identity(), epochs_csv_bytes: 1234 });
 }
 
@@ -61,7 +61,7 @@ fn another_machine_is_told() {
 fn says_what_is_wrong() {
     let (tensors, meta) = encode(&checkpoint(), &identity(), 0).unwrap();
     let message = |tensors: &[u8], meta: &[u8], run_id: &str, network: &Network| {
-        let error = decode(tensors, meta, run_id, network).unwrap_err();
+        let error = decode(tensors, meta, run_id, &[network; 2]).unwrap_err();
         assert_eq!(error.exit_code(), 7);
         error.to_string()
     };
@@ -101,7 +101,7 @@ fn signed(tensors: &[u8], change: impl Fn(&mut Meta)) -> Vec<u8> {
 }
 
 fn read(tensors: &[u8], meta: &[u8]) -> Result<Read> {
-    decode(tensors, meta, &identity().run_id, &network())
+    decode(tensors, meta, &identity().run_id, &[&network(); 2])
 }
 
 #[test]

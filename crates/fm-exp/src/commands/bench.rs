@@ -8,16 +8,15 @@ use std::time::Instant;
 
 use clap::Args;
 use fm_data::{batches, epoch_order};
-use fm_models::{Network, Op, Scope};
+use fm_models::{Network, Op};
 use serde_json::json;
 use tch::{Device, Kind as TensorKind, Tensor};
 
 use super::train::{load, network};
 use crate::args::{EngineChoice, RunArgs};
 use crate::config::RunConfig;
-use crate::engine::{self, Choice, Engine, Totals};
+use crate::engine::{self, Choice, CodeStore, Engine, Totals};
 use crate::error::{Error, Result};
-use crate::plan::{Objective, Phase};
 use crate::{device, provenance};
 
 /// Flags of `bench`: those of a run, and how much to measure.
@@ -61,18 +60,17 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     }
     let data = load(&config, false)?;
     let network = network(&config, &data)?;
-    let weights = fm_models::init::initial(&network, config.seed);
-    let phase = Phase {
-        name: "train".to_owned(),
-        objective: Objective::Classify,
-        scope: Scope::All,
-        epochs: 0,
-        lr: config.lr,
-    };
+    let given = config.composition.load(&network)?.map_or(Vec::new(), |given| given.weights);
+    let weights = engine::start(&network, config.seed, &given);
+    // The phase that most epochs are spent in; pretraining is another network's matter.
+    let phases = config.composition.phases(&network, config.epochs, config.lr);
+    let Some(phase) = phases.last() else { unreachable!("there is a last phase") };
+    let scratch = std::env::temp_dir();
+    let codes = CodeStore { limit: config.code_memory, dir: &scratch };
     let mut lanes = Vec::new();
     for choice in choices(config.engine, device, &network)? {
-        let mut engine = choice.build(&network, &weights, &data, config.threads, config.batch_size)?;
-        engine.begin_phase(&phase)?;
+        let mut engine = choice.build(&network, &weights, &data, config.threads, config.batch_size, codes)?;
+        engine.begin_phase(phase)?;
         lanes.push(Lane { engine, samples: Vec::new() });
     }
 
@@ -194,6 +192,7 @@ fn training_gflop(network: &Network) -> f64 {
                 h * w * 9 * inputs * filters
             }
             Op::Dense { units, .. } => inputs * units,
+            Op::Upsample | Op::Unflatten | Op::ConvTranspose { .. } => continue,
             Op::MaxPool => {
                 (h, w) = (h / 2, w / 2);
                 continue;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use fm_data::{Dataset, LoadOptions, Verify};
-use fm_models::{Network, Param, Scope};
+use fm_models::{Network, Param, Part, Weights};
 use serde_json::json;
 use tch::Device;
 
@@ -13,17 +13,17 @@ use crate::args::{Protocol, RunArgs, VerifyMode};
 use crate::checkpoint::Identity;
 use crate::config::{self, Resolved, RunConfig, protocol_name};
 use crate::device;
-use crate::engine::{self, Engine};
+use crate::engine::{self, CodeStore, Engine, Phased};
 use crate::error::{Error, Kind, Result};
 use crate::event::Outcome;
 use crate::logging::Console;
-use crate::plan::{Objective, Phase, Plan};
+use crate::plan::{Phase, Plan};
 use crate::provenance;
 use crate::signals::Signals;
-use crate::sink::{self, Checkpoints, EpochsCsv, Files, Plots, Progress, Sinks};
+use crate::sink::{self, Checkpoints, EpochsCsv, Files, Plots, Progress, Reconstructions, Sinks};
 use crate::store::checkpoints::Found;
 use crate::store::{self, RunDir, RunRow};
-use crate::train::{self, Labels};
+use crate::train::{self, Truth};
 
 /// Training steps of a `--fast-dev-run`, and images that it validates and tests on.
 const FAST_STEPS: usize = 8;
@@ -41,33 +41,42 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     }
     let data = load(&config, console.bars.is_some())?;
     let network = network(&config, &data)?;
-    let plan = plan(&config, &data)?;
-    let choice = engine::choose(config.engine, device, &network)?;
+    let plan = plan(&config, &network, &data)?;
+    let engine_name = engine::names(config.engine, device, &plan)?;
+    let given = config.composition.load(&network)?;
+    let provenance = provenance::table(device);
     let resolved =
-        config.resolve(&device::name(device), choice.name(), &data.sha256, provenance::table(device));
+        config.resolve(&device::name(device), &engine_name, &data.sha256, given.as_ref(), provenance);
     if config.dry_run {
         return Ok(if as_json { resolved.to_json() } else { dry_run(&config, &network, &plan, &resolved) });
     }
 
     // Before anything on disk is touched: what cannot be built must not cost an earlier run.
-    let weights = fm_models::init::initial(&network, config.seed);
-    let mut engine = choice.build(&network, &weights, &data, config.threads, plan.batch_size)?;
-    let dir = RunDir::claim(&config.run_dir(), &resolved, config.claim)?;
-    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: choice.name() };
+    let run_dir = config.run_dir();
+    let build = |phase: &Phase, weights: &[Weights]| {
+        let codes = CodeStore { limit: config.code_memory, dir: &run_dir };
+        let choice = engine::for_phase(config.engine, device, phase)?;
+        choice.build(&phase.network, weights, &data, config.threads, plan.batch_size, codes)
+    };
+    let given = given.map_or(Vec::new(), |given| given.weights);
+    let mut engine = Phased::new(&plan.phases[0], config.seed, &given, Box::new(build))?;
+    let dir = RunDir::claim(&run_dir, &resolved, config.claim)?;
+    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: &engine_name };
     if dir.is_done() {
         tracing::info!("{} is finished already", dir.path().display());
         return if as_json { run.summary() } else { Ok(format!("results in {}\n", dir.path().display())) };
     }
     tracing::info!("{} on {}, results in {}", config.spec, device::name(device), dir.path().display());
     let found = if dir.resumed() {
-        store::checkpoints::load(dir.path(), &resolved.run_id(), &network)?
+        let networks: Vec<&Network> = plan.phases.iter().map(|p| &p.network).collect();
+        store::checkpoints::load(dir.path(), &resolved.run_id(), &networks)?
     } else {
         None
     };
     if dir.resumed() {
         say_resumed(dir.path(), found.as_ref(), &run.identity());
     }
-    let carried_out = carry_out(&run, &dir, &network, &plan, engine.as_mut(), found, console);
+    let carried_out = carry_out(&run, &dir, &plan, &mut engine, found, console);
     let (row, outcome) = carried_out.map_err(|error| store::checkpoints::explain(dir.path(), error))?;
     if as_json { run.summary() } else { Ok(report(&config, &row, &outcome)) }
 }
@@ -76,19 +85,17 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
 fn carry_out(
     run: &Run<'_>,
     dir: &RunDir,
-    network: &Network,
     plan: &Plan,
     engine: &mut dyn Engine,
     found: Option<Found>,
     console: &Console,
 ) -> Result<(RunRow, Outcome)> {
     let Run { config, data, .. } = *run;
-    let mut sinks = run.sinks(dir, network, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
+    let mut sinks = run.sinks(dir, plan, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
     let signals = Signals::listen()?;
     let given = train::Run {
         plan,
-        network,
-        labels: Labels { train: &data.train.labels, test: &data.test.labels },
+        truth: Truth { train: &data.train, test: &data.test },
         checkpoint_every: config.checkpoint_every,
         clock: &train::wall_clock(),
         stop: &|| signals.request(),
@@ -155,7 +162,7 @@ pub(crate) fn network(config: &RunConfig, data: &Dataset) -> Result<Network> {
     Ok(Network::new(spec, data.classes))
 }
 
-fn plan(config: &RunConfig, data: &Dataset) -> Result<Plan> {
+fn plan(config: &RunConfig, network: &Network, data: &Dataset) -> Result<Plan> {
     let n = data.train.len();
     let (mut train_rows, mut val_rows) = match config.protocol {
         Protocol::Notebook => ((0..n as u32).collect(), Vec::new()),
@@ -181,15 +188,11 @@ fn plan(config: &RunConfig, data: &Dataset) -> Result<Plan> {
         val_rows.truncate(FAST_EVAL);
         test_rows.truncate(FAST_EVAL);
     }
-    let phase = Phase {
-        name: "train".to_owned(),
-        objective: Objective::Classify,
-        scope: Scope::All,
-        epochs: config.epochs,
-        lr: config.lr,
-    };
+    let phases = config.composition.phases(network, config.epochs, config.lr);
     let (seed, batch_size, patience) = (config.seed, config.batch_size, config.patience);
-    Ok(Plan { seed, batch_size, phases: vec![phase], patience, train_rows, val_rows, test_rows })
+    let plan = Plan { seed, batch_size, phases, patience, train_rows, val_rows, test_rows };
+    plan.check()?;
+    Ok(plan)
 }
 
 /// What a run is, for its records.
@@ -198,7 +201,7 @@ struct Run<'a> {
     data: &'a Dataset,
     resolved: &'a Resolved,
     device: Device,
-    engine: &'static str,
+    engine: &'a str,
 }
 
 impl Run<'_> {
@@ -212,7 +215,7 @@ impl Run<'_> {
     fn sinks(
         &self,
         dir: &RunDir,
-        network: &Network,
+        plan: &Plan,
         console: &Console,
         epochs_csv_bytes: Option<u64>,
     ) -> Result<Sinks> {
@@ -220,6 +223,7 @@ impl Run<'_> {
             (dir.path().to_owned(), self.config.spec.to_string(), self.resolved.run_id());
         let mut sinks = Sinks::default();
         let seed = self.config.seed;
+        let last = plan.phase(usize::MAX);
         sinks.push(match epochs_csv_bytes {
             None => EpochsCsv::create(&path, &run_id, &arch, seed)?,
             Some(len) => EpochsCsv::resume(&path, &run_id, &arch, seed, len)?,
@@ -229,6 +233,7 @@ impl Run<'_> {
             "name": self.config.name,
             "run_id": run_id,
             "arch": arch,
+            "arm": self.config.composition.arm(),
             "dataset": self.data.name.to_string(),
             "data_sha256": self.data.sha256,
             "protocol": protocol_name(self.config.protocol),
@@ -238,7 +243,8 @@ impl Run<'_> {
             "lr": self.config.lr,
             "device": device::name(self.device),
             "engine": self.engine,
-            "params": network.params().map(Param::count).sum::<usize>(),
+            "params": last.network.params().map(Param::count).sum::<usize>(),
+            "trainable_params": last.scope.counts(&last.network).0,
         });
         let model_metadata = BTreeMap::from([
             ("arch".to_owned(), arch),
@@ -253,6 +259,7 @@ impl Run<'_> {
             identity: identity.as_object().cloned().unwrap_or_default(),
             model_metadata,
         });
+        sinks.push(Reconstructions { dir: path.clone() });
         sinks.push(Plots { dir: path });
         sinks.push(Progress::new(console.bars.clone()));
         Ok(sinks)
@@ -280,6 +287,7 @@ impl Run<'_> {
             name: self.config.name.clone(),
             run_id: self.resolved.run_id(),
             arch: self.config.spec.to_string(),
+            arm: self.config.composition.arm(),
             dataset: self.data.name.to_string(),
             protocol: protocol_name(self.config.protocol).to_owned(),
             seed: self.config.seed,
@@ -301,10 +309,11 @@ impl Run<'_> {
 
 fn report(config: &RunConfig, row: &RunRow, outcome: &Outcome) -> String {
     let mut out = String::new();
-    let RunRow { arch, seed, protocol, device, .. } = row;
+    let RunRow { arch, arm, seed, protocol, device, .. } = row;
+    let arm = if arm == "joint" { String::new() } else { format!(" {arm}") };
     let epochs =
         if outcome.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", outcome.epochs) };
-    let _ = writeln!(out, "{arch}, seed {seed}, {protocol} protocol, {epochs} on {device}");
+    let _ = writeln!(out, "{arch}{arm}, seed {seed}, {protocol} protocol, {epochs} on {device}");
     if outcome.scored_epoch != outcome.epochs {
         let _ = writeln!(out, "  scored epoch    {} (the lowest validation loss)", outcome.scored_epoch);
     }
@@ -323,13 +332,19 @@ fn report(config: &RunConfig, row: &RunRow, outcome: &Outcome) -> String {
 }
 
 fn dry_run(config: &RunConfig, network: &Network, plan: &Plan, resolved: &Resolved) -> String {
-    let mut out = fm_models::summary::table(network, &[]);
+    let frozen: &[Part] = if config.composition.frozen { &[Part::Encoder] } else { &[] };
+    let mut out = fm_models::summary::table(network, frozen);
     let _ = writeln!(out, "\n{}", resolved.to_toml().trim_end());
     let (train, val, test) = (plan.train_rows.len(), plan.val_rows.len(), plan.test_rows.len());
     let _ = writeln!(out, "\n{train} images train, {val} validate, {test} test");
     let steps = train.div_ceil(plan.batch_size);
     for phase in &plan.phases {
-        let _ = writeln!(out, "phase {}: {} epochs of {steps} steps", phase.name, phase.epochs);
+        let (trainable, frozen) = phase.scope.counts(&phase.network);
+        let _ = writeln!(
+            out,
+            "phase {}: {} epochs of {steps} steps, {trainable} parameters train, {frozen} are frozen",
+            phase.name, phase.epochs
+        );
     }
     let _ = writeln!(out, "would write {}", config.run_dir().display());
     out

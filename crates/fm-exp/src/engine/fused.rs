@@ -9,7 +9,8 @@ use fm_data::Dataset;
 use fm_kernels::{Adam, Error as KernelError, Moments, Options, Trainer};
 use fm_models::{Network, Op, Scope, Weights};
 
-use super::{Engine, Source, State, Totals};
+use super::spilled::Spilled;
+use super::{CodeStore, Engine, Source, State, Totals};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Phase;
 
@@ -21,7 +22,19 @@ pub struct Fused<'a> {
     order: Vec<u32>,
     totals: Totals,
     steps: usize,
+    frozen: bool,
+    store: CodeStore<'a>,
+    codes: Option<Codes>,
 }
+
+/// What a frozen encoder makes of the training file's images, a row an image.
+enum Codes {
+    Memory(Vec<f32>),
+    Disk(Spilled),
+}
+
+/// Images that are encoded at once.
+const ENCODE_BATCH: usize = 1000;
 
 impl<'a> Fused<'a> {
     /// Whether the kernels cover `network` on this machine.
@@ -40,13 +53,34 @@ impl<'a> Fused<'a> {
         data: &'a Dataset,
         threads: Option<usize>,
         batch_size: usize,
+        store: CodeStore<'a>,
     ) -> Result<Self> {
         fm_models::check(network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
         let options = Options { threads: threads.unwrap_or(0), isa: None, max_batch: batch_size };
         let trainer =
             Trainer::new(&kernel_network(network), options, &flat(network, weights)).map_err(failed)?;
         let (network, totals) = (network.clone(), Totals::default());
-        Ok(Self { trainer, data, network, order: Vec::new(), totals, steps: 0 })
+        let (order, steps, frozen, codes) = (Vec::new(), 0, false, None);
+        Ok(Self { trainer, data, network, order, totals, steps, frozen, store, codes })
+    }
+
+    /// Encodes the training file, once.
+    fn encode(&mut self) -> Result<Codes> {
+        let (images, len) = (&self.data.train.images, self.network.code_len());
+        let rows: Vec<u32> = (0..self.data.train.len() as u32).collect();
+        if self.store.in_memory(rows.len(), len) {
+            let mut codes = vec![0.0; rows.len() * len];
+            self.trainer.encode(images, &rows, &mut codes).map_err(failed)?;
+            return Ok(Codes::Memory(codes));
+        }
+        let spilled = Spilled::new(self.store.dir, len)?;
+        let mut codes = vec![0.0; ENCODE_BATCH * len];
+        for part in rows.chunks(ENCODE_BATCH) {
+            let codes = &mut codes[..part.len() * len];
+            self.trainer.encode(images, part, codes).map_err(failed)?;
+            spilled.write(part[0] as usize, codes)?;
+        }
+        Ok(Codes::Disk(spilled))
     }
 }
 
@@ -99,19 +133,33 @@ impl Engine for Fused<'_> {
             Scope::Encoder => fm_kernels::Scope::Encoder,
             Scope::Head => fm_kernels::Scope::Head,
         };
-        let adam = Adam { lr_encoder: phase.lr, lr_head: phase.lr, scope, ..Adam::default() };
+        let adam = Adam { lr_encoder: phase.encoder_lr, lr_head: phase.lr, scope, ..Adam::default() };
+        (self.frozen, self.codes) = (phase.scope == Scope::Head, None);
         self.trainer.begin(adam).map_err(failed)
     }
 
     fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
         self.order = order.to_vec();
         (self.totals, self.steps) = (so_far, 0);
+        if self.frozen && self.codes.is_none() {
+            self.codes = Some(self.encode()?);
+        }
         Ok(())
     }
 
     fn step(&mut self, batch: Range<usize>) -> Result<()> {
         let train = &self.data.train;
-        self.trainer.step(&train.images, &train.labels, &self.order[batch]).map_err(failed)?;
+        let rows = &self.order[batch];
+        match &self.codes {
+            None => self.trainer.step(&train.images, &train.labels, rows),
+            Some(Codes::Memory(codes)) => self.trainer.step_codes(codes, &train.labels, rows),
+            Some(Codes::Disk(spilled)) => {
+                let labels: Vec<u8> = rows.iter().map(|&row| train.labels[row as usize]).collect();
+                let here: Vec<u32> = (0..rows.len() as u32).collect();
+                self.trainer.step_codes(&spilled.read(rows)?, &labels, &here)
+            }
+        }
+        .map_err(failed)?;
         let step = self.trainer.drain();
         self.totals.loss_sum += step.loss;
         self.totals.correct += step.correct;
@@ -130,7 +178,13 @@ impl Engine for Fused<'_> {
     fn evaluate(&mut self, source: Source, rows: &[u32]) -> Result<Vec<f32>> {
         let data = if source == Source::Train { &self.data.train } else { &self.data.test };
         let mut logits = vec![0.0; rows.len() * self.network.classes];
-        self.trainer.evaluate(&data.images, rows, &mut logits).map_err(failed)?;
+        match &self.codes {
+            Some(Codes::Memory(codes)) if source == Source::Train => {
+                self.trainer.evaluate_codes(codes, rows, &mut logits)
+            }
+            _ => self.trainer.evaluate(&data.images, rows, &mut logits),
+        }
+        .map_err(failed)?;
         Ok(logits)
     }
 
@@ -151,6 +205,8 @@ impl Engine for Fused<'_> {
     }
 
     fn load(&mut self, weights: &[Weights]) -> Result<()> {
+        // Other weights may be another encoder, whose codes these are not.
+        self.codes = None;
         self.trainer.set_params(&flat(&self.network, weights)).map_err(failed)
     }
 }

@@ -5,9 +5,12 @@
 
 mod eager;
 mod fused;
+mod phased;
 pub mod scripted;
+mod spilled;
 
 use std::ops::Range;
+use std::path::Path;
 
 use fm_data::Dataset;
 use fm_models::{Network, Weights};
@@ -16,10 +19,11 @@ use tch::Device;
 
 pub use eager::Eager;
 pub use fused::Fused;
+pub use phased::{Phased, start};
 
 use crate::args::EngineChoice;
 use crate::error::{Error, Result};
-use crate::plan::Phase;
+use crate::plan::{Phase, Plan};
 
 /// Which file's rows are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +65,8 @@ pub trait Engine {
     /// Name for the records, such as `eager`.
     fn name(&self) -> &'static str;
 
-    /// Starts a phase: exactly its scope trains, with a fresh optimizer and no gradient left from before.
+    /// Starts a phase on its network: exactly its scope trains, with a fresh optimizer and no gradient left
+    /// from before. Where the encoder does not train, its codes are computed once, in the first epoch.
     fn begin_phase(&mut self, phase: &Phase) -> Result<()>;
 
     /// Hands over an epoch's rows of the training file in their order. Sums go on from `so_far`, which is
@@ -74,7 +79,8 @@ pub trait Engine {
     /// Waits for the device and reads the sums since [`Engine::begin_epoch`].
     fn drain(&mut self) -> Result<Totals>;
 
-    /// Logits of `rows`, row-major `[rows, classes]`.
+    /// Logits of `rows`, row-major `[rows, classes]`; in a phase that reconstructs, the images as given back,
+    /// `[rows, height, width]` of the part that the network sees.
     fn evaluate(&mut self, source: Source, rows: &[u32]) -> Result<Vec<f32>>;
 
     /// The model's weights, in canonical order.
@@ -135,10 +141,63 @@ impl Choice {
         data: &'a Dataset,
         threads: Option<usize>,
         batch_size: usize,
+        codes: CodeStore<'a>,
     ) -> Result<Box<dyn Engine + 'a>> {
         Ok(match self {
-            Self::Eager(device) => Box::new(Eager::new(network, weights, data, device)?),
-            Self::Fused => Box::new(Fused::new(network, weights, data, threads, batch_size)?),
+            Self::Eager(device) => Box::new(Eager::new(network, weights, data, device, codes)?),
+            Self::Fused => Box::new(Fused::new(network, weights, data, threads, batch_size, codes)?),
         })
     }
+}
+
+/// Where codes of a frozen encoder are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeStore<'a> {
+    /// Bytes of memory that they may take; beyond, they go to the disk.
+    pub limit: u64,
+    /// The directory for those that do.
+    pub dir: &'a Path,
+}
+
+impl CodeStore<'_> {
+    /// All codes in memory.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { limit: u64::MAX, dir: Path::new(".") }
+    }
+
+    /// Whether the codes of `rows` images, `len` values each, stay in memory; says so to the user.
+    fn in_memory(&self, rows: usize, len: usize) -> bool {
+        let bytes = (rows * len * size_of::<f32>()) as u64;
+        let fits = bytes <= self.limit;
+        let place = if fits { "in memory".to_owned() } else { format!("on disk, in {}", self.dir.display()) };
+        tracing::info!("codes of {rows} images, computed once: {} MB {place}", bytes / 1_000_000);
+        fits
+    }
+}
+
+/// The engine that computes a phase. The kernels do not cover decoders: an autoencoder trains on libtorch,
+/// on the same device.
+///
+/// # Errors
+/// As for [`choose`].
+pub fn for_phase(choice: EngineChoice, device: Device, phase: &Phase) -> Result<Choice> {
+    if phase.network.reconstructs() {
+        Ok(Choice::Eager(device))
+    } else {
+        choose(choice, device, &phase.network)
+    }
+}
+
+/// Names of the engines that a plan needs, such as `fused` or `eager+fused`.
+///
+/// # Errors
+/// As for [`choose`].
+pub fn names(choice: EngineChoice, device: Device, plan: &Plan) -> Result<String> {
+    let mut names = Vec::new();
+    for phase in &plan.phases {
+        names.push(for_phase(choice, device, phase)?.name());
+    }
+    names.dedup();
+    Ok(names.join("+"))
 }

@@ -84,7 +84,7 @@ impl Sink for EpochsCsv {
             e.phase.clone(),
             e.epoch.to_string(),
             format!("{:.6}", e.train_loss),
-            format!("{:.6}", e.train_acc),
+            optional(e.train_acc, 6),
             optional(e.val_loss, 6),
             optional(e.val_acc, 6),
             e.lr.to_string(),

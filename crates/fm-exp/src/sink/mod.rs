@@ -6,12 +6,14 @@ mod epochs_csv;
 mod files;
 mod plots;
 mod progress;
+mod reconstructions;
 
 pub use checkpoints::{Checkpoints, reached};
 pub use epochs_csv::EpochsCsv;
 pub use files::Files;
 pub use plots::Plots;
 pub use progress::Progress;
+pub use reconstructions::Reconstructions;
 
 use crate::error::{Error, Result};
 use crate::event::Event;

@@ -15,13 +15,15 @@ pub struct Progress {
     bars: Option<MultiProgress>,
     bar: ProgressBar,
     epochs: u32,
+    /// Whether there is more than one phase to tell apart.
+    several: bool,
 }
 
 impl Progress {
     /// On `bars` when given, in log lines otherwise.
     #[must_use]
     pub fn new(bars: Option<MultiProgress>) -> Self {
-        Self { bars, bar: ProgressBar::hidden(), epochs: 0 }
+        Self { bars, bar: ProgressBar::hidden(), epochs: 0, several: false }
     }
 
     fn start(&mut self, images: u64) {
@@ -39,9 +41,10 @@ impl Progress {
 
 /// An epoch in a line.
 fn line(e: &Epoch) -> String {
-    let val = e.val_loss.zip(e.val_acc);
-    let val = val.map_or(String::new(), |(loss, acc)| format!("  val loss {loss:.4}  val acc {acc:.4}"));
-    format!("epoch {}/{}  loss {:.4}  acc {:.4}{val}", e.epoch, e.epochs, e.train_loss, e.train_acc)
+    let mut val = e.val_loss.map_or(String::new(), |loss| format!("  val loss {loss:.4}"));
+    val += &e.val_acc.map_or(String::new(), |acc| format!("  val acc {acc:.4}"));
+    let acc = e.train_acc.map_or(String::new(), |acc| format!("  acc {acc:.4}"));
+    format!("epoch {}/{}  loss {:.4}{acc}{val}", e.epoch, e.epochs, e.train_loss)
 }
 
 impl Sink for Progress {
@@ -52,7 +55,8 @@ impl Sink for Progress {
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Started { plan, epochs_done } => {
-                self.epochs = plan.phases.iter().map(|p| p.epochs).sum();
+                self.epochs = plan.epochs();
+                self.several = plan.phases.len() > 1;
                 let images = plan.train_rows.len() as u64;
                 self.start(u64::from(self.epochs) * images);
                 self.bar.set_position(u64::from(*epochs_done) * images);
@@ -60,7 +64,8 @@ impl Sink for Progress {
                 self.bar.set_prefix(format!("epoch {}/{}", (epochs_done + 1).min(self.epochs), self.epochs));
             }
             Event::PhaseStarted { phase, trainable, frozen } => {
-                tracing::debug!("phase {}: {trainable} parameters train, {frozen} stay", phase.name);
+                let text = format!("phase {}: {trainable} parameters train, {frozen} are frozen", phase.name);
+                if self.several || *frozen > 0 { tracing::info!("{text}") } else { tracing::debug!("{text}") }
             }
             Event::Checkpoint(at) => tracing::trace!("checkpoint after epoch {}", at.position.epochs),
             Event::Stepped { images, .. } => self.bar.inc(*images as u64),
@@ -74,6 +79,7 @@ impl Sink for Progress {
                     tracing::info!("{text}  {:.1} s  {:.0} images/s", e.train_seconds, e.images_per_second);
                 }
             }
+            Event::Reconstructed(_) => {}
             Event::Finished { .. } => self.bar.finish_and_clear(),
         }
         Ok(())

@@ -84,11 +84,12 @@ pub fn explain(run: &Path, error: Error) -> Error {
     error.help("then go on with --resume")
 }
 
-/// The newest checkpoint that can be read; none when there is none at all.
+/// The newest checkpoint that can be read; none when there is none at all. `networks` are those of the plan's
+/// phases.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] when there are some and none can be read.
-pub fn load(run: &Path, run_id: &str, network: &Network) -> Result<Option<Found>> {
+pub fn load(run: &Path, run_id: &str, networks: &[&Network]) -> Result<Option<Found>> {
     let dir = dir(run);
     let csv_len = fs::metadata(run.join("epochs.csv")).map_or(0, |m| m.len());
     let mut warnings: Vec<String> = Vec::new();
@@ -97,7 +98,7 @@ pub fn load(run: &Path, run_id: &str, network: &Network) -> Result<Option<Found>
         let read = |path: &Path| fs::read(path).map_err(|e| Error::io("read", path, &e));
         let decoded = read(&path).and_then(|meta| {
             let tensors = read(&dir.join(format!("{number}.safetensors")))?;
-            checkpoint::decode(&tensors, &meta, run_id, network)
+            checkpoint::decode(&tensors, &meta, run_id, networks)
         });
         match decoded {
             // A machine that lost power may have kept the checkpoint and not the rows.

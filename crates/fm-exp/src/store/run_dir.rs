@@ -10,7 +10,7 @@ use crate::config::Resolved;
 use crate::error::{Error, Kind, Result};
 
 /// Every file that a run may leave in its directory; `--overwrite` removes these and nothing else.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 16] = [
     "DONE",
     "config.toml",
     "epochs.csv",
@@ -24,6 +24,8 @@ pub const FILES: [&str; 14] = [
     "curves.png",
     "confusion.svg",
     "confusion.png",
+    "reconstructions.svg",
+    "reconstructions.png",
     ".progress",
 ];
 

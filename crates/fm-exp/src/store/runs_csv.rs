@@ -16,6 +16,9 @@ pub struct RunRow {
     pub name: String,
     pub run_id: String,
     pub arch: String,
+    // Rows of before there were arms are of the only one there was.
+    #[serde(default = "joint")]
+    pub arm: String,
     pub dataset: String,
     pub protocol: String,
     pub seed: u64,
@@ -31,6 +34,10 @@ pub struct RunRow {
     pub weakest_recall: Option<f64>,
     pub train_seconds: f64,
     pub finished: String,
+}
+
+fn joint() -> String {
+    "joint".to_owned()
 }
 
 /// Adds `row` to `out/runs.csv`, in place of an earlier row of the same name.
@@ -82,6 +89,7 @@ mod tests {
             name: name.to_owned(),
             run_id: "0123456789abcdef".to_owned(),
             arch: "cnn".to_owned(),
+            arm: "joint".to_owned(),
             dataset: "a, \"quoted\" place".to_owned(),
             protocol: "holdout".to_owned(),
             seed: 1,

@@ -2,17 +2,11 @@
 
 use super::*;
 use crate::engine::scripted::{Line, Scripted};
-use crate::plan::Objective;
-use fm_models::Scope;
+use fm_models::{Network, Scope};
 
 fn plan(epochs: u32, patience: Option<u32>) -> Plan {
-    let phase = Phase {
-        name: "train".to_owned(),
-        objective: Objective::Classify,
-        scope: Scope::All,
-        epochs,
-        lr: 1e-3,
-    };
+    let network = Network::new("cnn".parse().unwrap(), 2);
+    let phase = Phase::classify("train", &network, Scope::All, epochs, 1e-3);
     Plan {
         seed: 0,
         batch_size: 4,
@@ -34,12 +28,12 @@ fn play(plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
 
 /// Plays with a checkpoint every so many epochs.
 fn play_saving(checkpoint_every: u32, plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
-    let parity: Vec<u8> = (0..16).map(|row| row % 2).collect();
-    let network = Network::new("cnn".parse().unwrap(), 2);
+    let labels = (0..16).map(|row| row % 2).collect();
+    let parity = Labelled { images: vec![0; 16], labels, height: 1, width: 1 };
     let ticks = std::cell::Cell::new(0.0);
     let clock = || ticks.replace(ticks.get() + 0.5);
-    let labels = Labels { train: &parity, test: &parity };
-    let given = Run { plan, network: &network, labels, checkpoint_every, clock: &clock, stop: &|| None };
+    let truth = Truth { train: &parity, test: &parity };
+    let given = Run { plan, truth, checkpoint_every, clock: &clock, stop: &|| None };
     run(given, engine, &mut Sinks::default(), None)
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use files::{Golden, difference};
 use fm_data::{Dataset, DatasetName, LoadOptions, idx};
-use fm_exp::engine::{Eager, Engine, Fused, Source, Totals};
+use fm_exp::engine::{CodeStore, Eager, Engine, Fused, Source, Totals};
 use fm_exp::plan::{Objective, Phase};
 use fm_models::{Network, Scope};
 use tch::Device;
@@ -37,14 +37,13 @@ fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &s
     let apart = difference(&engine.evaluate(Source::Train, &rows).unwrap(), &expected.floats("logits"));
     assert!(apart < 1e-5, "{what}: logits {apart:e}");
 
-    let phase = Phase {
-        name: "train".to_owned(),
-        objective: Objective::Classify,
-        scope: Scope::All,
-        epochs: 1,
-        lr: 1e-3,
-    };
-    engine.begin_phase(&phase).unwrap();
+    steps(engine, &Phase::classify("train", network, Scope::All, 1, 1e-3), expected, what);
+}
+
+/// Twenty steps of a phase: losses and weights.
+fn steps(engine: &mut dyn Engine, phase: &Phase, expected: &Golden, what: &str) {
+    let rows: Vec<u32> = (0..32).collect();
+    engine.begin_phase(phase).unwrap();
     let mut losses = Vec::new();
     for step in 0..20 {
         engine.begin_epoch(&rows, Totals::default()).unwrap();
@@ -55,7 +54,7 @@ fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &s
     }
     let apart = difference(&losses, &expected.floats("losses"));
     assert!(apart < 1e-4, "{what}: losses {apart:e}");
-    for (got, want) in engine.weights().unwrap().iter().zip(expected.weights(network, "final")) {
+    for (got, want) in engine.weights().unwrap().iter().zip(expected.weights(&phase.network, "final")) {
         let apart = difference(&got.data, &want.data);
         assert!(apart < 1e-4, "{what}: {} after 20 steps {apart:e}", want.name);
     }
@@ -68,11 +67,53 @@ fn check_all(arch: &str) {
     let (data, init) = (dataset(&common), common.weights(&network, "init"));
     for framework in ["pytorch", "keras"] {
         let expected = Golden::open(arch, framework);
-        let mut eager = Eager::new(&network, &init, &data, Device::Cpu).unwrap();
+        let mut eager = Eager::new(&network, &init, &data, Device::Cpu, CodeStore::unlimited()).unwrap();
         check(&mut eager, &network, &expected, &format!("{arch} eager {framework}"));
-        let mut fused = Fused::new(&network, &init, &data, Some(2), 8).unwrap();
+        let mut fused = Fused::new(&network, &init, &data, Some(2), 8, CodeStore::unlimited()).unwrap();
         check(&mut fused, &network, &expected, &format!("{arch} fused {framework}"));
     }
+}
+
+#[test]
+fn a_head_on_a_frozen_encoder_trains_as_pytorchs_does() {
+    let network = Network::new("encoder-mlp".parse().unwrap(), 10);
+    let common = Golden::open("encoder-mlp", "common");
+    let (data, init) = (dataset(&common), common.weights(&network, "init"));
+    let expected = Golden::open("frozen", "pytorch");
+    let phase = Phase::classify("head", &network, Scope::Head, 1, 1e-3);
+    // In memory, and with room for nothing: on the disk.
+    let dir = tempfile::tempdir().unwrap();
+    for codes in [CodeStore::unlimited(), CodeStore { limit: 0, dir: dir.path() }] {
+        let mut eager = Eager::new(&network, &init, &data, Device::Cpu, codes).unwrap();
+        steps(&mut eager, &phase, &expected, "eager");
+        let mut fused = Fused::new(&network, &init, &data, Some(2), 8, codes).unwrap();
+        steps(&mut fused, &phase, &expected, "fused");
+        for engine in [&mut eager as &mut dyn Engine, &mut fused] {
+            // Validation from the codes is what the whole network says of the same images.
+            let rows: Vec<u32> = (0..32).collect();
+            let back: Vec<u32> = rows.iter().rev().copied().collect();
+            let from_codes = engine.evaluate(Source::Train, &rows).unwrap();
+            let whole = engine.evaluate(Source::Test, &back).unwrap();
+            assert!(difference(&from_codes, &whole) < 1e-5);
+            let encoder = engine.weights().unwrap();
+            assert_eq!(encoder[..4], init[..4], "a frozen encoder keeps every bit");
+        }
+    }
+}
+
+#[test]
+fn an_autoencoder_trains_as_pytorchs_does() {
+    let network = Network::autoencoder("encoder-mlp".parse().unwrap());
+    let data = dataset(&Golden::open("encoder-mlp", "common"));
+    let expected = Golden::open("autoencoder", "pytorch");
+    let init = expected.weights(&network, "init");
+    let mut eager = Eager::new(&network, &init, &data, Device::Cpu, CodeStore::unlimited()).unwrap();
+    let rows: Vec<u32> = (0..32).collect();
+    let apart = difference(&eager.evaluate(Source::Train, &rows).unwrap(), &expected.floats("outputs"));
+    assert!(apart < 1e-5, "reconstructions {apart:e}");
+    let phase =
+        Phase { objective: Objective::Reconstruct, ..Phase::classify("ae", &network, Scope::All, 1, 1e-3) };
+    steps(&mut eager, &phase, &expected, "autoencoder");
 }
 
 #[test]
