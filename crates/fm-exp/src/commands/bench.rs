@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 use fm_data::{batches, epoch_order};
-use fm_models::{Network, Op};
+use fm_models::{Network, Op, Scope};
 use serde_json::json;
 use tch::{Device, Kind as TensorKind, Tensor};
 
@@ -93,22 +93,23 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     }
 
     let peak = peak_gflops(device)?;
-    let work = training_gflop(&network) * rows.len() as f64;
+    let work = training_gflop(&network, phase.scope) * rows.len() as f64;
     let threads = config.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
     let results: Vec<_> =
         lanes.iter().map(|lane| Measured::new(lane, rows.len(), steps, work / peak)).collect();
     let name = config.spec.to_string();
+    let arm = config.composition.arm();
     if as_json {
         let results: Vec<_> = results.iter().map(Measured::json).collect();
         let report = json!({
-            "arch": name, "device": device::name(device), "processor": provenance::device_name(device),
+            "arch": name, "arm": arm, "device": device::name(device), "processor": provenance::device_name(device),
             "threads": threads, "batch_size": config.batch_size, "steps_timed": timed, "steps": steps,
             "peak_gflops": peak, "gflop_per_epoch": work, "results": results,
         });
         return Ok(format!("{report:#}\n"));
     }
     let mut out = format!(
-        "{name} on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
+        "{name} ({arm}) on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
          large fp32 matrix product: {peak:.0} GFLOP/s; an epoch's dense products: {work:.0} GFLOP\n\n\
          {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}\n",
         provenance::device_name(device),
@@ -181,8 +182,9 @@ impl Measured {
 }
 
 /// Billions of operations in the matrix products of training on one image: forward, weight gradient and
-/// data gradient (none for the first layer), dense, on the part of the image that the network sees.
-fn training_gflop(network: &Network) -> f64 {
+/// data gradient (none for the first layer that trains), dense, on the part of the image that the network
+/// sees. A frozen encoder costs nothing: its codes are cached.
+fn training_gflop(network: &Network, scope: Scope) -> f64 {
     let (mut h, mut w) = network.seen();
     let (mut inputs, mut first, mut sum) = (1, true, 0);
     for layer in &network.layers {
@@ -202,8 +204,11 @@ fn training_gflop(network: &Network) -> f64 {
                 continue;
             }
         };
-        sum += products * if first { 2 } else { 3 };
-        (first, inputs) = (false, layer.output[0]);
+        inputs = layer.output[0];
+        if scope.contains(layer.part) {
+            sum += products * if first { 2 } else { 3 };
+            first = false;
+        }
     }
     2.0 * sum as f64 / 1e9
 }
@@ -233,6 +238,9 @@ mod tests {
         let layers = [2 * 115_200, 3 * 1_179_648, 3 * 147_456, 3 * 8_192, 3 * 1_280];
         let network = Network::new("cnn".parse().unwrap(), 10);
         let expected = 2.0 * f64::from(layers.iter().sum::<i32>()) / 1e9;
-        assert!((training_gflop(&network) - expected).abs() < 1e-12);
+        assert!((training_gflop(&network, Scope::All) - expected).abs() < 1e-12);
+        let network = Network::new("encoder-mlp".parse().unwrap(), 10);
+        let head = 2.0 * f64::from(2 * 1600 * 64 + 3 * (64 * 32 + 32 * 10)) / 1e9;
+        assert!((training_gflop(&network, Scope::Head) - head).abs() < 1e-12);
     }
 }

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""The README's table of the composition experiment.
+
+    scripts/composition_table.py [DIRECTORY]
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+
+# From what is trained least to what is trained most.
+ORDER = ["frozen on random", "frozen on autoencoder", "frozen on classifier", "fine-tuned from autoencoder", "joint"]
+
+
+def spread(values, digits):
+    """mean ± standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "results/composition-cpu")
+    arms = {}
+    for path in sorted(folder.glob("*/summary.json")):
+        summary = json.loads(path.read_text())
+        arms.setdefault(summary["arm"], []).append(summary)
+    seeds = {tuple(sorted(run["seed"] for run in runs)) for runs in arms.values()}
+    assert len(seeds) == 1, f"arms of different seeds: {seeds}"
+    print(f"| arm ({len(seeds.pop())} seeds, mean ± sd) | test accuracy | range | Shirt recall | trainable parameters | training, s |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for arm in sorted(arms, key=ORDER.index):
+        runs = arms[arm]
+        accuracy = [run["test"]["accuracy"] for run in runs]
+        recall = [run["test"]["recall"]["Shirt"] for run in runs]
+        seconds = statistics.mean(run["train_seconds"] for run in runs)
+        cells = [
+            arm,
+            spread(accuracy, 4),
+            f"{min(accuracy):.4f} to {max(accuracy):.4f}",
+            spread(recall, 3),
+            f"{runs[0]['trainable_params']:,}",
+            f"{seconds:.0f}",
+        ]
+        print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
