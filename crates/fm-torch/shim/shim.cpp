@@ -9,10 +9,12 @@
 #include <ATen/Version.h>
 #include <c10/core/GradMode.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/record_function.h>
 #include <torch/version.h>
 
 #include <cstring>
 #include <exception>
+#include <string>
 #include <vector>
 
 namespace {
@@ -44,9 +46,38 @@ bool same_layout(const at::Tensor &a, const at::Tensor &b) {
   return true;
 }
 
+// The operators that this thread has called since fm_trace_start.
+thread_local std::string trace_names;
+thread_local at::CallbackHandle trace_handle = at::INVALID_CALLBACK_HANDLE;
+
 }  // namespace
 
 extern "C" {
+
+// Begins to write down the name of every operator that this thread calls. A backward pass on the CPU is this
+// thread's, too.
+char *fm_trace_start() {
+  return guarded([] {
+    TORCH_CHECK(trace_handle == at::INVALID_CALLBACK_HANDLE, "operators are being traced already");
+    trace_names.clear();
+    auto note = [](const at::RecordFunction &call) -> std::unique_ptr<at::ObserverContext> {
+      (trace_names += call.name()) += '\n';
+      return nullptr;
+    };
+    trace_handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback(note).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+  });
+}
+
+// Ends that and hands over the names, a line each.
+char *fm_trace_stop(char **names) {
+  return guarded([&] {
+    TORCH_CHECK(trace_handle != at::INVALID_CALLBACK_HANDLE, "no operators are being traced");
+    at::removeCallback(trace_handle);
+    trace_handle = at::INVALID_CALLBACK_HANDLE;
+    *names = strdup(trace_names.c_str());
+  });
+}
 
 // One Adam step over n parameters in one kernel call, from their gradients, which it then drops: the next
 // backward pass hands over its own buffers instead of adding into cleared ones.

@@ -26,6 +26,8 @@ unsafe extern "C" {
     pub(crate) fn fm_flush_denormal(on: bool, done: *mut bool) -> *mut c_char;
     pub(crate) fn fm_make_deterministic() -> *mut c_char;
     pub(crate) fn fm_switches(now: *mut Switches) -> *mut c_char;
+    pub(crate) fn fm_trace_start() -> *mut c_char;
+    pub(crate) fn fm_trace_stop(names: *mut *mut c_char) -> *mut c_char;
     pub(crate) fn fm_torch_version() -> *const c_char;
     pub(crate) fn fm_show_config(text: *mut *mut c_char) -> *mut c_char;
 }

@@ -9,6 +9,7 @@ mod adam;
 pub mod cuda;
 mod ffi;
 mod switches;
+pub mod trace;
 
 use std::ffi::CStr;
 

@@ -12,3 +12,4 @@ mod made;
 mod outputs;
 mod resume;
 mod usage;
+mod waits;
