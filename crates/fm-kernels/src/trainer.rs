@@ -152,7 +152,8 @@ impl Trainer {
         self.score(Batch { source: Source::Codes(codes), rows }, out)
     }
 
-    /// Codes of some rows, `[rows, features]`, each in `(channel, y, x)` order.
+    /// Codes of some rows, `[rows, features]`, each in `(y, x, channel)` order: the one that the kernels
+    /// compute in, so that [`Trainer::step_codes`] has nothing to rearrange. PyTorch flattens `(channel, y, x)`.
     ///
     /// # Errors
     /// When a length or row does not fit.
@@ -174,10 +175,8 @@ impl Trainer {
                 let out = out.get_mut(group.rows.start * size..group.rows.end * size);
                 let values = last.get(group.part(conv.map()));
                 for (code, value) in out.chunks_exact_mut(size).zip(values.chunks_exact(conv.map())) {
-                    for (channel, code) in code.chunks_exact_mut(windows).enumerate() {
-                        for (to, &from) in code.iter_mut().zip(value[channel..].iter().step_by(pitch)) {
-                            *to = from;
-                        }
+                    for (code, value) in code.chunks_exact_mut(channels).zip(value.chunks_exact(pitch)) {
+                        code.copy_from_slice(&value[..channels]);
                     }
                 }
             }

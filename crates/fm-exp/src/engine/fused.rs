@@ -27,7 +27,7 @@ pub struct Fused<'a> {
     codes: Option<Codes>,
 }
 
-/// What a frozen encoder makes of the training file's images, a row an image.
+/// What a frozen encoder makes of the training file's images, a row an image, in the kernels' order.
 enum Codes {
     Memory(Vec<f32>),
     Disk(Spilled),

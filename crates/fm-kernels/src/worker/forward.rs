@@ -132,11 +132,9 @@ impl State {
         let values = unsafe { self.conv[self.conv.len() - 1].value.get_mut(group.part(conv.map())) };
         for (&row, value) in rows.iter().zip(values.chunks_exact_mut(conv.map())) {
             let code = &codes[row as usize * size..][..size];
-            for (window, value) in value.chunks_exact_mut(pitch).enumerate() {
-                // What an image left in the padding is zero already.
-                for (to, &from) in value.iter_mut().zip(code[window..].iter().step_by(windows)) {
-                    *to = from;
-                }
+            // What an image left in the padding is zero already.
+            for (value, code) in value.chunks_exact_mut(pitch).zip(code.chunks_exact(channels)) {
+                value[..channels].copy_from_slice(code);
             }
         }
     }

@@ -53,7 +53,16 @@ fn check(net: &Network, batch: usize, seed: u64) {
         assert!(distance(&scores, &answer.scores) < 1e-5, "{what}: scores");
         let mut codes = vec![0.0; batch * net.features().unwrap()];
         trainer.encode(&images, &rows, &mut codes).unwrap();
-        assert!(distance(&codes, &answer.code) < 1e-5, "{what}: codes");
+        // Ours are (y, x, channel), the reference's (channel, y, x).
+        let channels = *net.conv.last().unwrap();
+        let windows = net.features().unwrap() / channels;
+        let turned: Vec<f64> = (0..answer.code.len())
+            .map(|i| {
+                let (image, at) = (i / (windows * channels), i % (windows * channels));
+                answer.code[image * windows * channels + at % channels * windows + at / channels]
+            })
+            .collect();
+        assert!(distance(&codes, &turned) < 1e-5, "{what}: codes");
     }
 }
 
