@@ -64,6 +64,12 @@ enum When {
 enum Command {
     /// Train a network, score it on the test set, and write the results
     Train(Box<RunArgs>),
+    /// Score a trained model on a data set; leaves the same files as a run
+    Eval(Box<commands::eval::EvalArgs>),
+    /// Say what a trained model takes PNG and JPEG images for
+    Predict(Box<commands::predict::PredictArgs>),
+    /// Write the encoder's codes of a data set, and their two principal components
+    Encode(Box<commands::encode::EncodeArgs>),
     /// Print a network's layers with output shapes and parameter counts
     Summary(commands::summary::SummaryArgs),
     /// Measure how fast each engine trains, alternating, without evaluation
@@ -111,6 +117,9 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
 fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
+        Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
+        Command::Predict(args) => commands::predict::run(&args, global.json),
+        Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
         Command::Bench(args) => commands::bench::run(*args, global.json),
         Command::Doctor(args) => commands::doctor::run(&args, global.json),

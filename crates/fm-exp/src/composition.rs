@@ -9,7 +9,7 @@
 //! differs between them is what their names say.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fm_models::{Arch, ArchSpec, Network, Scope, Weights};
 use sha2::{Digest, Sha256};
@@ -17,8 +17,8 @@ use toml::{Table, Value};
 
 use crate::args::{EncoderMode, RunArgs};
 use crate::error::{Error, Kind, Result};
-use crate::model_file;
 use crate::plan::{Objective, Phase};
+use crate::trained::ModelFile;
 
 /// Epochs of pretraining where nothing is said.
 const PRETRAIN_EPOCHS: u32 = 5;
@@ -227,29 +227,22 @@ impl Composition {
     /// wrongly shaped tensor at once.
     pub fn load(&self, network: &Network) -> Result<Option<Given>> {
         let Pretrain::File(path) = &self.pretrain else { return Ok(None) };
-        let path = if path.is_dir() { path.join("model.safetensors") } else { path.clone() };
-        let bytes = std::fs::read(&path).map_err(|e| {
-            let error = Error::io("read", &path, &e);
-            if e.kind() != std::io::ErrorKind::NotFound {
-                return error;
-            }
-            Error::new(Kind::Data, error.message().to_owned())
-                .help("--pretrain takes none, autoencoder, classifier, or an earlier run's model.safetensors")
+        let help = "--pretrain takes none, autoencoder, classifier, or an earlier run's model.safetensors";
+        let file = ModelFile::read(path).map_err(|e| match e.kind() {
+            _ if !path.exists() => Error::new(Kind::Data, e.message().to_owned()).help(help),
+            _ => e,
         })?;
-        encoder_of(&bytes, network, &path).map(Some)
+        encoder_of(&file, network).map(Some)
     }
 }
 
 /// The tensors of `network`'s encoder from a model file's bytes.
-fn encoder_of(bytes: &[u8], network: &Network, path: &Path) -> Result<Given> {
-    let mismatch = |text: String| Error::new(Kind::Mismatch, text).note(format!("file {}", path.display()));
-    let file = safetensors::SafeTensors::deserialize(bytes)
-        .map_err(|e| mismatch(format!("not a safetensors file: {e}")))?;
-    let found = model_file::tensors(&file, "").map_err(|e| mismatch(e.message().to_owned()))?;
+fn encoder_of(file: &ModelFile, network: &Network) -> Result<Given> {
+    let found = file.contents()?;
     let mut weights = Vec::new();
     let mut differences = String::new();
     for param in network.params().filter(|p| p.name.starts_with("encoder.")) {
-        match found.iter().find(|w| w.name == param.name) {
+        match found.tensors.iter().find(|w| w.name == param.name) {
             Some(w) if w.shape == param.shape => weights.push(w.clone()),
             Some(w) => {
                 let _ = write!(differences, "\n  {} is {:?}, expected {:?}", w.name, w.shape, param.shape);
@@ -259,12 +252,15 @@ fn encoder_of(bytes: &[u8], network: &Network, path: &Path) -> Result<Given> {
             }
         }
     }
+    for line in found.types.iter().filter(|line| line.starts_with("encoder.")) {
+        let _ = write!(differences, "\n  {line}");
+    }
     if differences.is_empty() {
         let sha256 =
-            Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            Sha256::digest(&file.bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         Ok(Given { weights, sha256 })
     } else {
-        Err(mismatch(format!("its encoder does not fit {}:{differences}", network.spec)))
+        Err(file.mismatch(format!("its encoder does not fit {}:{differences}", network.spec)))
     }
 }
 

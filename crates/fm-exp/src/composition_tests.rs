@@ -14,6 +14,10 @@ fn args() -> RunArgs {
     RunArgs::default()
 }
 
+fn of(bytes: &[u8]) -> ModelFile {
+    ModelFile { path: "x".into(), bytes: bytes.to_vec() }
+}
+
 #[test]
 fn arms_have_names_and_phases() {
     let frozen = |pretrain: Option<&str>| RunArgs {
@@ -94,19 +98,19 @@ fn a_file_must_hold_the_encoder() {
     let network = Network::new(spec("encoder-mlp"), 10);
     let cnn = Network::new(spec("cnn"), 10);
     let weights = fm_models::init::initial(&cnn, 3);
-    let bytes = model_file::encode(&weights, &std::collections::BTreeMap::new()).unwrap();
-    let given = encoder_of(&bytes, &network, Path::new("x")).unwrap();
+    let bytes = crate::model_file::encode(&weights, &std::collections::BTreeMap::new()).unwrap();
+    let given = encoder_of(&of(&bytes), &network).unwrap();
     assert_eq!(given.weights, weights[..4], "a cnn's first two blocks");
 
     let mut wrong = weights;
     wrong[1].shape = vec![4, 8];
     wrong.remove(3);
-    let bytes = model_file::encode(&wrong, &std::collections::BTreeMap::new()).unwrap();
-    let error = encoder_of(&bytes, &network, Path::new("x")).unwrap_err();
+    let bytes = crate::model_file::encode(&wrong, &std::collections::BTreeMap::new()).unwrap();
+    let error = encoder_of(&of(&bytes), &network).unwrap_err();
     assert_eq!(error.exit_code(), 7);
     for piece in ["encoder.conv1.bias is [4, 8], expected [32]", "missing encoder.conv2.bias [64]", "file x"]
     {
         assert!(error.to_string().contains(piece), "{piece} in {error}");
     }
-    assert_eq!(encoder_of(b"PK", &network, Path::new("x")).unwrap_err().exit_code(), 7);
+    assert_eq!(encoder_of(&of(b"PK"), &network).unwrap_err().exit_code(), 7);
 }

@@ -52,10 +52,15 @@ pub(crate) fn tensors(file: &SafeTensors<'_>, prefix: &str) -> Result<Vec<Weight
                 format!("tensor {name} is {:?}, expected F32", view.dtype()),
             ));
         }
-        let data = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        found.push(Weights { name: name.to_owned(), shape: view.shape().to_vec(), data });
+        let (shape, data) = (view.shape().to_vec(), floats(view.data()));
+        found.push(Weights { name: name.to_owned(), shape, data });
     }
     Ok(found)
+}
+
+/// A tensor's bytes as the numbers they are.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 fn other(error: impl std::fmt::Display) -> Error {

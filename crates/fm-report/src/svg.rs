@@ -126,6 +126,16 @@ impl Svg {
         ));
     }
 
+    /// Many small translucent dots.
+    pub(crate) fn cloud<'a>(&mut self, dots: impl Iterator<Item = (Point, &'a str)>, radius: f64) {
+        self.push(r#"<g fill-opacity="0.55">"#);
+        let r = num(radius);
+        for ((x, y), fill) in dots {
+            self.push(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, num(x), num(y)));
+        }
+        self.push("</g>");
+    }
+
     /// A rectangle in colours that run from the bottom to the top, at equal distances.
     pub(crate) fn vertical_gradient(&mut self, at: Point, size: Point, colors: &[String]) {
         let last = colors.len().saturating_sub(1).max(1) as f64;

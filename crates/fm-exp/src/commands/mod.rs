@@ -2,5 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod doctor;
+pub(crate) mod encode;
+pub(crate) mod eval;
+pub(crate) mod predict;
 pub(crate) mod summary;
 pub(crate) mod train;
+mod using;

@@ -12,4 +12,5 @@ mod made;
 mod outputs;
 mod resume;
 mod usage;
+mod using;
 mod waits;

@@ -1,0 +1,110 @@
+//! `fm-exp encode`: the codes of a data set's images, and their two widest directions.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use fm_data::{Labelled, Resident};
+use fm_models::Net;
+use serde_json::json;
+use tch::{Device, Tensor};
+
+use super::eval::picture;
+use super::using::{self, DataArgs, ModelArgs};
+use crate::error::Result;
+use crate::pca::Pca;
+use crate::trained::Trained;
+use crate::{npy, scored, store};
+
+/// Flags of `encode`.
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Directory for the files [default: codes, beside the model]
+    #[arg(long, value_name = "DIR", help_heading = "Results")]
+    out: Option<PathBuf>,
+
+    /// Leave out codes.csv, which takes 10 kB an image
+    #[arg(long, help_heading = "Results")]
+    no_csv: bool,
+}
+
+/// Images that are encoded at once.
+const BATCH: usize = 500;
+
+pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<String> {
+    let (trained, config) = using::model(&args.model, Some(&args.data))?;
+    let data = using::data(&trained, &config, progress)?;
+    let device = config.device.resolve()?;
+    if let Some(threads) = config.threads {
+        tch::set_num_threads(threads as i32);
+    }
+    let images = args.data.split.of(&data);
+    let codes = codes(&trained, images, device)?;
+    let len = trained.network.code_len();
+    let names = trained.names(&data.class_names);
+    let pca = Pca::new(&codes, len)?;
+    let shares = pca.explained;
+
+    let out = args.out.clone().unwrap_or_else(|| trained.beside("codes"));
+    store::create_dir(&out)?;
+    store::write(&out.join("codes.npy"), &npy::floats(&codes, len)?)?;
+    store::write(&out.join("labels.npy"), &npy::bytes(&images.labels)?)?;
+    let class = |label: u8| names[usize::from(label)].clone();
+    if !args.no_csv {
+        let numbered: Vec<String> = (0..len).map(|i| format!("code{i}")).collect();
+        let header: Vec<&str> =
+            ["index", "label", "class"].into_iter().chain(numbered.iter().map(String::as_str)).collect();
+        let rows = codes.chunks_exact(len).zip(&images.labels).enumerate().map(|(i, (code, &label))| {
+            let mut row = vec![i.to_string(), label.to_string(), class(label)];
+            row.extend(code.iter().map(ToString::to_string));
+            row
+        });
+        scored::table(&out.join("codes.csv"), &header, rows)?;
+    }
+    let rows = pca.points.iter().zip(&images.labels).enumerate().map(|(i, (&(x, y), &label))| {
+        vec![i.to_string(), label.to_string(), class(label), format!("{x:.6}"), format!("{y:.6}")]
+    });
+    scored::table(&out.join("pca.csv"), &["index", "label", "class", "pc1", "pc2"], rows)?;
+    let title = format!("codes of {} · {} · {}", trained.network.spec, data.name, args.data.split.name());
+    let axes =
+        [0, 1].map(|i| format!("principal component {} ({:.1} % of the variance)", i + 1, 100.0 * shares[i]));
+    let points: Vec<(f64, f64, u8)> =
+        pca.points.iter().zip(&images.labels).map(|(&(x, y), &label)| (x, y, label)).collect();
+    picture(&out, "pca", || Ok(fm_report::scatter(&points, &names, [&axes[0], &axes[1]], &title)))?;
+
+    if as_json {
+        let result = json!({
+            "images": images.len(), "code_length": len, "explained_variance": shares,
+            "total_variance": pca.total, "results": out.display().to_string(),
+        });
+        return Ok(format!("{result:#}\n"));
+    }
+    let mut text = format!("{title}: {} images, {len} values each\n", images.len());
+    for axis in axes {
+        let _ = writeln!(text, "  {axis}");
+    }
+    let _ = writeln!(text, "  results  {}", out.display());
+    Ok(text)
+}
+
+/// Codes of all images, `[images, code length]`, in PyTorch's order (channel, row, column).
+fn codes(trained: &Trained, images: &Labelled, device: Device) -> Result<Vec<f32>> {
+    let _guard = tch::no_grad_guard();
+    let net = Net::new(&trained.network, &trained.weights, device)?;
+    let resident = Resident::new(images, device)?;
+    let (h, w) = trained.network.seen();
+    let mut codes = Vec::with_capacity(images.len() * trained.network.code_len());
+    for part in fm_data::batches(images.len(), BATCH) {
+        let rows: Vec<i64> = (part.start as i64..part.end as i64).collect();
+        let (batch, _) =
+            resident.batch(&Tensor::f_from_slice(&rows)?.f_to_device(device)?, (h as i64, w as i64))?;
+        codes.extend(fm_models::to_host("codes", &net.encode(&batch)?)?.data);
+    }
+    Ok(codes)
+}

@@ -1,0 +1,158 @@
+//! `fm-exp eval`: scores a trained model on a data set and leaves the same files as a run.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use fm_data::{Dataset, Labelled};
+use fm_report::Tile;
+use serde_json::json;
+
+use super::using::{self, DataArgs, ModelArgs};
+use crate::device;
+use crate::error::{Error, Kind, Result};
+use crate::metrics::{Prediction, Scores};
+use crate::npy;
+use crate::scored;
+use crate::store;
+
+/// Flags of `eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// Directory for the files [default: eval, beside the model]
+    #[arg(long, value_name = "DIR", help_heading = "Results")]
+    out: Option<PathBuf>,
+
+    /// Also write the class scores before softmax, as logits.npy
+    #[arg(long, help_heading = "Results")]
+    logits: bool,
+
+    /// Also show the N images that the model is most sure and most wrong of: hard.png, hard.svg, hard.csv
+    #[arg(long, value_name = "N", help_heading = "Results")]
+    hard: Option<usize>,
+}
+
+/// Images in a row of the sheet of hard ones.
+const COLUMNS: usize = 8;
+/// As many as still make a picture.
+const MOST: usize = 400;
+
+pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<String> {
+    if args.hard.is_some_and(|n| !(1..=MOST).contains(&n)) {
+        return Err(Error::usage(format!("--hard must be from 1 to {MOST}")));
+    }
+    let (trained, config) = using::model(&args.model, Some(&args.data))?;
+    let data = using::data(&trained, &config, progress)?;
+    let images = args.data.split.of(&data);
+    let rows: Vec<u32> = (0..images.len() as u32).collect();
+    let (mut engine, engine_name) = using::engine(&trained, &config, &data)?;
+    let logits = engine.evaluate(args.data.split.source(), &rows)?;
+    let classes = trained.network.classes;
+    let scores = Scores::new(&logits, &images.labels, classes);
+    let names = trained.names(&data.class_names);
+
+    let out = args.out.clone().unwrap_or_else(|| trained.beside("eval"));
+    store::create_dir(&out)?;
+    scored::write_tables(&out, &names, &scores)?;
+    let summary = json!({
+        "model": trained.path.display().to_string(),
+        "run_id": trained.run_id,
+        "arch": trained.network.spec.to_string(),
+        "dataset": data.name.to_string(),
+        "data_sha256": data.sha256,
+        "split": args.data.split.name(),
+        "device": device::name(config.device.resolve()?),
+        "engine": engine_name,
+        "test": scored::to_json(&names, &scores),
+    });
+    scored::write_json(&out.join("summary.json"), &summary)?;
+    let title = format!("{} · {} · {}", trained.network.spec, data.name, args.data.split.name());
+    picture(&out, "confusion", || {
+        let confusion = fm_report::read_confusion(&out.join("confusion.csv"))?;
+        Ok(fm_report::confusion_heatmap(&confusion, &title))
+    })?;
+    if args.logits {
+        store::write(&out.join("logits.npy"), &npy::floats(&logits, classes)?)?;
+    }
+    if let Some(n) = args.hard {
+        hard(&out, n, &title, images, &names, &scores)?;
+    }
+    if as_json { Ok(format!("{summary:#}\n")) } else { Ok(report(&title, &scores, &names, &data, &out)) }
+}
+
+/// Draws an SVG and writes it as SVG and PNG.
+pub(super) fn picture(
+    dir: &Path,
+    name: &str,
+    draw: impl FnOnce() -> fm_report::Result<String>,
+) -> Result<()> {
+    let failed = |e: fm_report::Error| Error::new(Kind::Io, e.to_string());
+    let svg = draw().map_err(failed)?;
+    let png = fm_report::rasterize(&svg, 2.0).map_err(failed)?;
+    store::write(&dir.join(format!("{name}.svg")), svg.as_bytes())?;
+    store::write(&dir.join(format!("{name}.png")), &png)
+}
+
+/// The wrong predictions with the highest probability.
+fn hard(
+    dir: &Path,
+    n: usize,
+    title: &str,
+    images: &Labelled,
+    names: &[String],
+    scores: &Scores,
+) -> Result<()> {
+    let mut wrong: Vec<(usize, &Prediction)> =
+        scores.predictions.iter().enumerate().filter(|(_, p)| p.predicted != p.label).collect();
+    wrong.sort_by(|a, b| b.1.p_predicted.total_cmp(&a.1.p_predicted));
+    let all = wrong.len();
+    wrong.truncate(n);
+    let name = |class: u8| &names[usize::from(class)];
+    let rows = wrong.iter().map(|(row, p)| {
+        let (q, t) = (format!("{:.6}", p.p_predicted), format!("{:.6}", p.p_true));
+        vec![row.to_string(), name(p.label).clone(), name(p.predicted).clone(), q, t]
+    });
+    scored::table(&dir.join("hard.csv"), &["index", "true", "predicted", "p_predicted", "p_true"], rows)?;
+    let tiles: Vec<Tile> = wrong
+        .iter()
+        .map(|(row, p)| Tile {
+            pixels: images.image(*row).to_vec(),
+            size: (images.height, images.width),
+            captions: vec![
+                name(p.predicted).clone(),
+                if p.p_predicted < 0.9999 {
+                    format!("{:.2} %", 100.0 * p.p_predicted)
+                } else {
+                    "over 99.99 %".to_owned()
+                },
+                format!("is {}", name(p.label)),
+                format!("image {row}"),
+            ],
+        })
+        .collect();
+    let shown = tiles.len();
+    let note = format!(
+        "{shown} of {all} wrong ones, the most confident first: what was predicted, how surely, what it is"
+    );
+    picture(dir, "hard", || {
+        fm_report::contact_sheet(&tiles, COLUMNS, &format!("{title}: hard images"), &note)
+    })
+}
+
+fn report(title: &str, scores: &Scores, names: &[String], data: &Dataset, out: &Path) -> String {
+    let mut text = format!("{title}, {} images in {}\n", scores.predictions.len(), data.dir.display());
+    let _ = writeln!(text, "  loss            {:.4}", scores.loss);
+    let _ = writeln!(text, "  accuracy        {:.4}", scores.accuracy);
+    let _ = writeln!(text, "  macro F1        {:.4}", scores.macro_f1());
+    if let Some((class, recall)) = scores.weakest() {
+        let _ = writeln!(text, "  weakest class   {} (recall {recall:.3})", names[class]);
+    }
+    let _ = writeln!(text, "  results         {}", out.display());
+    text
+}

@@ -1,0 +1,155 @@
+//! Any PNG or JPEG as a network sees it: bytes → pixels → grey on black → the network's size.
+//!
+//! Fashion-MNIST shows light things on black, most pictures dark things on white: a picture whose border is
+//! light is inverted. Its aspect stays; what is missing to the network's shape is black.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::imageops::FilterType;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, imageops};
+
+use crate::error::{Error, Kind, Result};
+
+/// Of a file, in bytes; a phone's largest pictures have a tenth of that.
+const MAX_FILE: u64 = 256 << 20;
+/// Of a side, in pixels.
+const MAX_SIDE: u32 = 32_768;
+/// Of what decoding may take, in bytes.
+const MAX_MEMORY: u64 = 1 << 30;
+
+/// A picture made ready for a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// Width and height as in the file, turned as its camera says.
+    pub(crate) original: (u32, u32),
+    /// Whether the border was light.
+    pub(crate) inverted: bool,
+    /// Grey values `[height, width]` of the network's size.
+    pub(crate) pixels: Vec<u8>,
+}
+
+/// Reads a picture and fits it to `height` and `width`.
+///
+/// # Errors
+/// [`Kind::Data`] when there is no such file, it is no PNG or JPEG, it is damaged or too large.
+pub(crate) fn read(path: &Path, height: usize, width: usize) -> Result<Picture> {
+    let bad = |text: String| Error::new(Kind::Data, format!("{}: {text}", path.display()));
+    let told = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?;
+    if !told.is_file() {
+        return Err(bad("not a file".to_owned()));
+    }
+    if told.len() > MAX_FILE {
+        return Err(bad(format!("{} bytes, at most {MAX_FILE} are read", told.len())));
+    }
+    let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+    let (image, original) = decode(&bytes).map_err(bad)?;
+    Ok(fit(&image, original, height as u32, width as u32))
+}
+
+/// Grey values, and the size in the file.
+fn decode(bytes: &[u8]) -> Result<(GrayImage, (u32, u32)), String> {
+    if bytes.is_empty() {
+        return Err("an empty file".to_owned());
+    }
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_alloc = Some(MAX_MEMORY);
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
+    reader.limits(limits);
+    if reader.format().is_none() {
+        return Err("not an image that is known; PNG and JPEG are".to_owned());
+    }
+    let bad = |e: image::ImageError| format!("not a readable image: {e}");
+    let mut decoder = reader.into_decoder().map_err(bad)?;
+    let orientation = decoder.orientation().map_err(bad)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(bad)?;
+    image.apply_orientation(orientation);
+    let size = (image.width(), image.height());
+    if size.0 == 0 || size.1 == 0 {
+        return Err("an image without pixels".to_owned());
+    }
+    // What is transparent would show the page it lies on, and pages are white.
+    let grey = image.to_luma_alpha8();
+    let blend = |&image::LumaA([value, alpha]): &image::LumaA<u8>| {
+        let (value, alpha) = (u32::from(value), u32::from(alpha));
+        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    let grey = GrayImage::from_raw(size.0, size.1, grey.pixels().map(blend).collect());
+    Ok((grey.ok_or("an image of another size than it says")?, size))
+}
+
+fn fit(image: &GrayImage, original: (u32, u32), height: u32, width: u32) -> Picture {
+    let inverted = is_border_light(image);
+    let mut image = image.clone();
+    if inverted {
+        imageops::invert(&mut image);
+    }
+    let (w, h) = image.dimensions();
+    let scale = (f64::from(width) / f64::from(w)).min(f64::from(height) / f64::from(h));
+    let side = |length: u32, most: u32| ((f64::from(length) * scale).round() as u32).clamp(1, most);
+    // A triangle as wide as what becomes a pixel: no ringing, and nothing falls through.
+    let small = imageops::resize(&image, side(w, width), side(h, height), FilterType::Triangle);
+    let mut whole = GrayImage::new(width, height);
+    let (left, top) = ((width - small.width()) / 2, (height - small.height()) / 2);
+    imageops::replace(&mut whole, &small, i64::from(left), i64::from(top));
+    Picture { original, inverted, pixels: whole.into_raw() }
+}
+
+/// Whether most of the frame, a twentieth of the shorter side wide, is light.
+fn is_border_light(image: &GrayImage) -> bool {
+    let (w, h) = image.dimensions();
+    let frame = (w.min(h) / 20).max(1);
+    let on_frame = |x: u32, y: u32| x < frame || y < frame || x + frame >= w || y + frame >= h;
+    let (mut sum, mut count) = (0_u64, 0_u64);
+    for (_, _, pixel) in image.enumerate_pixels().filter(|&(x, y, _)| on_frame(x, y)) {
+        sum += u64::from(pixel.0[0]);
+        count += 1;
+    }
+    2 * sum > 255 * count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(w: u32, h: u32, at: impl Fn(u32, u32) -> u8) -> Picture {
+        fit(&GrayImage::from_fn(w, h, |x, y| image::Luma([at(x, y)])), (w, h), 28, 28)
+    }
+
+    #[test]
+    fn dark_on_white_becomes_light_on_black() {
+        let inside = |x: u32, y: u32| (10..46).contains(&x) && (10..46).contains(&y);
+        let dark = picture(56, 56, |x, y| if inside(x, y) { 20 } else { 250 });
+        let light = picture(56, 56, |x, y| if inside(x, y) { 235 } else { 5 });
+        assert!(dark.inverted && !light.inverted);
+        assert_eq!(dark.pixels, light.pixels);
+        assert_eq!((light.pixels[0], light.pixels[14 * 28 + 14]), (5, 235));
+    }
+
+    #[test]
+    fn a_wide_picture_keeps_its_shape_between_black_bars() {
+        let wide = picture(280, 140, |_, _| 100);
+        let row = |y: usize| wide.pixels[28 * y];
+        assert_eq!((row(0), row(6), row(7), row(20), row(21)), (0, 0, 100, 100, 0));
+        let tiny = picture(1, 1, |_, _| 90);
+        assert_eq!(tiny.pixels, [90; 784]);
+        let line = picture(1, 3000, |_, _| 90);
+        let lit: u32 = line.pixels.iter().map(|&p| u32::from(p)).sum();
+        assert_eq!(lit, 28 * 90, "one column at least");
+    }
+
+    #[test]
+    fn shrinking_averages() {
+        // Single lit lines, which picking pixels would lose.
+        let lines = picture(280, 280, |x, _| if x % 10 == 3 { 250 } else { 0 });
+        assert!(lines.pixels.iter().all(|&p| (5..60).contains(&p)), "{:?}", &lines.pixels[..28]);
+    }
+
+    #[test]
+    fn what_is_no_image_is_told() {
+        assert_eq!(decode(b"").unwrap_err(), "an empty file");
+        assert!(decode(b"hello, this is text").unwrap_err().contains("PNG and JPEG"));
+        assert!(decode(b"\x89PNG\r\n\x1a\n").unwrap_err().starts_with("not a readable image"));
+    }
+}
