@@ -149,6 +149,15 @@ pub struct RunArgs {
     #[arg(long, env = "FM_OUT", value_name = "DIR", help_heading = "Results")]
     pub out: Option<PathBuf>,
 
+    /// Also score the test set after these epochs, as runs of that length would; results in at-N/
+    #[arg(long, value_name = "N,N", value_delimiter = ',', help_heading = "Results")]
+    pub score_at: Option<Vec<u32>>,
+
+    /// Leave out the row in runs.csv, such as where many machines write into one directory
+    #[arg(long, help_heading = "Results")]
+    #[serde(skip)]
+    pub no_record: bool,
+
     /// Name of the run's directory [default: from architecture, protocol, epochs and seed]
     #[arg(long, env = "FM_NAME", help_heading = "Results")]
     pub name: Option<String>,
@@ -219,6 +228,8 @@ impl RunArgs {
             data_dir: self.data_dir.or(file.data_dir.filter(|_| std::env::var_os("FM_DATA_DIR").is_none())),
             verify: self.verify.or(file.verify),
             out: self.out.or(file.out),
+            score_at: self.score_at.or(file.score_at),
+            no_record: self.no_record,
             name: self.name.or(file.name),
             resume: self.resume,
             checkpoint_every: self.checkpoint_every.or(file.checkpoint_every),

@@ -64,6 +64,9 @@ enum When {
 enum Command {
     /// Train a network, score it on the test set, and write the results
     Train(Box<RunArgs>),
+    /// Plan many runs, carry them out on one machine or many, and put their results together
+    #[command(subcommand)]
+    Sweep(crate::sweep::SweepCommand),
     /// Score a trained model on a data set; leaves the same files as a run
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
@@ -117,6 +120,7 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
 fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
+        Command::Sweep(command) => crate::sweep::run(command, global.json, console),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),

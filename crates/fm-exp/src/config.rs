@@ -22,6 +22,7 @@ pub const RESULTS_FORMAT: u32 = 1;
 /// A run as asked for, every value in range.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the flags' own words stand in args.rs")]
+#[expect(clippy::struct_excessive_bools, reason = "flags are on or off")]
 pub struct RunConfig {
     pub spec: ArchSpec,
     pub device: DeviceRequest,
@@ -41,6 +42,8 @@ pub struct RunConfig {
     pub data_dir: Option<PathBuf>,
     pub verify: VerifyMode,
     pub out: PathBuf,
+    pub score_at: Vec<u32>,
+    pub record: bool,
     pub name: String,
     pub claim: Claim,
     pub checkpoint_every: u32,
@@ -86,6 +89,7 @@ impl RunConfig {
             return Err(Error::usage(format!("--seed must be from 0 to {}, got {seed}", i64::MAX)));
         }
         let composition = Composition::check(&args, spec, epochs)?;
+        let score_at = check_score_at(args.score_at.clone().unwrap_or_default(), epochs, &args)?;
         let named = args.name.is_some();
         let name = match args.name {
             Some(name) => check_name(name)?,
@@ -114,6 +118,8 @@ impl RunConfig {
             data_dir: args.data_dir,
             verify: args.verify.unwrap_or(VerifyMode::Warn),
             out: args.out.unwrap_or_else(|| PathBuf::from("results")),
+            score_at,
+            record: !args.no_record,
             name,
             claim: match args.resume {
                 true => Claim::Resume,
@@ -163,6 +169,9 @@ impl RunConfig {
             set("patience", patience.into());
         }
         set("protocol", protocol_name(self.protocol).into());
+        if !self.score_at.is_empty() {
+            set("score-at", self.score_at.iter().map(|&n| i64::from(n)).collect::<Vec<_>>().into());
+        }
         set("seed", Value::Integer(self.seed as i64));
         let data_dir = self.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
         let pretrain_sha256 = given.map(|given| given.sha256.clone());
@@ -195,11 +204,13 @@ pub struct Resolved {
 
 impl Resolved {
     /// First 16 hexadecimal digits of the SHA-256 of the flags that decide the result, the seed, the
-    /// data and the format of results. Where the data lies, names and threads are not in it.
+    /// data and the format of results. Where the data lies, names and threads are not in it, nor what else is
+    /// scored on the way.
     #[must_use]
     pub fn run_id(&self) -> String {
         let mut keys = self.keys.clone();
         keys.remove("dataset");
+        keys.remove("score-at");
         keys.insert("data-sha256".to_owned(), self.data_sha256.as_str().into());
         if let Some(sha256) = &self.pretrain_sha256 {
             keys.insert("pretrain".to_owned(), sha256.as_str().into());
@@ -208,6 +219,15 @@ impl Resolved {
         // A Table is sorted by key, so this text is canonical.
         let digest = Sha256::digest(keys.to_string());
         digest.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+
+    /// The same run, of another length.
+    #[must_use]
+    pub fn of_epochs(&self, epochs: u32) -> Self {
+        let mut other = self.clone();
+        other.keys.insert("epochs".to_owned(), epochs.into());
+        other.keys.remove("score-at");
+        other
     }
 
     /// The text of `config.toml`: flags on top, so that `--config` reads it back.
@@ -258,6 +278,23 @@ impl Resolved {
                 .collect(),
         )
     }
+}
+
+/// Epochs after which to score, in rising order.
+fn check_score_at(mut at: Vec<u32>, epochs: u32, args: &RunArgs) -> Result<Vec<u32>> {
+    at.sort_unstable();
+    at.dedup();
+    if let Some(&wrong) = at.iter().find(|&&n| n == 0 || n >= epochs) {
+        return Err(Error::usage(format!(
+            "--score-at must be from 1 to below --epochs ({epochs}), got {wrong}"
+        )));
+    }
+    if !at.is_empty() && args.patience.is_some() {
+        return Err(Error::usage(
+            "--score-at: with --patience a shorter run is not the beginning of a longer one",
+        ));
+    }
+    Ok(at)
 }
 
 /// The time, as `2026-01-31T23:59:59Z`.

@@ -28,6 +28,8 @@ pub enum Kind {
     Mismatch = 7,
     /// Another process holds the run directory.
     Locked = 8,
+    /// Runs of a sweep failed or are missing.
+    Incomplete = 9,
     /// Stopped on request (SIGTERM, SIGUSR1) after saving.
     Stopped = 75,
     /// Interrupted (Ctrl-C) after saving.

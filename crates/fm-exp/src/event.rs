@@ -100,6 +100,13 @@ pub enum Event<'a> {
     },
     /// An epoch is done and validated; or diverged, then its loss is no number and nothing was validated.
     EpochEnded(&'a Epoch),
+    /// The test set was scored after an epoch, as for a run of that length.
+    Scored {
+        /// Epochs of the last phase's network so far.
+        after: u32,
+        /// What a run of that length would end with.
+        outcome: &'a Outcome,
+    },
     /// A phase that reconstructs has ended.
     Reconstructed(&'a Reconstructed<'a>),
     /// A moment from which the run can go on; after an epoch, or on request within one.

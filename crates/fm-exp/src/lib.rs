@@ -28,5 +28,6 @@ mod scored;
 mod signals;
 pub mod sink;
 pub mod store;
+mod sweep;
 pub mod train;
 mod trained;

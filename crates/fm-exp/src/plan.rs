@@ -67,6 +67,9 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Epochs without a better validation loss after which a phase stops and its best epoch is restored.
     pub patience: Option<u32>,
+    /// Epochs of the last phase's network after which the test set is scored too, as for runs of that
+    /// length.
+    pub score_at: Vec<u32>,
     /// Rows of the training file that train.
     pub train_rows: Vec<u32>,
     /// Rows of the training file that validate; empty in the notebook's protocol.

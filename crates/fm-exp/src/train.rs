@@ -124,6 +124,7 @@ impl Trainer<'_> {
         while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
             let val_loss = self.epoch(phase, trainable)?;
             self.remember_best(val_loss)?;
+            self.score_on_the_way(phase)?;
             let last = self.at.phase_epochs == phase.epochs || self.out_of_patience();
             if last || self.at.phase_epochs.is_multiple_of(self.run.checkpoint_every) {
                 self.checkpoint()?;
@@ -142,6 +143,24 @@ impl Trainer<'_> {
             self.show(phase)?;
         }
         Ok(ended)
+    }
+
+    /// Scores the test set after an epoch, where the plan says so. Before the checkpoint: what goes on from
+    /// there has these scores.
+    fn score_on_the_way(&mut self, phase: &Phase) -> Result<()> {
+        let plan = self.run.plan;
+        let after = phase.order_start + self.at.phase_epochs;
+        if phase.network != plan.phase(usize::MAX).network || !plan.score_at.contains(&after) {
+            return Ok(());
+        }
+        let start = (self.run.clock)();
+        let test = self.score(Source::Test, &plan.test_rows)?;
+        let (epochs, train_seconds) = (self.at.epochs, self.at.seconds);
+        let test_seconds = (self.run.clock)() - start;
+        let outcome =
+            Outcome { test, epochs, scored_epoch: epochs, stopped_early: false, train_seconds, test_seconds };
+        self.sinks.emit(&Event::Scored { after, outcome: &outcome });
+        self.sinks.result()
     }
 
     /// Gives a few images back, held out ones where there are any.

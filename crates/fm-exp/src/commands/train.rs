@@ -61,7 +61,10 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     let given = given.map_or(Vec::new(), |given| given.weights);
     let mut engine = Phased::new(&plan.phases[0], config.seed, &given, Box::new(build))?;
     let dir = RunDir::claim(&run_dir, &resolved, config.claim)?;
-    let run = Run { config: &config, data: &data, resolved: &resolved, device, engine: &engine_name };
+    let shorter =
+        config.score_at.iter().map(|&epochs| (epochs, resolved.of_epochs(epochs).run_id())).collect();
+    let run =
+        Run { config: &config, data: &data, resolved: &resolved, device, engine: &engine_name, shorter };
     if dir.is_done() {
         tracing::info!("{} is finished already", dir.path().display());
         return if as_json { run.summary() } else { Ok(format!("results in {}\n", dir.path().display())) };
@@ -102,7 +105,9 @@ fn carry_out(
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
     let row = run.row(&outcome);
-    store::record(&config.out, &row)?;
+    if config.record {
+        store::record(&config.out, &row)?;
+    }
     // Last: a run that is marked as done has left everything, its row in runs.csv too.
     dir.done(&run.resolved.run_id())?;
     Ok((row, outcome))
@@ -190,7 +195,8 @@ fn plan(config: &RunConfig, network: &Network, data: &Dataset) -> Result<Plan> {
     }
     let phases = config.composition.phases(network, config.epochs, config.lr);
     let (seed, batch_size, patience) = (config.seed, config.batch_size, config.patience);
-    let plan = Plan { seed, batch_size, phases, patience, train_rows, val_rows, test_rows };
+    let score_at = config.score_at.clone();
+    let plan = Plan { seed, batch_size, phases, patience, score_at, train_rows, val_rows, test_rows };
     plan.check()?;
     Ok(plan)
 }
@@ -202,6 +208,8 @@ struct Run<'a> {
     resolved: &'a Resolved,
     device: Device,
     engine: &'a str,
+    /// The run ids of runs that are this one's beginning, by their epochs.
+    shorter: BTreeMap<u32, String>,
 }
 
 impl Run<'_> {
@@ -258,6 +266,7 @@ impl Run<'_> {
             class_names: self.data.class_names.clone(),
             identity: identity.as_object().cloned().unwrap_or_default(),
             model_metadata,
+            shorter: self.shorter.clone(),
         });
         sinks.push(Reconstructions { dir: path.clone() });
         sinks.push(Plots { dir: path });

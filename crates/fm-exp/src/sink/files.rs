@@ -24,6 +24,8 @@ pub struct Files {
     pub identity: serde_json::Map<String, serde_json::Value>,
     /// What else `model.safetensors` says of itself.
     pub model_metadata: BTreeMap<String, String>,
+    /// The run ids of runs that are this one's beginning, by their epochs.
+    pub shorter: BTreeMap<u32, String>,
 }
 
 impl Sink for Files {
@@ -32,6 +34,9 @@ impl Sink for Files {
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Scored { after, outcome } = event {
+            return self.on_the_way(*after, outcome);
+        }
         let Event::Finished { outcome, weights } = event else { return Ok(()) };
         scored::write_tables(&self.dir, &self.class_names, &outcome.test)?;
         scored::write_json(&self.dir.join("summary.json"), &self.summary(outcome))?;
@@ -40,6 +45,27 @@ impl Sink for Files {
 }
 
 impl Files {
+    /// What a run that ended after so many epochs would have left, but for model and pictures.
+    fn on_the_way(&self, after: u32, outcome: &Outcome) -> Result<()> {
+        let place = format!("at-{after}");
+        let mut identity = self.identity.clone();
+        identity.insert("epochs".to_owned(), json!(after));
+        identity.insert("run_id".to_owned(), json!(self.shorter.get(&after)));
+        let name = format!("{}/{place}", identity.get("name").and_then(|n| n.as_str()).unwrap_or_default());
+        identity.insert("name".to_owned(), json!(name));
+        let there = Self {
+            dir: self.dir.join(place),
+            class_names: self.class_names.clone(),
+            identity,
+            model_metadata: BTreeMap::new(),
+            shorter: BTreeMap::new(),
+        };
+        store::create_dir(&there.dir)?;
+        scored::write_tables(&there.dir, &there.class_names, &outcome.test)?;
+        // Last: with it, the directory is whole.
+        scored::write_json(&there.dir.join("summary.json"), &there.summary(outcome))
+    }
+
     fn summary(&self, outcome: &Outcome) -> serde_json::Value {
         let mut summary = self.identity.clone();
         summary.extend([

@@ -103,6 +103,7 @@ mod tests {
             batch_size: 1,
             phases: vec![],
             patience: None,
+            score_at: vec![],
             train_rows: vec![],
             val_rows: vec![],
             test_rows: vec![],

@@ -79,6 +79,9 @@ impl Sink for Progress {
                     tracing::info!("{text}  {:.1} s  {:.0} images/s", e.train_seconds, e.images_per_second);
                 }
             }
+            Event::Scored { after, outcome } => {
+                tracing::info!("after {after} epochs: test accuracy {:.4}", outcome.test.accuracy);
+            }
             Event::Reconstructed(_) => {}
             Event::Finished { .. } => self.bar.finish_and_clear(),
         }

@@ -140,11 +140,18 @@ fn clear(path: &Path) -> Result<()> {
             _ => {}
         }
     }
-    let checkpoints = path.join("checkpoint");
-    match fs::remove_dir_all(&checkpoints) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &checkpoints, &e)),
-        _ => Ok(()),
+    let on_the_way = fs::read_dir(path).map_err(|e| Error::io("read", path, &e))?.flatten().map(|e| e.path());
+    let is_scores = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.strip_prefix("at-").is_some_and(|epochs| epochs.parse::<u32>().is_ok())
+    };
+    for directory in on_the_way.filter(is_scores).chain([path.join("checkpoint")]) {
+        match fs::remove_dir_all(&directory) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &directory, &e)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// The differences between the configuration in `path` and this one, if that can be read.

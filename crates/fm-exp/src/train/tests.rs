@@ -12,6 +12,7 @@ fn plan(epochs: u32, patience: Option<u32>) -> Plan {
         batch_size: 4,
         phases: vec![phase],
         patience,
+        score_at: vec![],
         train_rows: (0..10).collect(),
         val_rows: (10..16).collect(),
         test_rows: (0..6).collect(),

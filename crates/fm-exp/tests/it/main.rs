@@ -11,6 +11,7 @@ mod golden;
 mod made;
 mod outputs;
 mod resume;
+mod sweep;
 mod usage;
 mod using;
 mod waits;

@@ -1,0 +1,162 @@
+//! A run of a sweep as a child process.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use toml::Value;
+
+use super::plan::PlannedRun;
+use crate::error::{Error, Kind, Result};
+use crate::store;
+
+/// A child that runs.
+pub(super) struct Child {
+    pub(super) name: String,
+    pub(super) log: PathBuf,
+    pub(super) started: Instant,
+    /// Which of the `--jobs` places it has.
+    pub(super) slot: usize,
+    /// Epochs that it will have, without pretraining.
+    pub(super) epochs: u32,
+    out: PathBuf,
+    process: std::process::Child,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    /// On request, saved; or another process has the run.
+    Stopped,
+    Failed(String),
+}
+
+impl Child {
+    /// Starts `train --resume` on the run; what it says goes to `logs/<name>.log`.
+    ///
+    /// # Errors
+    /// When the process or its log cannot be made.
+    pub(super) fn start(
+        run: &PlannedRun,
+        out: &Path,
+        threads: usize,
+        device: Option<&str>,
+        slot: usize,
+    ) -> Result<Self> {
+        let logs = out.join("logs");
+        store::create_dir(&logs)?;
+        let log = logs.join(format!("{}.log", run.name));
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        let file = file.map_err(|e| Error::io("write", &log, &e))?;
+        let exe = std::env::current_exe()
+            .map_err(|e| Error::new(Kind::Other, format!("cannot find this program itself: {e}")))?;
+        let mut command = Command::new(&exe);
+        // What the environment says of runs was said to the plan.
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("FM_") && key != "FM_DATA_DIR" && key != "FM_FAULT" {
+                command.env_remove(key);
+            }
+        }
+        command.arg("train").arg("--resume").arg("--no-record").arg("--out").arg(out);
+        command.arg("--name").arg(&run.name).args(flags(run));
+        if !run.flags.contains_key("threads") {
+            command.arg("--threads").arg(threads.to_string());
+        }
+        match device.map(|d| d.strip_prefix("cuda:").unwrap_or(d)) {
+            None => {}
+            // Each child sees one device and calls it the first: a run is the same wherever it is gone on with.
+            Some(number) if number.parse::<usize>().is_ok() => {
+                command.env("CUDA_VISIBLE_DEVICES", number).arg("--device").arg("cuda");
+            }
+            Some(name) => {
+                command.arg("--device").arg(name);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let process = command
+            .spawn()
+            .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;
+        let epochs = run.lengths().last().copied().unwrap_or(0);
+        let (name, out) = (run.name.clone(), out.to_owned());
+        Ok(Self { name, log, started: Instant::now(), slot, epochs, out, process })
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub(super) fn look(&mut self) -> Result<Option<Ended>> {
+        let status = self.process.try_wait();
+        let status =
+            status.map_err(|e| Error::new(Kind::Other, format!("lost sight of {}: {e}", self.name)))?;
+        let Some(status) = status else { return Ok(None) };
+        let code = status.code();
+        let kind = |kind: Kind| code == Some(kind as i32);
+        if code == Some(0) {
+            let _ = std::fs::remove_file(failure(&self.out, &self.name));
+            return Ok(Some(Ended::Done));
+        }
+        if kind(Kind::Stopped) || kind(Kind::Interrupted) || kind(Kind::Locked) {
+            return Ok(Some(Ended::Stopped));
+        }
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let said = log.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message");
+        let how = code.map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
+        Ok(Some(Ended::Failed(format!("{how}: {said}"))))
+    }
+
+    /// Asks it to save and end.
+    pub(super) fn ask_to_stop(&self) {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // One that has ended meanwhile has nothing to save.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
+    /// Leaves a note, so that the run is not tried again unasked.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn remember_failure(&self, why: &str) -> Result<()> {
+        store::write(&failure(&self.out, &self.name), format!("{why}\n").as_bytes())
+    }
+
+    /// The last row of its `epochs.csv`: epoch and training loss.
+    pub(super) fn progress(&self) -> Option<(u32, f64)> {
+        let text = std::fs::read_to_string(self.out.join(&self.name).join("epochs.csv")).ok()?;
+        let mut cells = text.lines().skip(1).last()?.split(',').skip(4);
+        Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?))
+    }
+
+    /// Its test accuracy, once it is done.
+    pub(super) fn accuracy(&self) -> Option<f64> {
+        let text = std::fs::read(self.out.join(&self.name).join("summary.json")).ok()?;
+        serde_json::from_slice::<serde_json::Value>(&text).ok()?["test"]["accuracy"].as_f64()
+    }
+}
+
+/// Where the reason is kept why a run failed.
+pub(super) fn failure(out: &Path, name: &str) -> PathBuf {
+    out.join("logs").join(format!("{name}.failed"))
+}
+
+/// A planned run's keys as flags.
+fn flags(run: &PlannedRun) -> Vec<String> {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut flags = Vec::new();
+    for (key, value) in &run.flags {
+        match value {
+            Value::Boolean(false) => {}
+            Value::Boolean(true) => flags.push(format!("--{key}")),
+            Value::Array(list) => {
+                flags.extend([format!("--{key}"), list.iter().map(plain).collect::<Vec<_>>().join(",")]);
+            }
+            other => flags.extend([format!("--{key}"), plain(other)]),
+        }
+    }
+    flags
+}

@@ -1,0 +1,162 @@
+//! A grid: for each key of `train` the values to try → every combination, as tables of flags.
+
+use toml::{Table, Value};
+
+use crate::args::RunArgs;
+use crate::config::parse_arch;
+use crate::error::{Error, Result};
+
+/// Keys that say how `encoder-mlp` comes together; other architectures go without.
+const COMPOSITION: [&str; 5] = ["encoder", "pretrain", "pretrain-epochs", "encoder-lr", "unfreeze-at"];
+/// Keys that a sweep decides itself.
+const OURS: [&str; 9] =
+    ["name", "out", "resume", "overwrite", "config", "dry-run", "no-record", "score-at", "provenance"];
+
+/// Every combination of a grid's values: a table of flags each. A value that is no list stands for itself, a
+/// `[[arm]]` adds its flags to every combination of an architecture that has arms.
+///
+/// # Errors
+/// A usage error that names the key.
+pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
+    if let Some(ours) = OURS.iter().find(|key| grid.contains_key(**key)) {
+        return Err(Error::usage(format!("{ours} is not for a grid: the sweep decides it")));
+    }
+    let arms = match grid.remove("arm") {
+        None => vec![Table::new()],
+        Some(Value::Array(arms)) if !arms.is_empty() => {
+            let table = |arm: Value| match arm {
+                Value::Table(table) => Ok(table),
+                other => Err(Error::usage(format!("arm is {other}, expected a table such as [[arm]]"))),
+            };
+            arms.into_iter().map(table).collect::<Result<Vec<_>>>()?
+        }
+        Some(other) => return Err(Error::usage(format!("arm is {other}, expected tables such as [[arm]]"))),
+    };
+    if let Some(seeds) = grid.remove("seeds") {
+        grid.insert("seed".to_owned(), seeds);
+    }
+    let mut all = vec![Table::new()];
+    for (key, values) in &grid {
+        let values = values_of(key, values)?;
+        let with = |table: &Table, value: &Value| {
+            let mut table = table.clone();
+            table.insert(key.clone(), value.clone());
+            table
+        };
+        all = all.iter().flat_map(|table| values.iter().map(|value| with(table, value))).collect();
+    }
+    let mut runs: Vec<Table> = Vec::new();
+    for table in all {
+        for arm in &arms {
+            let mut run = table.clone();
+            run.extend(arm.clone());
+            if !has_arms(&run)? {
+                for key in COMPOSITION {
+                    run.remove(key);
+                }
+            }
+            plain(&mut run);
+            if !runs.contains(&run) {
+                runs.push(run);
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// What a run of a grid is, as `train` takes it.
+pub(super) fn args(run: &Table) -> Result<RunArgs> {
+    Value::Table(run.clone())
+        .try_into()
+        .map_err(|e: toml::de::Error| Error::usage(format!("grid: {}", e.message())))
+}
+
+fn values_of(key: &str, values: &Value) -> Result<Vec<Value>> {
+    match values {
+        Value::Array(list) if list.is_empty() => Err(Error::usage(format!("{key} has no values"))),
+        Value::Array(list) => Ok(list.clone()),
+        Value::String(text) if key == "seed" => seeds(text),
+        other => Ok(vec![other.clone()]),
+    }
+}
+
+/// `0..9` (both ends), `4`, or `0,2,5..7`.
+pub(super) fn seeds(text: &str) -> Result<Vec<Value>> {
+    let wrong =
+        || Error::usage(format!("seeds are numbers and ranges such as 0..9 or 0,3,5..7, got '{text}'"));
+    let number = |text: &str| text.trim().parse::<i64>().ok().filter(|n| *n >= 0).ok_or_else(wrong);
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once("..").unwrap_or((part, part));
+        let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+        if last < first || last - first > 1_000_000 {
+            return Err(wrong());
+        }
+        all.extend((first..=last).map(Value::Integer));
+    }
+    Ok(all)
+}
+
+fn has_arms(run: &Table) -> Result<bool> {
+    let arch = run.get("arch").and_then(Value::as_str).unwrap_or("cnn");
+    Ok(parse_arch(arch)?.arch == fm_models::Arch::EncoderMlp)
+}
+
+/// Leaves out what is the default anyway, so that one arm is not two.
+fn plain(run: &mut Table) {
+    for (key, default) in [("encoder", "unfrozen"), ("pretrain", "none")] {
+        if run.get(key).and_then(Value::as_str) == Some(default) {
+            run.remove(key);
+        }
+    }
+    if !run.contains_key("pretrain") {
+        run.remove("pretrain-epochs");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(text: &str) -> Result<Vec<Table>> {
+        combinations(text.parse().unwrap())
+    }
+
+    #[test]
+    fn every_combination_once() {
+        let runs =
+            grid("arch = ['cnn', 'encoder-mlp']\nseeds = '0..2'\nlr = [1e-3, 3e-4]\nepochs = 5").unwrap();
+        assert_eq!(runs.len(), 12);
+        assert!(runs.iter().all(|run| run["epochs"].as_integer() == Some(5)));
+        assert_eq!(args(&runs[0]).unwrap().seed, Some(0));
+    }
+
+    #[test]
+    fn arms_are_for_architectures_that_have_them() {
+        let text =
+            "arch = ['cnn', 'encoder-mlp']\n[[arm]]\n[[arm]]\nencoder = 'frozen'\n[[arm]]\npretrain = 'none'";
+        let runs = grid(text).unwrap();
+        assert_eq!(runs.len(), 3, "cnn, joint and frozen: {runs:?}");
+    }
+
+    #[test]
+    fn seeds_and_what_is_wrong() {
+        let numbers = |text| seeds(text).unwrap().iter().map(|v| v.as_integer().unwrap()).collect::<Vec<_>>();
+        assert_eq!(
+            (numbers("0..2"), numbers("7"), numbers("1, 5..=6")),
+            (vec![0, 1, 2], vec![7], vec![1, 5, 6])
+        );
+        for text in ["", "3..1", "a", "-1"] {
+            assert!(seeds(text).is_err(), "{text}");
+        }
+        for (text, piece) in [
+            ("name = 'x'", "name"),
+            ("epochs = []", "epochs"),
+            ("arch = 'cmn'", "cmn"),
+            ("arm = 3", "[[arm]]"),
+        ] {
+            assert!(grid(text).unwrap_err().to_string().contains(piece), "{text}");
+        }
+        assert!(args(&grid("epoch = 3").unwrap()[0]).unwrap_err().to_string().contains("epoch"));
+    }
+}

@@ -1,0 +1,138 @@
+//! `fm-exp sweep merge`: the results of a plan's runs as one table, a row a run and length.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::plan::{PlannedRun, SweepPlan};
+use crate::error::{Error, Kind, Result};
+use crate::scored;
+
+/// Flags of `sweep merge`.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// What `sweep plan` printed
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+
+    /// Directory of results, where the tables go too
+    #[arg(long, default_value = "results/sweep", value_name = "DIR")]
+    out: PathBuf,
+
+    /// Make tables of what is there, though runs are missing
+    #[arg(long)]
+    allow_missing: bool,
+}
+
+/// Columns of `runs.csv` that a run's summary has under the same name.
+const OWN: [&str; 13] = [
+    "name",
+    "run_id",
+    "arch",
+    "arm",
+    "dataset",
+    "protocol",
+    "seed",
+    "epochs",
+    "batch_size",
+    "lr",
+    "device",
+    "engine",
+    "scored_epoch",
+];
+
+pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
+    let plan = SweepPlan::read(&args.plan)?;
+    let (mut rows, mut times, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let mut classes: Vec<String> = Vec::new();
+    for run in &plan.runs {
+        match summaries(run, &args.out, &plan.data_sha256)? {
+            Ok(summaries) => {
+                for summary in summaries {
+                    let recall = summary["test"]["recall"].as_object().cloned().unwrap_or_default();
+                    if classes.is_empty() {
+                        classes = recall.keys().cloned().collect();
+                    }
+                    rows.push(row(&summary, &classes));
+                    times.push(
+                        ["name", "run_id", "train_seconds", "test_seconds"]
+                            .map(|k| cell(&summary[k]))
+                            .to_vec(),
+                    );
+                }
+            }
+            Err(why) => missing.push(format!("{}: {why}", run.name)),
+        }
+    }
+    let told = |error: Error| missing.iter().fold(error, Error::note);
+    let text = format!("{} of {} runs are not there", missing.len(), plan.runs.len());
+    if !missing.is_empty() && !args.allow_missing {
+        return Err(told(Error::new(Kind::Incomplete, text))
+            .help("carry them out with fm-exp sweep run, or merge what is there with --allow-missing"));
+    }
+    let recalls: Vec<String> = classes.iter().map(|class| format!("recall {class}")).collect();
+    let measures = ["test_loss", "test_acc", "macro_f1", "weakest_class", "weakest_recall"];
+    let header: Vec<&str> =
+        OWN.into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
+    scored::table(&args.out.join("runs.csv"), &header, rows.iter().cloned())?;
+    let header = ["name", "run_id", "train_seconds", "test_seconds"];
+    scored::table(&args.out.join("timings.csv"), &header, times.into_iter())?;
+    if !missing.is_empty() {
+        tracing::warn!("{}", told(Error::new(Kind::Incomplete, text)));
+    }
+    let path = args.out.join("runs.csv").display().to_string();
+    if as_json {
+        return Ok(format!("{:#}\n", json!({ "rows": rows.len(), "missing": missing, "runs_csv": path })));
+    }
+    Ok(format!("{} rows in {path}\n", rows.len()))
+}
+
+/// The summaries of a run at each of its lengths, or why they are not there.
+fn summaries(run: &PlannedRun, out: &Path, data_sha256: &str) -> Result<Result<Vec<Value>, String>> {
+    let dir = out.join(&run.name);
+    if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
+        return Ok(Err(format!("failed, {}", why.trim())));
+    }
+    if !dir.join("DONE").exists() {
+        return Ok(Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() }));
+    }
+    let text = std::fs::read_to_string(dir.join("config.toml")).unwrap_or_default();
+    match run.differences(out, data_sha256, &text)? {
+        None => return Ok(Err("its config.toml cannot be read".to_owned())),
+        Some(lines) if !lines.is_empty() => return Ok(Err(format!("another run: {}", lines.join("; ")))),
+        Some(_) => {}
+    }
+    let lengths = run.lengths();
+    let mut found = Vec::new();
+    for (index, length) in lengths.iter().enumerate() {
+        let place = if index + 1 < lengths.len() { dir.join(format!("at-{length}")) } else { dir.clone() };
+        let path = place.join("summary.json");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) => return Ok(Err(format!("cannot read {}: {e}", path.display()))),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(summary) => found.push(summary),
+            Err(e) => return Ok(Err(format!("{}: {e}", path.display()))),
+        }
+    }
+    Ok(Ok(found))
+}
+
+fn row(summary: &Value, classes: &[String]) -> Vec<String> {
+    let test = &summary["test"];
+    let mut row: Vec<String> = OWN.iter().map(|key| cell(&summary[*key])).collect();
+    row.extend(["loss", "accuracy", "macro_f1"].map(|key| cell(&test[key])));
+    row.extend(["class", "recall"].map(|key| cell(&test["weakest"][key])));
+    row.extend(classes.iter().map(|class| cell(&test["recall"][class])));
+    row
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

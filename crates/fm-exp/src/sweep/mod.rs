@@ -1,0 +1,48 @@
+//! Many runs: a grid → a plan → child processes, on one machine or the shards of many → one table.
+//!
+//! ```text
+//! grid.toml, flags ─ plan ─▸ plan.json ─ run [--shard i/n] ─▸ a directory a run ─ merge ─▸ runs.csv, timings.csv
+//! ```
+//!
+//! Nothing is shared between shards but the plan, which they only read, so they may lie on NFS and die at any
+//! time: whatever is not DONE is gone on with. Each run is a child process of this very binary; one that
+//! fails harms no other.
+
+mod child;
+mod emit;
+mod grid;
+mod merge;
+mod plan;
+mod run;
+mod table;
+
+use clap::Subcommand;
+
+use crate::error::Result;
+use crate::logging::Console;
+
+/// What can be done with a sweep.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepCommand {
+    /// Print the plan of a grid: every combination of architectures, epochs, seeds and other flags
+    Plan(Box<plan::PlanArgs>),
+    /// Carry out a plan, or a shard of it: runs that are done are skipped, others gone on with
+    Run(run::RunArgs),
+    /// Put the results of a plan's runs together
+    Merge(merge::MergeArgs),
+    /// Print a script that carries out a plan elsewhere
+    Emit(emit::EmitArgs),
+}
+
+/// Does it; what is returned goes to stdout.
+///
+/// # Errors
+/// [`Kind::Incomplete`](crate::error::Kind::Incomplete) when runs failed or are missing.
+pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Result<String> {
+    match command {
+        SweepCommand::Plan(args) => plan::run(*args),
+        SweepCommand::Run(args) => run::run(&args, as_json, console),
+        SweepCommand::Merge(args) => merge::run(&args, as_json),
+        SweepCommand::Emit(args) => Ok(emit::run(&args)),
+    }
+}

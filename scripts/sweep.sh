@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Trains every architecture for every number of epochs and every seed, and puts the results into one table.
+# Goes on where it stopped; runs that are done are not trained again.
+#
+#   scripts/sweep.sh                                             cnn and encoder-mlp, 5 and 10 epochs, seeds 0 to 2
+#   scripts/sweep.sh --arch cnn --epochs 1,2,5,10,20 --seeds 0..9
+#   OUT=results/mine JOBS=2 scripts/sweep.sh --lr 1e-3,3e-4      any flags of fm-exp sweep plan
+#
+# FM_EXP names another binary than the release build. For Slurm see scripts/slurm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=${OUT:-results/sweep}
+if [ -z "${FM_EXP:-}" ]; then
+  scripts/setup.sh
+  cargo build --release --quiet -p fm-exp
+  FM_EXP=target/release/fm-exp
+fi
+if [ $# = 0 ]; then set -- --arch cnn,encoder-mlp --epochs 5,10 --seeds 0..2; fi
+mkdir -p "$out"
+"$FM_EXP" sweep plan "$@" >"$out/plan.json.new"
+mv "$out/plan.json.new" "$out/plan.json"
+"$FM_EXP" sweep run --plan "$out/plan.json" --out "$out" --jobs "${JOBS:-1}"
+"$FM_EXP" sweep merge --plan "$out/plan.json" --out "$out"
