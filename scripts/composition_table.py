@@ -27,13 +27,14 @@ def main():
         arms.setdefault(summary["arm"], []).append(summary)
     seeds = {tuple(sorted(run["seed"] for run in runs)) for runs in arms.values()}
     assert len(seeds) == 1, f"arms of different seeds: {seeds}"
-    print(f"| arm ({len(seeds.pop())} seeds, mean ± sd) | test accuracy | range | Shirt recall | trainable parameters | training, s |")
+    print(f"| arm ({len(seeds.pop())} seeds, mean ± sd) | test accuracy | range | Shirt recall | trainable parameters | training of seed 0, s |")
     print("|---|--:|--:|--:|--:|--:|")
     for arm in sorted(arms, key=ORDER.index):
         runs = arms[arm]
         accuracy = [run["test"]["accuracy"] for run in runs]
         recall = [run["test"]["recall"]["Shirt"] for run in runs]
-        seconds = statistics.mean(run["train_seconds"] for run in runs)
+        # Of the first seed: the others were trained while the machine had other work.
+        seconds = min(runs, key=lambda run: run["seed"])["train_seconds"]
         cells = [
             arm,
             spread(accuracy, 4),

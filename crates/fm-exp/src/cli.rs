@@ -67,6 +67,10 @@ enum Command {
     /// Plan many runs, carry them out on one machine or many, and put their results together
     #[command(subcommand)]
     Sweep(crate::sweep::SweepCommand),
+    /// Compare runs, or groups of runs that differ by their seeds: means, intervals, a verdict
+    Compare(commands::compare::CompareArgs),
+    /// Make one HTML file about a directory of runs: verdict, numbers, curves, confusion matrices
+    Report(commands::report::ReportArgs),
     /// Score a trained model on a data set; leaves the same files as a run
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
@@ -121,6 +125,8 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
         Command::Sweep(command) => crate::sweep::run(command, global.json, console),
+        Command::Compare(args) => commands::compare::run(&args, global.json),
+        Command::Report(args) => commands::report::run(&args),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),

@@ -9,7 +9,11 @@ use crate::{config, device};
 pub(crate) fn table(device: Device) -> Table {
     let mut table = Table::new();
     let mut set = |key: &str, value: Value| table.insert(key.to_owned(), value);
-    let command: Vec<String> = std::env::args_os().map(|arg| quoted(&arg.to_string_lossy())).collect();
+    // Where the program lay is the machine's business; a sweep starts it by its whole path.
+    let program =
+        |arg: std::ffi::OsString| std::path::Path::new(&arg).file_name().map_or(arg.clone(), Into::into);
+    let args = std::env::args_os().enumerate().map(|(i, arg)| if i == 0 { program(arg) } else { arg });
+    let command: Vec<String> = args.map(|arg| quoted(&arg.to_string_lossy())).collect();
     set("command", command.join(" ").into());
     set("device-name", device_name(device).into());
     set("fm-exp", env!("CARGO_PKG_VERSION").into());

@@ -18,6 +18,16 @@ pub enum Error {
     MissingColumn { path: PathBuf, column: &'static str },
     #[error("{}, row {row}, column {column}: {found:?} is not {expected}", path.display())]
     Value { path: PathBuf, row: u64, column: String, found: String, expected: &'static str },
+    #[error("no finished run{} in {}", epochs.map_or(String::new(), |n| format!(" of {n} epochs")), path.display())]
+    Nothing { path: PathBuf, epochs: Option<u64> },
+    #[error("{name} has two runs with seed {seed}: {} and {}", dirs[0].display(), dirs[1].display())]
+    SameSeed { name: String, seed: u64, dirs: [PathBuf; 2] },
+    #[error("{} and {} were scored on different test sets", first.display(), second.display())]
+    OtherTest { first: PathBuf, second: PathBuf },
+    #[error("{} has no predictions.csv for what is asked", path.display())]
+    NoPredictions { path: PathBuf },
+    #[error("{0}")]
+    Compare(#[from] crate::stats::CompareError),
     #[error("cannot draw: {0}")]
     Picture(String),
 }

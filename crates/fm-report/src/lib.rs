@@ -4,7 +4,8 @@
 //! epochs.csv ────┐         ┌─▸ curves ──┐
 //!                ├─ read ─▸┤            ├─▸ SVG ─ rasterize ─▸ PNG
 //! confusion.csv ─┘         └─▸ heatmap ─┘
-//! predictions.csv of several runs ─ read ─▸ stats ─▸ Comparison ─▸ verdict
+//!                                 report ◂┘ one HTML file and its pictures
+//! run directories ─ collect ─▸ groups ─ compare ─▸ Compared ─▸ verdict, JSON, CSV
 //! ```
 //!
 //! Pictures come from the tables a run has left, never from the run itself: they can be drawn again at any
@@ -12,26 +13,34 @@
 //! callers get text and bytes. SVG and PNG are one picture; its typeface is built in.
 
 mod axis;
+mod chart;
+mod collect;
 mod color;
+mod compared;
 mod confusion;
 mod curves;
+mod difference;
 mod error;
 mod font;
 mod heatmap;
 mod png;
 mod read;
+mod report;
 mod run;
 mod scatter;
 mod sheet;
 pub mod stats;
 mod svg;
 
+pub use collect::{Found, RunGroup, RunResult, TRAITS, collect};
+pub use compared::{Compared, Pair, Summarized, compare};
 pub use confusion::{Confusion, NotSquare};
 pub use curves::curves;
 pub use error::{Error, Result};
 pub use heatmap::confusion_heatmap;
 pub use png::rasterize;
 pub use read::{CORNER, EpochRow, Prediction, read_confusion, read_epochs, read_predictions};
+pub use report::{Images, Report, report};
 pub use run::draw_run;
 pub use scatter::scatter;
 pub use sheet::{Tile, contact_sheet, data_uri};

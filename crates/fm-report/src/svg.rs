@@ -126,6 +126,12 @@ impl Svg {
         ));
     }
 
+    /// A translucent area within straight lines.
+    pub(crate) fn area(&mut self, points: &[Point], fill: &str) {
+        let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", num(x), num(y))).collect();
+        self.push(&format!(r#"<polygon points="{}" fill="{fill}" fill-opacity="0.2"/>"#, points.join(" ")));
+    }
+
     /// Many small translucent dots.
     pub(crate) fn cloud<'a>(&mut self, dots: impl Iterator<Item = (Point, &'a str)>, radius: f64) {
         self.push(r#"<g fill-opacity="0.55">"#);

@@ -1,10 +1,12 @@
 //! The commands: each takes its checked flags and returns what goes to stdout.
 
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod predict;
+pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;
 mod using;

@@ -151,6 +151,13 @@ pub(crate) fn load(config: &RunConfig, progress: bool) -> Result<Dataset> {
     Ok(data)
 }
 
+/// The data set if it is on this machine.
+pub(crate) fn load_local(config: &RunConfig) -> Result<Dataset> {
+    let options =
+        LoadOptions { data_dir: config.data_dir.clone(), download: false, ..LoadOptions::default() };
+    Ok(fm_data::load(&config.dataset, &options)?)
+}
+
 /// The network for the data's number of classes; its image size must be the data's.
 pub(crate) fn network(config: &RunConfig, data: &Dataset) -> Result<Network> {
     let spec = config.spec;

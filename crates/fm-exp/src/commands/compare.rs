@@ -1,0 +1,161 @@
+//! `fm-exp compare`: groups of runs, their numbers and differences, and a sentence.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use fm_report::stats::{Interval, Summary};
+use fm_report::{Compared, Found};
+
+use crate::error::{Error, Kind, Result};
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Runs' directories, or directories that hold runs; runs that differ by their seed alone make a group
+    #[arg(value_name = "RUN|DIR", required = true)]
+    places: Vec<PathBuf>,
+
+    /// Runs of this length alone; longer ones as they were scored on the way
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+
+    /// Print a table for spreadsheets
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+}
+
+pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
+    let found = collect(&args.places, args.epochs)?;
+    if found.groups.len() < 2 && !as_json && !args.csv {
+        tracing::warn!("one group alone: there is nothing to compare it with");
+    }
+    let compared = fm_report::compare(&found.groups).map_err(failed)?;
+    if as_json {
+        return Ok(format!("{:#}\n", compared.to_json()));
+    }
+    if args.csv {
+        let (header, rows) = compared.to_rows();
+        return csv_text(&header, rows);
+    }
+    Ok(text(&compared))
+}
+
+/// Finds the runs; says which were passed over.
+pub(super) fn collect(places: &[PathBuf], epochs: Option<u64>) -> Result<Found> {
+    let found = fm_report::collect(places, epochs).map_err(failed)?;
+    if !found.unfinished.is_empty() {
+        tracing::warn!(
+            "{} unfinished runs are left out: {}",
+            found.unfinished.len(),
+            names(&found.unfinished)
+        );
+    }
+    if found.groups.is_empty() {
+        return Err(
+            Error::new(Kind::Mismatch, "none of the runs is finished").help("go on with them with --resume")
+        );
+    }
+    Ok(found)
+}
+
+fn names(dirs: &[PathBuf]) -> String {
+    let shown: Vec<String> = dirs.iter().take(5).map(|dir| dir.display().to_string()).collect();
+    if dirs.len() > shown.len() { format!("{} …", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// Its kind: what cannot be read, or does not fit together.
+pub(super) fn failed(error: fm_report::Error) -> Error {
+    let text = error.to_string();
+    match error {
+        fm_report::Error::Unreadable { .. } => Error::new(Kind::Io, text),
+        fm_report::Error::Nothing { .. } => {
+            Error::new(Kind::Mismatch, text).help("give directories of runs, or one that holds them")
+        }
+        fm_report::Error::OtherTest { .. } => {
+            Error::new(Kind::Mismatch, text).help("compare runs on one data set")
+        }
+        fm_report::Error::SameSeed { .. } => {
+            Error::new(Kind::Mismatch, text).help("name the runs that are meant, not the directory of all")
+        }
+        _ => Error::new(Kind::Mismatch, text),
+    }
+}
+
+fn csv_text(header: &[&str], rows: Vec<Vec<String>>) -> Result<String> {
+    let other = |e: &dyn std::fmt::Display| Error::new(Kind::Other, e.to_string());
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(header).map_err(|e| other(&e))?;
+    for row in rows {
+        writer.write_record(row).map_err(|e| other(&e))?;
+    }
+    let bytes = writer.into_inner().map_err(|e| other(&e))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn text(compared: &Compared) -> String {
+    let mut out = String::new();
+    for group in &compared.groups {
+        let seeds = if group.seeds.len() == 1 { "1 seed" } else { &format!("{} seeds", group.seeds.len()) };
+        let _ = writeln!(out, "{} ({seeds})", group.name);
+        for (measure, s) in &group.measures {
+            let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
+        }
+    }
+    for pair in &compared.pairs {
+        let c = &pair.comparison;
+        let how = if c.paired { "paired by seed" } else { "other seeds, not paired" };
+        let _ = writeln!(out, "\n{} less {} ({how}; mean difference, 95 % interval)", c.names[1], c.names[0]);
+        for (measure, test) in &pair.differences {
+            if let Some(t) = test {
+                let scale = scale(measure);
+                let Interval { low, high } = t.interval;
+                let (d, low, high) = (scale.0 * t.difference, scale.0 * low, scale.0 * high);
+                let _ = writeln!(out, "  {measure:<22} {d:>8.2}  ({low:.2} to {high:.2}){}", scale.1);
+            }
+        }
+        let separate: Vec<String> =
+            c.mcnemar.iter().map(|(seed, m)| format!("seed {seed} {}", p_text(m.mid))).collect();
+        if !separate.is_empty() {
+            let _ = writeln!(out, "  McNemar's mid-p by seed: {}", separate.join(", "));
+        }
+    }
+    if !compared.pairs.is_empty() {
+        out.push('\n');
+    }
+    for pair in &compared.pairs {
+        let _ = writeln!(out, "{}", pair.verdict);
+    }
+    out
+}
+
+/// What a measure is multiplied with, and its unit.
+fn scale(measure: &str) -> (f64, &'static str) {
+    match measure {
+        "loss" => (1.0, ""),
+        "training seconds" => (1.0, " s"),
+        _ => (100.0, " points"),
+    }
+}
+
+fn spread(measure: &str, s: &Summary) -> String {
+    let (factor, _) = scale(measure);
+    let digits = if measure == "loss" { 4 } else { 2 };
+    let show = |v: f64| format!("{:.digits$}", factor * v);
+    let unit = match measure {
+        "loss" => "",
+        "training seconds" => " s",
+        _ => " %",
+    };
+    match (s.sd, s.interval) {
+        (Some(sd), Some(Interval { low, high })) => {
+            let (mean, sd, low, high) = (show(s.mean), show(sd), show(low), show(high));
+            format!("{mean:>8}{unit}  sd {sd}  95 % interval of the mean {low} to {high}")
+        }
+        _ => format!("{:>8}{unit}", show(s.mean)),
+    }
+}
+
+fn p_text(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}

@@ -1,0 +1,106 @@
+//! `compare` on runs made here.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::made::{Place, Ran, command, run, write};
+
+/// Two seeds of each architecture, of three epochs, scored after the first.
+fn runs() -> Place {
+    let place = Place::new();
+    for arch in ["cnn", "encoder-mlp"] {
+        for seed in ["0", "1"] {
+            place.run(&["--arch", arch, "--seed", seed, "--epochs", "3", "--score-at", "1"]).succeeds();
+        }
+    }
+    place
+}
+
+fn compare(flags: &[&str], dirs: &[&Path]) -> Ran {
+    run(command().arg("compare").args(dirs).args(flags))
+}
+
+#[test]
+fn groups_numbers_and_a_sentence() {
+    let place = runs();
+    let out = place.out();
+    let ran = compare(&["--json"], &[&out]);
+    let all: Value = serde_json::from_str(&ran.succeeds().out).unwrap();
+    let groups = all["groups"].as_array().unwrap();
+    assert_eq!(groups.iter().map(|g| &g["name"]).collect::<Vec<_>>(), ["cnn", "encoder-mlp"]);
+    let accuracy = |name: &str| {
+        let summary = std::fs::read(out.join(name).join("summary.json")).unwrap();
+        serde_json::from_slice::<Value>(&summary).unwrap()["test"]["accuracy"].as_f64().unwrap()
+    };
+    let mean = f64::midpoint(accuracy("cnn-3ep-seed0"), accuracy("cnn-3ep-seed1"));
+    assert!((groups[0]["measures"]["accuracy"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert_eq!(groups[0]["measures"]["recall 2"]["n"], 2);
+    let pair = &all["pairs"][0];
+    assert_eq!(
+        (&pair["first"], &pair["paired_by_seed"], &pair["p_holm"]),
+        (&"cnn".into(), &true.into(), &Value::Null)
+    );
+    assert_eq!(pair["mcnemar"].as_array().unwrap().len(), 2);
+    let verdict = pair["verdict"].as_str().unwrap();
+    let text = compare(&[], &[&out]);
+    assert!(text.succeeds().out.trim_end().ends_with(verdict), "{}", text.out);
+
+    let table = compare(&["--csv"], &[&out]);
+    let mut rows = csv::Reader::from_reader(table.succeeds().out.as_bytes());
+    assert_eq!(rows.headers().unwrap().get(4), Some("n"));
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.iter().filter(|row| &row[0] == "verdict").count(), 1);
+    assert_eq!(rows.iter().filter(|row| &row[0] == "group" && &row[3] == "accuracy").count(), 2);
+
+    // What was scored on the way is a run of that length.
+    let early: Value =
+        serde_json::from_str(&compare(&["--json", "--epochs", "1"], &[&out]).succeeds().out).unwrap();
+    assert_ne!(early["groups"][0]["measures"]["loss"], groups[0]["measures"]["loss"]);
+    compare(&["--epochs", "2"], &[&out]).fails(7, &["no finished run of 2 epochs"]);
+}
+
+#[test]
+fn single_runs_arms_and_places() {
+    let place = runs();
+    let out = place.out();
+    let (a, b) = (out.join("cnn-3ep-seed0"), out.join("encoder-mlp-3ep-seed1"));
+    let single = compare(&[], &[&a, &b]);
+    assert!(single.succeeds().out.contains("takes at least two seeds of each"), "{}", single.out);
+    place.run(&["--arch", "encoder-mlp", "--seed", "0", "--epochs", "3", "--encoder", "frozen"]).succeeds();
+    let arms = compare(&["--json"], &[&out]);
+    let all: Value = serde_json::from_str(&arms.succeeds().out).unwrap();
+    let names: Vec<&str> =
+        all["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"]);
+    assert!(all["pairs"][0]["p_holm"].is_number() && all["pairs"].as_array().unwrap().len() == 3);
+
+    // The same configuration in two places: told apart by the place.
+    let again = place.data().join("again");
+    let again_text = again.to_str().unwrap();
+    place.run(&["--arch", "cnn", "--epochs", "3", "--score-at", "1", "--out", again_text]).succeeds();
+    let both = compare(&[], &[&a, &again]);
+    assert!(both.succeeds().out.contains(&format!("cnn in {}", a.display())), "{}", both.out);
+
+    std::fs::remove_file(a.join("DONE")).unwrap();
+    let ran = compare(&[], &[&out]);
+    assert!(ran.succeeds().err.contains("1 unfinished runs are left out"), "{}", ran.err);
+    compare(&[], &[&a]).fails(7, &["none of the runs is finished"]);
+    compare(&[], &[&place.data()]).fails(7, &["no finished run in"]);
+    compare(&[], &[Path::new("nowhere")]).fails(4, &["cannot read nowhere"]);
+}
+
+#[test]
+fn runs_on_other_test_sets_are_not_compared() {
+    let (place, other) = (runs(), Place::new());
+    other.labels("t10k", &(0..30).map(|i| (i + 1) % 3).collect::<Vec<u8>>());
+    other.run(&["--arch", "encoder-mlp", "--epochs", "3"]).succeeds();
+    compare(&[], &[&place.out(), &other.out()]).fails(7, &["different test sets", "one data set"]);
+    // Nor where the images of one were left out of its predictions.
+    let path = place.out().join("cnn-3ep-seed0/predictions.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    write(&path, text.lines().take(11).fold(String::new(), |all, line| all + line + "\r\n").as_bytes());
+    compare(&[], &[&place.out()]).fails(7, &["different test sets"]);
+    std::fs::remove_file(&path).unwrap();
+    compare(&[], &[&place.out()]).fails(7, &["has no predictions.csv"]);
+}

@@ -1,0 +1,56 @@
+//! `report`: groups of runs as one HTML file that needs nothing else, verdict first, and its pictures.
+
+mod page;
+mod plots;
+
+use std::path::Path;
+
+use crate::collect::RunGroup;
+use crate::compared::Compared;
+use crate::error::{Error, Result};
+
+/// Grey test images `[height, width]` by their index, where the data set is at hand.
+pub type Images<'a> = &'a dyn Fn(usize) -> Option<(Vec<u8>, (usize, usize))>;
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The page: one file, no script or style from elsewhere.
+    pub html: String,
+    /// The page's plots: file name and SVG.
+    pub pictures: Vec<(String, String)>,
+}
+
+/// A plot of the page.
+struct Figure {
+    /// File name without its end.
+    name: String,
+    /// What it shows, for those who read or hear it.
+    caption: String,
+    svg: String,
+    /// Whether it needs more room than a phone has, and so scrolls.
+    wide: bool,
+}
+
+/// Makes the report of groups that were compared.
+///
+/// # Errors
+/// When a run's table cannot be read.
+pub fn report(groups: &[RunGroup], compared: &Compared, images: Option<Images<'_>>) -> Result<Report> {
+    let figures = plots::figures(groups)?;
+    let confused = plots::confused(groups, images)?;
+    let commands = groups
+        .iter()
+        .flat_map(|group| &group.runs)
+        .map(|run| config(&run.dir))
+        .collect::<Result<Vec<_>>>()?;
+    let html = page::page(groups, compared, &figures, &confused, &commands);
+    let pictures = figures.into_iter().map(|figure| (format!("{}.svg", figure.name), figure.svg)).collect();
+    Ok(Report { html, pictures })
+}
+
+/// The text of a run's `config.toml`.
+fn config(dir: &Path) -> Result<String> {
+    let path = dir.join("config.toml");
+    std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path, source })
+}

@@ -1,0 +1,57 @@
+// What scripts/report_check.sh runs: see there.
+const fs = require("node:fs");
+const path = require("node:path");
+const { chromium } = require("playwright-core");
+
+const [report, shots] = process.argv.slice(2);
+const problems = [];
+const check = (holds, text) => holds || problems.push(text);
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  for (const width of [400, 1400]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const where = `${width} px, ${colorScheme}`;
+      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+      page.on("console", (message) => problems.push(`${where}: console: ${message.text()}`));
+      page.on("pageerror", (error) => problems.push(`${where}: ${error.message}`));
+      const asked = [];
+      page.on("request", (request) => request.url().startsWith("data:") || asked.push(request.url()));
+      await page.goto("file://" + path.resolve(report));
+      check(asked.length === 1, `${where}: asked for ${asked.slice(1).join(", ")}`);
+      const found = await page.evaluate(() => ({
+        plots: [...document.querySelectorAll("figure svg")].map((svg) => svg.querySelector("title")?.textContent),
+        captions: document.querySelectorAll("figcaption").length,
+        ids: [...document.querySelectorAll("[id]")].map((element) => element.id),
+        sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        images: [...document.images].filter((image) => !image.complete || image.naturalWidth === 0 || !image.alt).length,
+        headings: [...document.querySelectorAll("h1, h2")].length,
+      }));
+      check(found.plots.length >= 8 && found.plots.every(Boolean), `${where}: plots: ${found.plots}`);
+      check(found.captions === found.plots.length, `${where}: ${found.captions} captions`);
+      check(new Set(found.ids).size === found.ids.length, `${where}: an id stands twice`);
+      check(found.sideways <= 0, `${where}: ${found.sideways} px wider than the window`);
+      check(found.images === 0, `${where}: ${found.images} images do not show or say nothing`);
+      // Sorting, by keyboard: the first heading of the first table.
+      const heading = page.locator("table.sortable thead th").nth(1);
+      await heading.locator("button").focus();
+      await page.keyboard.press("Enter");
+      const sorted = await page.evaluate(() => {
+        const rows = [...document.querySelector("table.sortable").tBodies[0].rows];
+        const values = rows.map((row) => Number(row.cells[1].dataset.value));
+        return values.every((value, i) => i === 0 || values[i - 1] <= value);
+      });
+      check(sorted && (await heading.getAttribute("aria-sort")) === "ascending", `${where}: does not sort`);
+      if (shots) {
+        await page.reload();
+        fs.mkdirSync(shots, { recursive: true });
+        await page.screenshot({ path: path.join(shots, `report-${width}-${colorScheme}.png`), fullPage: true });
+      }
+      await page.close();
+    }
+  }
+  await browser.close();
+  problems.forEach((problem) => console.error(`report-check: ${problem}`));
+  if (problems.length > 0) process.exit(1);
+  console.log("report-check: 4 views: no console message, no request, every plot, sorted by keyboard, not wider than the window");
+})();
