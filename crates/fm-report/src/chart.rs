@@ -104,7 +104,9 @@ pub(crate) fn lines(axes: Axes<'_>, series: &[Series]) -> String {
         let points: Vec<Point> = at(|s| s.y).collect();
         svg.polyline(&points, Stroke::solid(line.color, 2.0));
         if !line.band || points.len() == 1 {
-            points.into_iter().for_each(|at| svg.dot(at, 4.0, line.color));
+            for at in points {
+                svg.dot(at, 4.0, line.color);
+            }
         }
     }
     svg.finish()

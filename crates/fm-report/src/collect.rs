@@ -131,7 +131,7 @@ fn read_run(dir: &Path, epochs: Option<u64>) -> Result<Option<RunResult>> {
     // Of runs from before there were arms.
     traits.entry("arm").and_modify(|arm| {
         if arm.is_empty() {
-            "joint".clone_into(arm)
+            "joint".clone_into(arm);
         }
     });
     Ok(Some(RunResult {

@@ -76,11 +76,13 @@ fn single_runs_arms_and_places() {
     assert!(all["pairs"][0]["p_holm"].is_number() && all["pairs"].as_array().unwrap().len() == 3);
 
     // The same configuration in two places: told apart by the place.
-    let again = place.data().join("again");
-    let again_text = again.to_str().unwrap();
-    place.run(&["--arch", "cnn", "--epochs", "3", "--score-at", "1", "--out", again_text]).succeeds();
+    let again = out.join("again");
+    place.run(&["--arch", "cnn", "--epochs", "3", "--score-at", "1", "--name", "again"]).succeeds();
     let both = compare(&[], &[&a, &again]);
     assert!(both.succeeds().out.contains(&format!("cnn in {}", a.display())), "{}", both.out);
+
+    compare(&[], &[&out]).fails(7, &["cnn has two runs with seed 0", "again"]);
+    std::fs::remove_dir_all(&again).unwrap();
 
     std::fs::remove_file(a.join("DONE")).unwrap();
     let ran = compare(&[], &[&out]);

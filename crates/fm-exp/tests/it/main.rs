@@ -11,6 +11,7 @@ mod faults;
 mod golden;
 mod made;
 mod outputs;
+mod report;
 mod resume;
 mod sweep;
 mod usage;

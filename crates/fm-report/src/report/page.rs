@@ -92,8 +92,8 @@ fn count(groups: &[RunGroup]) -> String {
 fn verdicts(compared: &Compared) -> Markup {
     html! {
         @if compared.pairs.is_empty() { p.verdict { "One group alone: there is nothing to compare it with." } }
-        @else if let [only] = &compared.pairs[..] { p.verdict { (upper(&only.verdict)) "." } }
-        @else { ul.verdict { @for pair in &compared.pairs { li { (upper(&pair.verdict)) "." } } } }
+        @else if let [only] = &compared.pairs[..] { p.verdict { (only.verdict) "." } }
+        @else { ul.verdict { @for pair in &compared.pairs { li { (pair.verdict) "." } } } }
         @if !compared.pairs.is_empty() {
             p.note {
                 "Interval and p count both what seeds and what the choice of test images add by chance: the two-way \
@@ -150,7 +150,7 @@ fn cell(measure: &str, s: &Summary) -> Markup {
     let show = |v: f64| format!("{:.digits$}", factor * v);
     html! {
         td data-value=(factor * s.mean) {
-            (show(s.mean)) (unit)
+            span.value { (show(s.mean)) (unit) }
             @if let (Some(sd), Some(Interval { low, high })) = (s.sd, s.interval) {
                 span.spread { " ± " (show(sd)) br; (show(low)) " to " (show(high)) }
             }
@@ -178,7 +178,7 @@ fn differences(pair: &Pair) -> Markup {
                                 @if let Some(t) = test {
                                     td data-value=(factor * t.difference) { (format!("{:+.digits$}{unit}", factor * t.difference)) }
                                     td data-value=(factor * t.interval.low) { (format!("{:.digits$} to {:.digits$}", factor * t.interval.low, factor * t.interval.high)) }
-                                    td data-value=(t.p) { (format!("{:.4}", t.p)) }
+                                    td data-value=(t.p) { (p_text(t.p)) }
                                 } @else { td {} td {} td {} }
                             }
                         }
@@ -187,7 +187,7 @@ fn differences(pair: &Pair) -> Markup {
             }
             @if !c.mcnemar.is_empty() {
                 p { "McNemar's test of the shared test images, mid-p by seed: "
-                    (c.mcnemar.iter().map(|(seed, m)| format!("seed {seed}: {:.4}", m.mid)).collect::<Vec<_>>().join(", ")) "." }
+                    (c.mcnemar.iter().map(|(seed, m)| format!("seed {seed}: {}", p_text(m.mid))).collect::<Vec<_>>().join(", ")) "." }
             }
         }
     }
@@ -264,9 +264,8 @@ fn made(groups: &[RunGroup], configs: &[String]) -> Markup {
     }
 }
 
-fn upper(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+fn p_text(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 /// Numbers figures, so that what is named in one is not taken from another.
