@@ -158,6 +158,16 @@ pub struct RunArgs {
     #[serde(skip)]
     pub no_record: bool,
 
+    /// Refuse to be another run than this; what a sweep starts its runs with.
+    #[arg(long, hide = true)]
+    #[serde(skip)]
+    pub expect_run_id: Option<String>,
+
+    /// Stop and save when standard input ends; what a sweep starts its runs with.
+    #[arg(long, hide = true)]
+    #[serde(skip)]
+    pub stop_with_stdin: bool,
+
     /// Name of the run's directory [default: from architecture, protocol, epochs and seed]
     #[arg(long, env = "FM_NAME", help_heading = "Results")]
     pub name: Option<String>,
@@ -230,6 +240,8 @@ impl RunArgs {
             out: self.out.or(file.out),
             score_at: self.score_at.or(file.score_at),
             no_record: self.no_record,
+            expect_run_id: self.expect_run_id,
+            stop_with_stdin: self.stop_with_stdin,
             name: self.name.or(file.name),
             resume: self.resume,
             checkpoint_every: self.checkpoint_every.or(file.checkpoint_every),

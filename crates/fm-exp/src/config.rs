@@ -44,6 +44,8 @@ pub struct RunConfig {
     pub out: PathBuf,
     pub score_at: Vec<u32>,
     pub record: bool,
+    pub expect_run_id: Option<String>,
+    pub stop_with_stdin: bool,
     pub name: String,
     pub claim: Claim,
     pub checkpoint_every: u32,
@@ -120,6 +122,8 @@ impl RunConfig {
             out: args.out.unwrap_or_else(|| PathBuf::from("results")),
             score_at,
             record: !args.no_record,
+            expect_run_id: args.expect_run_id,
+            stop_with_stdin: args.stop_with_stdin,
             name,
             claim: match args.resume {
                 true => Claim::Resume,
@@ -288,6 +292,13 @@ fn check_score_at(mut at: Vec<u32>, epochs: u32, args: &RunArgs) -> Result<Vec<u
         return Err(Error::usage(format!(
             "--score-at must be from 1 to below --epochs ({epochs}), got {wrong}"
         )));
+    }
+    let head_alone = args.unfreeze_at.unwrap_or(0);
+    if let Some(wrong) = at.first().filter(|&&n| n <= head_alone) {
+        let text = format!(
+            "--score-at must be above --unfreeze-at ({head_alone}), as a run's epochs must, got {wrong}"
+        );
+        return Err(Error::usage(text));
     }
     if !at.is_empty() && args.patience.is_some() {
         return Err(Error::usage(

@@ -11,6 +11,9 @@ use signal_hook::{flag, low_level};
 
 use crate::error::{Error, Kind, Result};
 
+/// Stands for a signal where standard input has ended.
+const INPUT_ENDED: usize = usize::MAX;
+
 /// Listens for requests to stop, for the rest of the process's life.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signals(Arc<AtomicUsize>);
@@ -37,9 +40,28 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Takes the end of standard input for a request, too: whoever holds its other end makes it by dying,
+    /// however that happens, and nobody is left who trains for no one.
+    ///
+    /// # Errors
+    /// When there can be no more threads.
+    pub(crate) fn stop_with_stdin(&self) -> Result<()> {
+        let request = Arc::clone(&self.0);
+        let wait = move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            let _ = request.compare_exchange(0, INPUT_ENDED, Ordering::Relaxed, Ordering::Relaxed);
+        };
+        let spawned = std::thread::Builder::new().name("stdin".to_owned()).spawn(wait);
+        spawned.map(drop).map_err(|e| Error::new(Kind::Other, format!("cannot start a thread: {e}")))
+    }
+
     /// The request, if there has been one: what to end with.
     pub(crate) fn request(&self) -> Option<(Kind, &'static str)> {
-        let signal = self.0.load(Ordering::Relaxed) as i32;
+        let signal = self.0.load(Ordering::Relaxed);
+        if signal == INPUT_ENDED {
+            return Some((Kind::Stopped, "the end of what started it"));
+        }
+        let signal = signal as i32;
         let name = low_level::signal_name(signal)?;
         Some((if signal == SIGINT { Kind::Interrupted } else { Kind::Stopped }, name))
     }

@@ -155,6 +155,9 @@ impl Trainer<'_> {
         }
         let start = (self.run.clock)();
         let test = self.score(Source::Test, &plan.test_rows)?;
+        if !test.loss.is_finite() {
+            return Err(self.diverged(self.at.epochs, None));
+        }
         let (epochs, train_seconds) = (self.at.epochs, self.at.seconds);
         let test_seconds = (self.run.clock)() - start;
         let outcome =

@@ -31,8 +31,19 @@ pub struct RunResult {
 }
 
 /// Keys by which runs are told apart, in the order in which they stand in a group's name.
-pub const TRAITS: [&str; 9] =
-    ["arch", "arm", "epochs", "lr", "batch_size", "protocol", "engine", "device", "dataset"];
+pub const TRAITS: [&str; 11] = [
+    "arch",
+    "arm",
+    "epochs",
+    "lr",
+    "batch_size",
+    "protocol",
+    "patience",
+    "pretrain-epochs",
+    "engine",
+    "device",
+    "dataset",
+];
 
 /// Runs that differ by their seed alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +139,19 @@ fn read_run(dir: &Path, epochs: Option<u64>) -> Result<Option<RunResult>> {
     measures.push(("training seconds".to_owned(), number(&summary["train_seconds"], "train_seconds")?));
     let predictions = place.join("predictions.csv");
     let mut traits: BTreeMap<_, _> = TRAITS.iter().map(|&key| (key, text(&summary[key]))).collect();
+    // Which of a machine's GPUs it was makes no other run.
+    traits.entry("device").and_modify(|device| {
+        if device.starts_with("cuda:") {
+            "cuda".clone_into(device);
+        }
+    });
+    let config = dir.join("config.toml");
+    let said =
+        std::fs::read_to_string(&config).map_err(|source| Error::Unreadable { path: config, source })?;
+    for key in ["patience", "pretrain-epochs"] {
+        let value = said.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='));
+        traits.insert(key, value.map_or(String::new(), |value| value.trim().to_owned()));
+    }
     // Of runs from before there were arms.
     traits.entry("arm").and_modify(|arm| {
         if arm.is_empty() {
@@ -218,6 +242,9 @@ fn group_name(run: &RunResult, varied: &[&str]) -> String {
             "arch" | "arm" => {}
             "epochs" => name = format!("{name}, {value} epochs"),
             "lr" => name = format!("{name}, learning rate {value}"),
+            "patience" | "pretrain-epochs" if value.is_empty() => {}
+            "patience" => name = format!("{name}, patience {value}"),
+            "pretrain-epochs" => name = format!("{name}, {value} epochs of pretraining"),
             "batch_size" => name = format!("{name}, batch {value}"),
             _ => name = format!("{name}, {value}"),
         }

@@ -43,6 +43,8 @@ pub struct Pair {
     /// By measure the second's less the first's: paired by seed where both have the same seeds, else by
     /// Welch; none with one seed.
     pub differences: Vec<(String, Option<TTest>)>,
+    /// Runs whose seed the other group lacks, and that this comparison therefore leaves out.
+    pub left_out: usize,
 }
 
 /// Compares every group with every later one.
@@ -53,26 +55,42 @@ pub struct Pair {
 pub fn compare(groups: &[RunGroup]) -> Result<Compared> {
     same_test(groups)?;
     let summarized = groups.iter().map(summarized).collect();
-    let as_stats: Vec<stats::Group> = groups.iter().map(outcomes).collect::<Result<_>>()?;
     let mut comparisons = Vec::new();
-    for (i, first) in as_stats.iter().enumerate() {
-        for (j, second) in as_stats.iter().enumerate().skip(i + 1) {
-            let comparison = Comparison::new(first, second, SEED)?;
-            comparisons.push((comparison, measured(&groups[i], &groups[j])));
+    for (i, first) in groups.iter().enumerate() {
+        for second in groups.iter().skip(i + 1) {
+            let (first, second, left_out) = sharing(first, second);
+            let comparison = Comparison::new(&outcomes(&first)?, &outcomes(&second)?, SEED)?;
+            comparisons.push((comparison, measured(&first, &second), left_out));
         }
     }
-    let corrected = stats::holm(&comparisons.iter().map(|(c, _)| c.p()).collect::<Vec<_>>());
+    let corrected = stats::holm(&comparisons.iter().map(|(c, ..)| c.p()).collect::<Vec<_>>());
     let several = comparisons.len() > 1;
     let pairs = comparisons
         .into_iter()
         .zip(corrected)
-        .map(|((comparison, differences), p)| {
+        .map(|((comparison, differences, left_out), p)| {
             let adjusted = several.then_some(p);
             let verdict = comparison.verdict(adjusted);
-            Pair { comparison, adjusted, verdict, differences }
+            Pair { comparison, adjusted, verdict, differences, left_out }
         })
         .collect();
     Ok(Compared { groups: summarized, pairs })
+}
+
+/// The runs of two groups that are compared: those of the seeds that both have, where those are two or more,
+/// so that one unfinished run does not undo all pairs; otherwise all. And how many are left out.
+fn sharing(first: &RunGroup, second: &RunGroup) -> (RunGroup, RunGroup, usize) {
+    let has = |group: &RunGroup, seed: u64| group.runs.iter().any(|run| run.seed == seed);
+    let shared = first.runs.iter().filter(|run| has(second, run.seed)).count();
+    if shared < 2 {
+        return (first.clone(), second.clone(), 0);
+    }
+    let only = |group: &RunGroup, other: &RunGroup| RunGroup {
+        name: group.name.clone(),
+        runs: group.runs.iter().filter(|run| has(other, run.seed)).cloned().collect(),
+    };
+    let left_out = first.runs.len() + second.runs.len() - 2 * shared;
+    (only(first, second), only(second, first), left_out)
 }
 
 /// All runs must have been scored on the same images.
@@ -159,7 +177,7 @@ impl Compared {
                     pair.differences.iter().map(|(name, t)| named((name, json!(t.as_ref().map(test))))).collect();
                 json!({
                     "first": c.names[0], "second": c.names[1], "verdict": pair.verdict,
-                    "paired_by_seed": c.paired, "difference": c.difference(), "interval": interval(c.interval()),
+                    "paired_by_seed": c.paired, "runs_left_out": pair.left_out, "difference": c.difference(), "interval": interval(c.interval()),
                     "p": c.p(), "p_holm": pair.adjusted,
                     "bootstrap": { "interval": interval(c.bootstrap.interval), "p": c.bootstrap.p },
                     "crossed_effects": c.crossed.as_ref().map(|x| test(&x.test)),

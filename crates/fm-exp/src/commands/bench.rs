@@ -46,8 +46,16 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         return Err(Error::usage("--rounds and --steps must be at least 1"));
     }
     let run = &args.run;
-    if run.resume || run.overwrite || run.dry_run || run.fast_dev_run || run.patience.is_some() {
-        let flags = "--resume, --overwrite, --dry-run, --fast-dev-run or --patience";
+    let kept = [
+        run.resume,
+        run.overwrite,
+        run.dry_run,
+        run.fast_dev_run,
+        run.patience.is_some(),
+        run.score_at.is_some(),
+    ];
+    if kept.contains(&true) {
+        let flags = "--resume, --overwrite, --dry-run, --fast-dev-run, --patience or --score-at";
         return Err(Error::usage(format!("bench trains nothing that is kept: it takes no {flags}")));
     }
     let config = RunConfig::check(args.run)?;

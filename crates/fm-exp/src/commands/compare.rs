@@ -106,6 +106,11 @@ fn text(compared: &Compared) -> String {
     for pair in &compared.pairs {
         let c = &pair.comparison;
         let how = if c.paired { "paired by seed" } else { "other seeds, not paired" };
+        let how = if pair.left_out == 0 {
+            how.to_owned()
+        } else {
+            format!("{how}, {} runs of other seeds left out", pair.left_out)
+        };
         let _ = writeln!(out, "\n{} less {} ({how}; mean difference, 95 % interval)", c.names[1], c.names[0]);
         for (measure, test) in &pair.differences {
             if let Some(t) = test {

@@ -47,6 +47,12 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     let provenance = provenance::table(device);
     let resolved =
         config.resolve(&device::name(device), &engine_name, &data.sha256, given.as_ref(), provenance);
+    if let Some(expected) = config.expect_run_id.as_ref().filter(|id| **id != resolved.run_id()) {
+        let text = format!("this is run {}, the plan's is {expected}", resolved.run_id());
+        return Err(Error::new(Kind::Mismatch, text)
+            .note("data, device, engine or the version of results differ from what was planned")
+            .help("make the plan again"));
+    }
     if config.dry_run {
         return Ok(if as_json { resolved.to_json() } else { dry_run(&config, &network, &plan, &resolved) });
     }
@@ -96,6 +102,9 @@ fn carry_out(
     let Run { config, data, .. } = *run;
     let mut sinks = run.sinks(dir, plan, console, found.as_ref().map(|f| f.epochs_csv_bytes))?;
     let signals = Signals::listen()?;
+    if config.stop_with_stdin {
+        signals.stop_with_stdin()?;
+    }
     let given = train::Run {
         plan,
         truth: Truth { train: &data.train, test: &data.test },
@@ -174,7 +183,7 @@ pub(crate) fn network(config: &RunConfig, data: &Dataset) -> Result<Network> {
     Ok(Network::new(spec, data.classes))
 }
 
-fn plan(config: &RunConfig, network: &Network, data: &Dataset) -> Result<Plan> {
+pub(crate) fn plan(config: &RunConfig, network: &Network, data: &Dataset) -> Result<Plan> {
     let n = data.train.len();
     let (mut train_rows, mut val_rows) = match config.protocol {
         Protocol::Notebook => ((0..n as u32).collect(), Vec::new()),

@@ -35,7 +35,7 @@ pub(super) enum Ended {
 }
 
 impl Child {
-    /// Starts `train --resume` on the run; what it says goes to `logs/<name>.log`.
+    /// Starts `train` on the run, to go on with it or (`--overwrite`) from the beginning; what it says goes to `logs/<name>.log`.
     ///
     /// # Errors
     /// When the process or its log cannot be made.
@@ -45,6 +45,7 @@ impl Child {
         threads: usize,
         device: Option<&str>,
         slot: usize,
+        how: &str,
     ) -> Result<Self> {
         let logs = out.join("logs");
         store::create_dir(&logs)?;
@@ -60,8 +61,8 @@ impl Child {
                 command.env_remove(key);
             }
         }
-        command.arg("train").arg("--resume").arg("--no-record").arg("--out").arg(out);
-        command.arg("--name").arg(&run.name).args(flags(run));
+        command.arg("train").arg(how).arg("--no-record").arg("--stop-with-stdin").arg("--out").arg(out);
+        command.arg("--name").arg(&run.name).arg("--expect-run-id").arg(&run.run_id).args(flags(run));
         if !run.flags.contains_key("threads") {
             command.arg("--threads").arg(threads.to_string());
         }
@@ -75,7 +76,8 @@ impl Child {
                 command.arg("--device").arg(name);
             }
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        // Nothing is ever written to it: it ends when this process does, and the child with it, saved.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(file);
         let process = command
             .spawn()
             .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;

@@ -80,7 +80,8 @@ pub(super) fn run(args: &EmitArgs) -> String {
 }
 
 fn slurm(args: &EmitArgs, command: &str) -> String {
-    let last = args.shards.max(1) - 1;
+    let shards = args.shards.max(1);
+    let last = shards - 1;
     let parallel = args.parallel.max(1);
     let gpu = if args.gpu { "#SBATCH --gpus=1\n" } else { "" };
     let cpus = args.jobs.max(1);
@@ -94,9 +95,9 @@ fn slurm(args: &EmitArgs, command: &str) -> String {
          #SBATCH --requeue\n\
          #SBATCH --open-mode=append\n\
          #SBATCH --signal=B:USR1@90\n\
-         # The program takes the shard's number from the array task. 90 seconds before the time is up it is asked\n\
-         # to stop: it saves, and a resubmitted task goes on.\n\
-         exec {command}\n"
+         # A task is the shard of its number, also if it is submitted again alone. 90 seconds before its time is\n\
+         # up the program is asked to stop: it saves, and a resubmitted task goes on.\n\
+         exec {command} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\"\n"
     )
 }
 

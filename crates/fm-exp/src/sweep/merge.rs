@@ -47,7 +47,7 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let (mut rows, mut times, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     let mut classes: Vec<String> = Vec::new();
     for run in &plan.runs {
-        match summaries(run, &args.out, &plan.data_sha256)? {
+        match summaries(run, &args.out) {
             Ok(summaries) => {
                 for summary in summaries {
                     let recall = summary["test"]["recall"].as_object().cloned().unwrap_or_default();
@@ -89,35 +89,28 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
 }
 
 /// The summaries of a run at each of its lengths, or why they are not there.
-fn summaries(run: &PlannedRun, out: &Path, data_sha256: &str) -> Result<Result<Vec<Value>, String>> {
+fn summaries(run: &PlannedRun, out: &Path) -> Result<Vec<Value>, String> {
     let dir = out.join(&run.name);
     if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
-        return Ok(Err(format!("failed, {}", why.trim())));
+        return Err(format!("failed, {}", why.trim()));
     }
     if !dir.join("DONE").exists() {
-        return Ok(Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() }));
+        return Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() });
     }
     let text = std::fs::read_to_string(dir.join("config.toml")).unwrap_or_default();
-    match run.differences(out, data_sha256, &text)? {
-        None => return Ok(Err("its config.toml cannot be read".to_owned())),
-        Some(lines) if !lines.is_empty() => return Ok(Err(format!("another run: {}", lines.join("; ")))),
+    match run.differences(&text) {
+        None => return Err("its config.toml cannot be read".to_owned()),
+        Some(lines) if !lines.is_empty() => return Err(format!("another run: {}", lines.join("; "))),
         Some(_) => {}
     }
     let lengths = run.lengths();
-    let mut found = Vec::new();
-    for (index, length) in lengths.iter().enumerate() {
+    let read = |(index, length): (usize, &u32)| {
         let place = if index + 1 < lengths.len() { dir.join(format!("at-{length}")) } else { dir.clone() };
         let path = place.join("summary.json");
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) => return Ok(Err(format!("cannot read {}: {e}", path.display()))),
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(summary) => found.push(summary),
-            Err(e) => return Ok(Err(format!("{}: {e}", path.display()))),
-        }
-    }
-    Ok(Ok(found))
+        let bytes = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    lengths.iter().enumerate().map(read).collect()
 }
 
 fn row(summary: &Value, classes: &[String]) -> Vec<String> {

@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fm_data::Dataset;
 use serde::{Deserialize, Serialize};
+use tch::Device;
 use toml::{Table, Value};
 
 use super::grid;
-use crate::args::RunArgs;
 use crate::commands::train;
 use crate::config::{Resolved, RunConfig};
+use crate::device::{self, DeviceRequest};
+use crate::engine;
 use crate::error::{Error, Kind, Result};
 
 /// Flags of `sweep plan`. Lists are separated by commas.
@@ -108,23 +111,22 @@ impl SweepPlan {
 }
 
 impl PlannedRun {
-    /// The run's configuration in `out`.
-    pub(crate) fn config(&self, out: &Path) -> Result<RunConfig> {
-        let args = grid::args(&self.flags)?;
-        RunConfig::check(RunArgs { out: Some(out.to_owned()), name: Some(self.name.clone()), ..args })
-    }
-
-    /// What is different in the `config.toml` of a directory; device and engine may have been chosen there.
-    pub(crate) fn differences(
-        &self,
-        out: &Path,
-        data_sha256: &str,
-        text: &str,
-    ) -> Result<Option<Vec<String>>> {
-        let config = self.config(out)?;
-        let lines = resolved(&config, data_sha256)?.differences(text);
-        let chosen = |line: &String| line.starts_with("device:") || line.starts_with("engine:");
-        Ok(lines.map(|lines| lines.into_iter().filter(|line| !chosen(line)).collect()))
+    /// What is different in the run that the text of a `config.toml` tells of: no line if it is this one.
+    /// What it scores on the way makes no other run.
+    pub(crate) fn differences(&self, text: &str) -> Option<Vec<String>> {
+        let there: Table = text.parse().ok()?;
+        let id = there.get("provenance")?.get("run-id")?.as_str()?;
+        if id == self.run_id {
+            return Some(Vec::new());
+        }
+        let decides = |key: &&String| !["score-at", "threads", "data-dir"].contains(&key.as_str());
+        let keys = self.flags.keys().filter(decides).filter(|key| there.get(*key) != self.flags.get(*key));
+        let show = |value: Option<&Value>| value.map_or("unset".to_owned(), ToString::to_string);
+        let line = |key: &String| {
+            format!("{key}: there {}, planned {}", show(there.get(key)), show(self.flags.get(key)))
+        };
+        let ids = format!("run {id}, planned {}", self.run_id);
+        Some([vec![ids], keys.map(line).collect()].concat())
     }
 
     /// Lengths that the run stands for: those that are scored on the way, and its own.
@@ -137,12 +139,23 @@ impl PlannedRun {
     }
 }
 
-/// The configuration before a device is chosen: what a plan can know.
-fn resolved(config: &RunConfig, data_sha256: &str) -> Result<Resolved> {
-    let network = fm_models::Network::new(config.spec, 10);
+/// The run as it will be on that device, and the names of its engines.
+fn resolved(config: &RunConfig, data: &Dataset, device: Device) -> Result<(Resolved, String)> {
+    let network = train::network(config, data)?;
+    let plan = train::plan(config, &network, data)?;
+    let engine = engine::names(config.engine, device, &plan)?;
     let given = config.composition.load(&network)?;
-    let engine = format!("{:?}", config.engine).to_lowercase();
-    Ok(config.resolve(&config.device.to_string(), &engine, data_sha256, given.as_ref(), Table::new()))
+    let name = device::name(device);
+    Ok((config.resolve(&name, &engine, &data.sha256, given.as_ref(), Table::new()), engine))
+}
+
+/// The device that runs will have. A GPU need not be in this machine; `auto` is what is here.
+fn device_of(request: DeviceRequest) -> Result<Device> {
+    match request {
+        DeviceRequest::Cpu => Ok(Device::Cpu),
+        DeviceRequest::Cuda(index) => Ok(Device::Cuda(index.unwrap_or(0))),
+        DeviceRequest::Auto => request.resolve(),
+    }
 }
 
 pub(super) fn run(args: PlanArgs) -> Result<String> {
@@ -156,7 +169,7 @@ pub(super) fn run(args: PlanArgs) -> Result<String> {
 fn make(args: PlanArgs) -> Result<SweepPlan> {
     let grid = with_flags(args)?;
     let mut runs = Vec::new();
-    let mut data: Option<(PathBuf, String)> = None;
+    let mut data: Option<(PathBuf, Dataset)> = None;
     for (mut flags, lengths) in by_length(grid::combinations(grid)?) {
         let longest = lengths.last().copied();
         if let Some(longest) = longest {
@@ -175,13 +188,20 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
         }
         // All have one data set: a grid over data sets would be compared with itself.
         let key = PathBuf::from(config.dataset.to_string());
-        let sha256 = match &data {
-            Some((of, sha256)) if *of == key => sha256.clone(),
-            Some(_) => return Err(Error::usage("a sweep has one data set; make a plan for each")),
-            None => train::load(&config, false)?.sha256,
+        if data.as_ref().is_some_and(|(of, _)| *of != key) {
+            return Err(Error::usage("a sweep has one data set; make a plan for each"));
+        }
+        let (_, loaded) = match &mut data {
+            Some(loaded) => loaded,
+            none => none.insert((key, train::load(&config, false)?)),
         };
-        data = Some((key, sha256.clone()));
-        let resolved = resolved(&config, &sha256)?;
+        let device = device_of(config.device)?;
+        let (resolved, engines) = resolved(&config, loaded, device)?;
+        flags.insert("device".to_owned(), device::name(device).into());
+        // libtorch's sums depend on the number of threads: what a plan gives must not depend on --jobs.
+        if device == Device::Cpu && engines.contains("eager") && config.threads.is_none() {
+            flags.insert("threads".to_owned(), 1.into());
+        }
         flags.entry("epochs").or_insert(config.epochs.into());
         runs.push(PlannedRun { name: config.name, run_id: resolved.run_id(), flags });
     }
@@ -192,11 +212,11 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
         let seed = run.flags.get("seed").and_then(Value::as_integer).unwrap_or(0);
         (text("arch"), text("encoder"), text("pretrain"), text("lr"), seed, run.run_id.clone())
     });
-    let Some((_, data_sha256)) = data else { return Err(Error::usage("the grid is empty")) };
+    let Some((_, data)) = data else { return Err(Error::usage("the grid is empty")) };
     let note = "with a constant learning rate a run is the beginning of a longer one: each is trained once, to its \
                 largest number of epochs, and its weights are scored at the smaller ones; with patience each is \
                 trained for itself";
-    Ok(SweepPlan { format: FORMAT, data_sha256, note: note.to_owned(), runs })
+    Ok(SweepPlan { format: FORMAT, data_sha256: data.sha256, note: note.to_owned(), runs })
 }
 
 /// The grid of the file, with the flags in place of its keys.
@@ -243,7 +263,8 @@ fn with_flags(args: PlanArgs) -> Result<Table> {
 fn by_length(runs: Vec<Table>) -> Vec<(Table, Vec<u32>)> {
     let mut groups: BTreeMap<String, (Table, Vec<u32>)> = BTreeMap::new();
     for mut run in runs {
-        let separate = run.contains_key("patience") || run.contains_key("fast-dev-run");
+        let untrained = run.get("epochs").and_then(Value::as_integer) == Some(0);
+        let separate = untrained || run.contains_key("patience") || run.contains_key("fast-dev-run");
         let own = if separate { run.to_string() } else { String::new() };
         let epochs = run.remove("epochs").and_then(|v| v.as_integer()).and_then(|n| u32::try_from(n).ok());
         let group = groups.entry(format!("{run}{own}")).or_insert((run, Vec::new()));

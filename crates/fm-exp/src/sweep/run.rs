@@ -74,7 +74,7 @@ pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<St
     let mut tally = Tally::default();
     let mut waiting = VecDeque::new();
     for run in mine {
-        match state(run, &args.out, &plan.data_sha256)? {
+        match state(run, &args.out) {
             State::Done => {
                 tally.done += 1;
                 tally.skipped += 1;
@@ -85,7 +85,16 @@ pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<St
                 tally.failed.push(run.name.clone());
                 table.skipped();
             }
-            State::Failed(_) | State::Open => waiting.push_back(run),
+            State::Taken(why) => {
+                tracing::error!("{} holds another run: {why}", args.out.join(&run.name).display());
+                tally.failed.push(run.name.clone());
+                table.skipped();
+            }
+            State::Again => {
+                tracing::warn!("{} is trained again: other lengths are wanted now", run.name);
+                waiting.push_back((run, "--overwrite"));
+            }
+            State::Failed(_) | State::Open => waiting.push_back((run, "--resume")),
         }
     }
 
@@ -101,11 +110,11 @@ pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<St
             running.iter().for_each(Child::ask_to_stop);
         }
         while running.len() < args.jobs
-            && let Some(run) = waiting.pop_front()
+            && let Some((run, how)) = waiting.pop_front()
         {
             let slot = slots.pop_front().unwrap_or(0);
             let device = args.device.get(slot % args.device.len().max(1)).map(String::as_str);
-            running.push(Child::start(run, &args.out, threads, device, slot)?);
+            running.push(Child::start(run, &args.out, threads, device, slot, how)?);
         }
         if running.is_empty() {
             break;
@@ -179,25 +188,36 @@ fn conclude(tally: &Tally, asked: Option<(Kind, &str)>, as_json: bool, out: &Pat
 enum State {
     Done,
     Failed(String),
+    /// To be begun, or gone on with.
     Open,
+    /// To be trained again: it was not scored at every length that is wanted now.
+    Again,
+    /// Its directory holds another run.
+    Taken(String),
 }
 
-fn state(run: &PlannedRun, out: &Path, data_sha256: &str) -> Result<State> {
+fn state(run: &PlannedRun, out: &Path) -> State {
     let dir = out.join(&run.name);
-    if dir.join("DONE").exists() {
-        let text = std::fs::read_to_string(dir.join("config.toml")).unwrap_or_default();
-        let differences = run.differences(out, data_sha256, &text)?;
-        if differences.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(State::Done);
+    if let Ok(text) = std::fs::read_to_string(dir.join("config.toml")) {
+        match run.differences(&text) {
+            None => return State::Taken("its config.toml cannot be read".to_owned()),
+            Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
+            Some(_) => {}
         }
-        let what = differences.unwrap_or_else(|| vec!["its config.toml cannot be read".to_owned()]);
-        let error = Error::new(Kind::Mismatch, format!("{} holds another run", dir.display()));
-        let error = what.into_iter().fold(error, Error::note);
-        return Err(error.help("choose another --out, or move that directory away"));
+        let scored = |n: &u32| dir.join(format!("at-{n}/summary.json")).exists();
+        let lengths = run.lengths();
+        let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
+        if dir.join("DONE").exists() {
+            return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
+        }
+        let there = text.parse::<toml::Table>().unwrap_or_default();
+        if there.get("score-at") != run.flags.get("score-at") {
+            return State::Again;
+        }
     }
     match std::fs::read_to_string(super::child::failure(out, &run.name)) {
-        Ok(why) => Ok(State::Failed(why.trim().to_owned())),
-        Err(_) => Ok(State::Open),
+        Ok(why) => State::Failed(why.trim().to_owned()),
+        Err(_) => State::Open,
     }
 }
 

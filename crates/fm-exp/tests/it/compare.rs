@@ -75,6 +75,19 @@ fn single_runs_arms_and_places() {
     assert_eq!(names, ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"]);
     assert!(all["pairs"][0]["p_holm"].is_number() && all["pairs"].as_array().unwrap().len() == 3);
 
+    // A seed that one lacks is left out of the pairs; another patience is another experiment.
+    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
+    let more = compare(&["--json"], &[&out]);
+    let more: Value = serde_json::from_str(&more.succeeds().out).unwrap();
+    assert_eq!(
+        (&more["pairs"][0]["paired_by_seed"], &more["pairs"][0]["runs_left_out"]),
+        (&true.into(), &1.into())
+    );
+    place.run(&["--arch", "cnn", "--seed", "3", "--epochs", "3", "--patience", "2"]).succeeds();
+    let other = compare(&["--json"], &[&out]);
+    assert!(other.succeeds().out.contains(r#""name": "cnn, patience 2""#), "{}", other.out);
+    std::fs::remove_dir_all(out.join("cnn-3ep-seed3")).unwrap();
+
     // The same configuration in two places: told apart by the place.
     let again = out.join("again");
     place.run(&["--arch", "cnn", "--epochs", "3", "--score-at", "1", "--name", "again"]).succeeds();

@@ -69,6 +69,10 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     assert!(String::from_utf8_lossy(&read(&one.join("timings.csv"))).lines().count() == 13);
     assert!(!one.join(".runs.lock").exists(), "no file is shared between processes");
 
+    let text = std::fs::read_to_string(one.join("cnn-3ep-seed0/DONE")).unwrap();
+    let planned: serde_json::Value = serde_json::from_slice(&read(&plan)).unwrap();
+    assert_eq!(planned["runs"][0]["run_id"], text.trim());
+
     // Backwards, and the sweep with what it started killed at some moment of the first shard.
     let three = place.out().join("three");
     let mut first = sweep(&["run", "--plan", plan.to_str().unwrap(), "--out", three.to_str().unwrap()])
@@ -80,7 +84,8 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     first.kill().unwrap();
     first.wait().unwrap();
     on("merge", &plan, &three, &[]).fails(9, &["of 6 runs are not there", "not begun", "--allow-missing"]);
-    // What the killed process had started may still run: its runs are then someone else's, to wait for.
+    // What the killed process had started notices, saves and ends, but not at once: until then a run is someone
+    // else's, to wait for.
     for shard in ["2/3", "1/3", "0/3"] {
         while on("run", &plan, &three, &["--shard", shard]).code == 75 {
             std::thread::sleep(Duration::from_millis(100));
@@ -197,8 +202,27 @@ fn row_41_and_other_flags_that_make_no_sense() {
     let other = plan(&place, &["--epochs", "1", "--set", "protocol=notebook"]);
     let text = String::from_utf8(read(&other)).unwrap().replace("cnn-notebook-1ep-seed0", "cnn-1ep-seed0");
     write(&other, text.as_bytes());
-    on("run", &other, &place.out(), &[])
-        .fails(7, &["holds another run", "protocol: there \"holdout\", here \"notebook\""]);
+    let ran = on("run", &other, &place.out(), &[]);
+    ran.fails(
+        9,
+        &["holds another run", "protocol: there \"holdout\", planned \"notebook\"", "1 runs failed"],
+    );
+    // A grid that grows trains again what it must; data that have changed are not trained on.
+    let ran = on("run", &plan(&place, &["--epochs", "1,2"]), &place.out(), &[]);
+    assert!(ran.succeeds().out.starts_with("1 runs done, in"), "{}", ran.out);
+    let ran = on("run", &plan(&place, &["--epochs", "0,1,2"]), &place.out(), &[]);
+    assert!(ran.succeeds().out.contains("2 runs done, 1 of them before"), "{}", ran.out);
+    assert!(
+        on("run", &plan(&place, &["--epochs", "2,3"]), &place.out(), &[])
+            .succeeds()
+            .out
+            .starts_with("1 runs")
+    );
+    let longer = on("run", &plan(&place, &["--epochs", "1,2,3"]), &place.out(), &[]);
+    assert!(longer.succeeds().err.contains("trained again: other lengths"), "{}", longer.err);
+    let before = plan(&place, &["--epochs", "4"]);
+    place.labels("train", &(0..60).map(|i| (i + 1) % 3).collect::<Vec<u8>>());
+    on("run", &before, &place.out(), &[]).fails(9, &["exit code 7", "the plan's is"]);
 }
 
 #[test]

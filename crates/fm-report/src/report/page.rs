@@ -94,7 +94,7 @@ fn verdicts(compared: &Compared) -> Markup {
         @if compared.pairs.is_empty() { p.verdict { "One group alone: there is nothing to compare it with." } }
         @else if let [only] = &compared.pairs[..] { p.verdict { (only.verdict) "." } }
         @else { ul.verdict { @for pair in &compared.pairs { li { (pair.verdict) "." } } } }
-        @if !compared.pairs.is_empty() {
+        @if compared.pairs.iter().any(|pair| pair.comparison.crossed.is_some()) {
             p.note {
                 "Interval and p count both what seeds and what the choice of test images add by chance: the two-way \
                  bootstrap over seeds and images and crossed random effects must agree."
@@ -161,7 +161,12 @@ fn cell(measure: &str, s: &Summary) -> Markup {
 fn differences(pair: &Pair) -> Markup {
     let c = &pair.comparison;
     let how = if c.paired { "paired by seed" } else { "not paired: the seeds differ" };
-    let caption = format!("{} less {} ({how})", c.names[1], c.names[0]);
+    let left_out = if pair.left_out == 0 {
+        String::new()
+    } else {
+        format!("; {} runs of other seeds left out", pair.left_out)
+    };
+    let caption = format!("{} less {} ({how}{left_out})", c.names[1], c.names[0]);
     html! {
         details {
             summary { (caption) }
