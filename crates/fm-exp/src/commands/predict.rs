@@ -24,6 +24,10 @@ pub(crate) struct PredictArgs {
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
 
+    /// Cut away the plain background around the thing first, as was done for Fashion-MNIST
+    #[arg(long)]
+    trim: bool,
+
     /// Also write what the network saw, and said, into this directory: seen.png and seen.svg
     #[arg(long, value_name = "DIR")]
     show: Option<PathBuf>,
@@ -35,7 +39,7 @@ const TOP: usize = 3;
 pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
     let (trained, config) = using::model(&args.model, None)?;
     let spec = trained.network.spec;
-    let pictures = read_all(&args.images, spec.height, spec.width)?;
+    let pictures = read_all(&args.images, spec.height, spec.width, args.trim)?;
     let names =
         trained.names(&DatasetName::FashionMnist.class_names().unwrap_or_default().map(str::to_owned));
     let data = as_data(&pictures, spec.height, spec.width, &names);
@@ -86,10 +90,10 @@ pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
 }
 
 /// All pictures, or one error that names every file that is none.
-fn read_all(paths: &[PathBuf], height: usize, width: usize) -> Result<Vec<Picture>> {
+fn read_all(paths: &[PathBuf], height: usize, width: usize, trim: bool) -> Result<Vec<Picture>> {
     let (mut pictures, mut errors) = (Vec::new(), Vec::new());
     for path in paths {
-        match picture::read(path, height, width) {
+        match picture::read(path, height, width, trim) {
             Ok(picture) => pictures.push(picture),
             Err(error) => errors.push(error),
         }

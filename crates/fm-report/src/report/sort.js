@@ -9,7 +9,9 @@ document.querySelectorAll("table.sortable").forEach((table) => {
       heading.setAttribute("aria-sort", up ? "ascending" : "descending");
       const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
       const compare = (a, b) => {
-        const numbers = [Number(value(a)), Number(value(b))];
+        // What is empty is no zero.
+        const number = (row) => (value(row) === "" ? NaN : Number(value(row)));
+        const numbers = [number(a), number(b)];
         const order = numbers.some(Number.isNaN) ? value(a).localeCompare(value(b)) : numbers[0] - numbers[1];
         return up ? order : -order;
       };
