@@ -12,10 +12,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use fm_models::{Arch, ArchSpec, Network, Scope, Weights};
-use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::args::{EncoderMode, RunArgs};
+use crate::checkpoint;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Objective, Phase};
 use crate::trained::ModelFile;
@@ -256,8 +256,7 @@ fn encoder_of(file: &ModelFile, network: &Network) -> Result<Given> {
         let _ = write!(differences, "\n  {line}");
     }
     if differences.is_empty() {
-        let sha256 =
-            Sha256::digest(&file.bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let sha256 = checkpoint::sha256(&file.bytes);
         Ok(Given { weights, sha256 })
     } else {
         Err(file.mismatch(format!("its encoder does not fit {}:{differences}", network.spec)))

@@ -60,17 +60,25 @@ pub(crate) fn to_json(class_names: &[String], scores: &Scores) -> Value {
     })
 }
 
-/// Writes a CSV file as every one of ours is: RFC 4180, with a header.
+/// Writes a CSV file as every one of ours is.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn table(path: &Path, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
+    store::write(path, &csv_bytes(header, rows)?)
+}
+
+/// A table as RFC 4180 has it, with a header.
+///
+/// # Errors
+/// None that rows as long as the header can cause.
+pub(crate) fn csv_bytes(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(header).map_err(other)?;
     for row in rows {
         writer.write_record(row).map_err(other)?;
     }
-    store::write(path, &writer.into_inner().map_err(other)?)
+    writer.into_inner().map_err(other)
 }
 
 /// Writes JSON, indented, with a line end.

@@ -8,6 +8,7 @@ use fm_report::stats::{Interval, Summary};
 use fm_report::{Compared, Found};
 
 use crate::error::{Error, Kind, Result};
+use crate::scored;
 
 /// Flags of `compare`.
 #[derive(Debug, Args)]
@@ -36,7 +37,8 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
     }
     if args.csv {
         let (header, rows) = compared.to_rows();
-        return csv_text(&header, rows);
+        let bytes = scored::csv_bytes(&header, rows.into_iter())?;
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     Ok(text(&compared))
 }
@@ -81,17 +83,6 @@ pub(super) fn failed(error: fm_report::Error) -> Error {
         }
         _ => Error::new(Kind::Mismatch, text),
     }
-}
-
-fn csv_text(header: &[&str], rows: Vec<Vec<String>>) -> Result<String> {
-    let other = |e: &dyn std::fmt::Display| Error::new(Kind::Other, e.to_string());
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(header).map_err(|e| other(&e))?;
-    for row in rows {
-        writer.write_record(row).map_err(|e| other(&e))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| other(&e))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn text(compared: &Compared) -> String {

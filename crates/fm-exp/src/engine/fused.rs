@@ -85,7 +85,8 @@ impl<'a> Fused<'a> {
 }
 
 /// The network in the kernels' words.
-fn kernel_network(network: &Network) -> fm_kernels::Network {
+#[must_use]
+pub fn kernel_network(network: &Network) -> fm_kernels::Network {
     let ops = || network.layers.iter().map(|layer| layer.op);
     fm_kernels::Network {
         height: network.spec.height,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 pub use eager::Eager;
-pub use fused::Fused;
+pub use fused::{Fused, kernel_network};
 pub use phased::{Phased, start};
 
 use crate::args::EngineChoice;

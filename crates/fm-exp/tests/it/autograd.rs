@@ -1,7 +1,8 @@
 //! The fused kernels' gradients against libtorch's autograd, on every path that this machine has.
 
+use fm_exp::engine::kernel_network;
 use fm_kernels::{Adam, Isa, Options, Trainer};
-use fm_models::{Net, Network, Op, Scope};
+use fm_models::{Net, Network, Scope};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -22,20 +23,6 @@ fn apart(a: &[f32], b: &[f32]) -> f64 {
         (d + square(f64::from(a) - f64::from(b)), n + square(f64::from(b)))
     });
     (diff / norm).sqrt()
-}
-
-fn kernel_network(network: &Network) -> fm_kernels::Network {
-    let ops = || network.layers.iter().map(|l| l.op);
-    fm_kernels::Network {
-        height: network.spec.height,
-        width: network.spec.width,
-        conv: ops()
-            .filter_map(|op| if let Op::Conv { filters } = op { Some(filters) } else { None })
-            .collect(),
-        dense: ops()
-            .filter_map(|op| if let Op::Dense { units, .. } = op { Some(units) } else { None })
-            .collect(),
-    }
 }
 
 /// One batch: loss and the gradient of every parameter.
