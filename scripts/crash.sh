@@ -29,7 +29,7 @@ trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$out"' EXIT
 data=${FM_CRASH_DATA:-}
 if [ -z "$data" ]; then
   data=$out/data
-  cargo run --quiet -p fm-data --example made -- "$data"
+  cargo run --quiet -p fm-images --example made -- "$data"
 else
   data=$(cd "$start_dir" && realpath "$data")
 fi

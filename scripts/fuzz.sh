@@ -5,7 +5,7 @@
 #   FUZZ_RUNS=N scripts/fuzz.sh      N executions of the IDX target, whatever the time, and no checkpoints
 #
 # Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. A crash is written to
-# crates/fm-data/fuzz/artifacts/idx/, with the command that plays it again.
+# crates/fm-images/fuzz/artifacts/idx/, with the command that plays it again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,10 +15,10 @@ rustup run nightly rustc --version >/dev/null 2>&1 ||
   { echo "fuzz: error: no nightly compiler; rustup toolchain install nightly" >&2; exit 1; }
 
 if [ -n "${FUZZ_RUNS:-}" ]; then limit=-runs=$FUZZ_RUNS; else limit=-max_total_time=$seconds; fi
-mkdir -p crates/fm-data/fuzz/corpus/idx
+mkdir -p crates/fm-images/fuzz/corpus/idx
 # No sanitizer: a header may ask for 1 GiB, which address sanitizing would fill byte by byte each time, and
 # the target checks memory itself. -O and debug assertions stay on.
-(cd crates/fm-data && cargo +nightly fuzz run --sanitizer none idx fuzz/corpus/idx fuzz/seeds/idx -- \
+(cd crates/fm-images && cargo +nightly fuzz run --sanitizer none idx fuzz/corpus/idx fuzz/seeds/idx -- \
   "$limit" -max_len=4096 -print_final_stats=1)
 [ -z "${FUZZ_RUNS:-}" ] || exit 0
 

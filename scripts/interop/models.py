@@ -85,3 +85,23 @@ def keras_model(path, height, width):
         axes = (2, 3, 1, 0) if weight.ndim == 4 else (1, 0)
         model.get_layer(name.split(".")[1]).set_weights([weight.transpose(axes), bias])
     return model
+
+
+def load_keras(model, tensors):
+    """Puts tensors into a Keras model whose layers have the tensors' names, such as the one that
+    `fm-exp summary --keras` prints. PyTorch's layouts become Keras' (channels last)."""
+    for layer in model.layers:
+        weight = tensors.get(f"{layer.name}.weight")
+        if weight is None:
+            continue
+        if weight.ndim == 2:
+            weight = weight.T
+        elif weight.ndim == 4:
+            # [out, in, row, column] to [row, column, in, out]; a transposed convolution's axes of channels are
+            # the other way round on both sides.
+            weight = weight.transpose(2, 3, 1, 0)
+            if type(layer).__name__ == "DepthwiseConv2D":
+                # [row, column, 1, in * multiplier] to [row, column, in, multiplier].
+                weight = weight.reshape(layer.kernel.shape)
+        others = (tensors.get(f"{layer.name}.{name}") for name in ("bias", "running_mean", "running_var"))
+        layer.set_weights([weight, *(other for other in others if other is not None)])

@@ -1,12 +1,13 @@
-//! Downloading a published data set.
+//! Downloading a published data set, file by file or as one archive.
 //!
 //! ```text
-//! mirror ─▸ temporary file in the directory ─ gzip, IDX, SHA-256 ─▸ synced ─▸ renamed into place
+//! mirror ─▸ temporary file in the directory ─ gzip, format, SHA-256 ─▸ synced ─▸ renamed into place
+//!   │                                   └ archive: MD5, unpacked ─▸ each file so
 //!   └ no answer, or something else ─▸ the next mirror
 //! ```
 //!
 //! Only whole, checked files get their name; a failure leaves nothing behind. Plain HTTP is spoken only for
-//! files whose published hash is known (Fashion-MNIST's own bucket has no HTTPS), and to this machine.
+//! files whose published SHA-256 is known (Fashion-MNIST's own bucket has no HTTPS), and to this machine.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -14,41 +15,30 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fm_images::error::reason;
+use fm_images::verify::verify;
+use fm_images::{DataError, DatasetName, Download, FileSpec, Input, Published, ReadError, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
 
-use crate::error::{DataError, reason};
-use crate::name::{DatasetName, FILES};
-use crate::read;
-use crate::verify::{Verification, published, verify};
+use crate::archive;
 
-/// No file of a data set is near this many bytes when compressed.
+/// No file or archive of a data set that is downloaded is near this many bytes when compressed.
 const DOWNLOAD_LIMIT: u64 = 256 << 20;
 
 /// A slow connection is waited for, a silent one isn't.
 const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Addresses to which a file's name and `.gz` are added, best first; none for a directory.
+/// Addresses to which a file's name is added, best first; none for a directory or what is got by hand.
 #[must_use]
 pub fn mirrors(set: &DatasetName) -> Vec<String> {
-    let urls: &[&str] = match set {
-        DatasetName::FashionMnist => &[
-            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        ],
-        DatasetName::Mnist => &[
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ],
-        DatasetName::Kmnist => &["https://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
-        DatasetName::Dir(_) => &[],
-    };
+    let urls = set.published().map_or(&[][..], |set| set.download.mirrors());
     urls.iter().map(|&url| url.to_owned()).collect()
 }
 
-/// Downloads the four gzipped files of `set` into `dir`, which is made if need be; files that are there
-/// stay. Each file comes from the first of `mirrors` that has it. Gives the four paths.
+/// Downloads the files of `set` into `dir`, which is made if need be; files that are there stay. Each file
+/// comes from the first of `mirrors` that has it. Gives the paths in the format's order.
 ///
 /// # Errors
 /// [`DataError::Download`] with what each mirror answered; [`DataError::Unwritable`] when `dir` can't be
@@ -58,57 +48,100 @@ pub fn fetch(
     dir: &Path,
     mirrors: &[String],
     progress: bool,
-) -> Result<[PathBuf; 4], DataError> {
+) -> Result<Vec<PathBuf>, DataError> {
     fs::create_dir_all(dir).map_err(|source| DataError::Unwritable { path: dir.to_owned(), source })?;
-    let mut paths = FILES.map(|(name, _)| dir.join(format!("{name}.gz")));
-    for (index, path) in paths.iter_mut().enumerate() {
-        let plain = dir.join(FILES[index].0);
-        if plain.exists() {
-            *path = plain;
-        } else if !path.exists() {
-            fetch_one(&Wanted { set, index, dir, path, progress }, mirrors)?;
+    match set.published() {
+        Some(published @ Published { download: Download::Files { .. }, .. }) => {
+            for (index, file) in published.format.files().iter().enumerate() {
+                if !is_there(dir, file) {
+                    let name = format!("{}.gz", file.name);
+                    let wanted = Wanted { set, published, dir, name: &name, progress };
+                    wanted.get(mirrors, &mut |wanted, mut temporary| {
+                        check(wanted, index, temporary.as_file_mut(), true)?;
+                        put(temporary, &dir.join(wanted.name))
+                    })?;
+                }
+            }
+            Ok(published.format.files().iter().map(|file| path_of(dir, file)).collect())
+        }
+        Some(published @ Published { download: Download::Archive { name, md5, .. }, .. }) => {
+            let files = published.format.files();
+            if !files.iter().all(|file| is_there(dir, file)) {
+                let wanted = Wanted { set, published, dir, name, progress };
+                wanted.get(mirrors, &mut |wanted, mut temporary| {
+                    archive::unpack(wanted, temporary.as_file_mut(), md5)
+                })?;
+            }
+            Ok(files.iter().map(|file| path_of(dir, file)).collect())
+        }
+        Some(Published { download: Download::ByHand, .. }) | None => {
+            let (set, file) = (set.clone(), "the files".to_owned());
+            Err(DataError::Download { set, dir: dir.to_owned(), file, looked: Vec::new(), tried: Vec::new() })
         }
     }
-    Ok(paths)
+}
+
+/// Where the file lies, or will: plain wins.
+fn path_of(dir: &Path, file: &FileSpec) -> PathBuf {
+    let plain = dir.join(file.name);
+    if plain.exists() { plain } else { dir.join(format!("{}.gz", file.name)) }
+}
+
+pub(crate) fn is_there(dir: &Path, file: &FileSpec) -> bool {
+    path_of(dir, file).exists()
 }
 
 /// A file to get.
-struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     set: &'a DatasetName,
-    index: usize,
-    dir: &'a Path,
-    path: &'a Path,
+    pub(crate) published: &'static Published,
+    pub(crate) dir: &'a Path,
+    /// What is added to a mirror's address.
+    name: &'a str,
     progress: bool,
 }
 
 /// Why a file didn't come: the mirror's fault, so the next one is tried, or this machine's.
-enum Failure {
+pub(crate) enum Failure {
     Mirror(String),
     Disk(io::Error),
 }
 
-fn fetch_one(wanted: &Wanted, mirrors: &[String]) -> Result<(), DataError> {
-    let file = FILES[wanted.index].0;
-    let mut tried = Vec::new();
-    for mirror in mirrors {
-        let url = format!("{}/{file}.gz", mirror.trim_end_matches('/'));
-        tracing::info!("downloading {url}");
-        match try_mirror(wanted, &url) {
-            Ok(()) => return Ok(()),
-            Err(Failure::Mirror(reason)) => tried.push((url, reason)),
-            Err(Failure::Disk(source)) => {
-                return Err(DataError::Unwritable { path: wanted.path.to_owned(), source });
+/// Checks what came and puts it in its place.
+type Accept<'a> = &'a mut dyn FnMut(&Wanted, NamedTempFile) -> Result<(), Failure>;
+
+impl Wanted<'_> {
+    fn get(&self, mirrors: &[String], accept: Accept) -> Result<(), DataError> {
+        let mut tried = Vec::new();
+        for mirror in mirrors {
+            let url = format!("{}/{}", mirror.trim_end_matches('/'), self.name);
+            tracing::info!("downloading {url}");
+            match download(self, &url).and_then(|temporary| accept(self, temporary)) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Mirror(reason)) => tried.push((url, reason)),
+                Err(Failure::Disk(source)) => {
+                    return Err(DataError::Unwritable { path: self.dir.join(self.name), source });
+                }
             }
         }
+        let (set, dir, file) = (self.set.clone(), self.dir.to_owned(), self.name.to_owned());
+        Err(DataError::Download { set, dir, file, looked: Vec::new(), tried })
     }
-    let (set, dir) = (wanted.set.clone(), wanted.dir.to_owned());
-    Err(DataError::Download { set, dir, file, looked: Vec::new(), tried })
+
+    /// A new file beside those that are wanted, with the permissions of any other.
+    pub(crate) fn temporary(&self) -> Result<NamedTempFile, Failure> {
+        tempfile::Builder::new()
+            .prefix(".download-")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(self.dir)
+            .map_err(Failure::Disk)
+    }
 }
 
-fn try_mirror(wanted: &Wanted, url: &str) -> Result<(), Failure> {
+fn download(wanted: &Wanted, url: &str) -> Result<NamedTempFile, Failure> {
     let is_local = url.starts_with("http://127.0.0.1:");
     let is_https = url.starts_with("https://");
-    if !is_https && !is_local && published(wanted.set).is_none() {
+    if !is_https && !is_local && wanted.published.sha256.is_none() {
         return Err(Failure::Mirror("refused: neither HTTPS nor a published SHA-256".to_owned()));
     }
     let proxy = if is_local { None } else { ureq::Proxy::try_from_env() };
@@ -128,21 +161,22 @@ fn try_mirror(wanted: &Wanted, url: &str) -> Result<(), Failure> {
     let length = response.body().content_length();
     let body = response.body_mut().with_config().limit(DOWNLOAD_LIMIT).reader();
 
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".download-")
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(wanted.dir)
-        .map_err(Failure::Disk)?;
+    let mut temporary = wanted.temporary()?;
     copy(body, temporary.as_file_mut(), &bar(wanted, length))?;
-    check(wanted, &mut temporary)?;
+    Ok(temporary)
+}
+
+/// Gives a file its name, for good.
+pub(crate) fn put(temporary: NamedTempFile, path: &Path) -> Result<(), Failure> {
     temporary.as_file().sync_all().map_err(Failure::Disk)?;
-    temporary.persist(wanted.path).map_err(|e| Failure::Disk(e.error))?;
+    temporary.persist(path).map_err(|e| Failure::Disk(e.error))?;
     // The name, too, is to outlast a power cut.
-    File::open(wanted.dir).and_then(|dir| dir.sync_all()).map_err(Failure::Disk)
+    let dir = path.parent().unwrap_or(path);
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Failure::Disk)
 }
 
 /// Copies to the end, telling a failing mirror from a failing disk.
-fn copy(mut body: impl Read, file: &mut File, bar: &ProgressBar) -> Result<(), Failure> {
+pub(crate) fn copy(mut body: impl Read, file: &mut File, bar: &ProgressBar) -> Result<(), Failure> {
     let mut file = BufWriter::new(file);
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -165,16 +199,22 @@ fn copy(mut body: impl Read, file: &mut File, bar: &ProgressBar) -> Result<(), F
     file.flush().map_err(Failure::Disk)
 }
 
-/// Reads what came as if it were to be used.
-fn check(wanted: &Wanted, temporary: &mut NamedTempFile) -> Result<(), Failure> {
+/// Reads what came as if it were to be used: the format's file at `index`.
+pub(crate) fn check(
+    wanted: &Wanted,
+    index: usize,
+    temporary: &mut File,
+    is_gzip: bool,
+) -> Result<(), Failure> {
     temporary.rewind().map_err(Failure::Disk)?;
-    let file = read::read_idx(temporary.as_file_mut(), FILES[wanted.index].1, true).map_err(|e| match e {
-        read::ReadError::Io(e) => Failure::Disk(e),
+    let format = wanted.published.format;
+    let part = format.read(&format.files()[index], Input::new(temporary, is_gzip)).map_err(|e| match e {
+        ReadError::Io(e) => Failure::Disk(e),
         other => Failure::Mirror(other.to_string()),
     })?;
-    match verify(wanted.set, wanted.index, &file.sha256) {
+    match verify(wanted.set, index, &part.sha256) {
         Verification::Differs { title, .. } => {
-            Err(Failure::Mirror(format!("SHA-256 differs from published {title} (found {})", file.sha256)))
+            Err(Failure::Mirror(format!("SHA-256 differs from published {title} (found {})", part.sha256)))
         }
         Verification::Verified | Verification::Unknown => Ok(()),
     }
@@ -188,7 +228,7 @@ fn bar(wanted: &Wanted, length: Option<u64>) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let style = "{msg} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.with_message(FILES[wanted.index].0)
+    bar.with_message(wanted.name.to_owned())
 }
 
 /// An error of ureq's in the style of this crate's messages.

@@ -1,33 +1,25 @@
-//! The experiment runner.
+//! The experiment runner: the program around the [training core](fm_train).
 //!
-//! A command line becomes a checked [configuration](config), that and a data set a [plan](plan::Plan);
-//! [`train::run`] carries the plan out on an [engine](engine) and tells what happens as
-//! [events](event::Event); [sinks](sink) turn events into files and progress. `main.rs` only calls
+//! A command line becomes a checked [configuration](config), that and a data set a [plan](fm_train::Plan);
+//! [`fm_train::train::run`] carries the plan out on an [engine](fm_engines) and emits
+//! [events](fm_train::Event); [sinks](sink) turn events into files and progress. `main.rs` only calls
 //! [`cli::main`].
 
 pub mod args;
-pub mod checkpoint;
+mod checkpoint_files;
 pub mod cli;
 mod commands;
-pub mod composition;
 pub mod config;
-pub mod device;
-pub mod engine;
-pub mod error;
-pub mod event;
-mod fault;
+mod inputs;
 pub mod logging;
-pub mod metrics;
-mod model_file;
 mod npy;
 mod pca;
 mod picture;
-pub mod plan;
 mod provenance;
+mod record;
 mod scored;
 mod signals;
 pub mod sink;
-pub mod store;
 mod sweep;
-pub mod train;
-mod trained;
+
+pub use fm_run::error;

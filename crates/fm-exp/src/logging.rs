@@ -27,7 +27,11 @@ pub fn init(quiet: bool, verbose: u8, color: bool, bars: bool) -> Console {
         (false, _) => LevelFilter::TRACE,
     };
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(
-        std::env::var("RUST_LOG").unwrap_or_else(|_| format!("warn,fm_exp={level},fm_data={level}")),
+        // The project's own crates alone: their names begin with `fm_`.
+        std::env::var("RUST_LOG").unwrap_or_else(|_| {
+            let own = ["fm_exp", "fm_data", "fm_train", "fm_engines", "fm_run"];
+            own.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"))
+        }),
     );
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,9 +1,7 @@
 //! Principal components (Pearson 1901; Hotelling 1933): the orthogonal directions in which points differ
 //! most, from the eigenvectors of their covariance matrix.
 
-use tch::{Device, Kind, Tensor};
-
-use crate::error::Result;
+use tch::{Device, Kind, TchError, Tensor};
 
 /// Points in the plane of their first two principal components.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,11 +23,11 @@ impl Pca {
     ///
     /// # Errors
     /// libtorch's own.
-    pub(crate) fn new(values: &[f32], len: usize) -> Result<Self> {
+    pub(crate) fn new(values: &[f32], len: usize) -> Result<Self, TchError> {
         let n = values.len() / len;
-        let matrix = |part: &[f32]| -> Result<Tensor> {
+        let matrix = |part: &[f32]| -> Result<Tensor, TchError> {
             let rows = (part.len() / len) as i64;
-            Ok(Tensor::f_from_slice(part)?.f_view([rows, len as i64])?.f_to_kind(Kind::Double)?)
+            Tensor::f_from_slice(part)?.f_view([rows, len as i64])?.f_to_kind(Kind::Double)
         };
         let options = (Kind::Double, Device::Cpu);
         let mut mean = Tensor::f_zeros([len as i64], options)?;

@@ -1,13 +1,15 @@
-//! Any PNG or JPEG as a network sees it: bytes → pixels → grey on black → the network's size.
+//! Any PNG or JPEG as a network sees it: bytes → pixels → grey on black, or colours → the network's size.
 //!
-//! Fashion-MNIST shows light things on black, most pictures dark things on white: a picture whose border is
-//! light is inverted. Its aspect stays; what is missing to the network's shape is black.
+//! Fashion-MNIST shows light things on black, most pictures dark things on white: for a network of one channel,
+//! a picture whose border is light is inverted. One of three channels gets red, green and blue as they are. The
+//! aspect stays; what is missing to the network's shape is black.
 
 use std::io::Cursor;
 use std::path::Path;
 
+use fm_data::ImageShape;
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, imageops};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, LumaA, imageops};
 
 use crate::error::{Error, Kind, Result};
 
@@ -23,18 +25,24 @@ const MAX_MEMORY: u64 = 1 << 30;
 pub(crate) struct Picture {
     /// Width and height as in the file, turned as its camera says.
     pub(crate) original: (u32, u32),
-    /// Whether the border was light.
+    /// Whether the border was light; colours are never inverted.
     pub(crate) inverted: bool,
-    /// Grey values `[height, width]` of the network's size.
+    /// `[channels, height, width]` as the network takes them.
     pub(crate) pixels: Vec<u8>,
 }
 
-/// Reads a picture and fits it to `height` and `width`; with `trim`, first cuts away what is around the thing,
-/// as was done for Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, section 2).
+/// Reads a picture and fits it to `shape`, of one channel (grey) or three (red, green, blue); with `trim`, first
+/// cuts away what is around the thing, as was done for Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, section 2).
 ///
 /// # Errors
-/// [`Kind::Data`] when there is no such file, it is no PNG or JPEG, it is damaged or too large.
-pub(crate) fn read(path: &Path, height: usize, width: usize, trim: bool) -> Result<Picture> {
+/// [`Kind::Data`] when there is no such file, it is no PNG or JPEG, it is damaged or too large;
+/// [`Kind::Usage`] for another number of channels, or colours to trim.
+pub(crate) fn read(path: &Path, shape: ImageShape, trim: bool) -> Result<Picture> {
+    match shape.channels {
+        3 if trim => return Err(Error::usage("--trim works on grey images, and the model takes colours")),
+        1 | 3 => {}
+        n => return Err(Error::usage(format!("pictures have 1 or 3 channels, and the model takes {n}"))),
+    }
     let bad = |text: String| Error::new(Kind::Data, format!("{}: {text}", path.display()));
     let told = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?;
     if !told.is_file() {
@@ -44,16 +52,50 @@ pub(crate) fn read(path: &Path, height: usize, width: usize, trim: bool) -> Resu
         return Err(bad(format!("{} bytes, at most {MAX_FILE} are read", told.len())));
     }
     let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-    let (mut image, original) = decode(&bytes).map_err(bad)?;
-    let inverted = is_border_light(&image);
-    if trim {
-        image = trimmed(&image);
-    }
-    Ok(fit(image, original, inverted, height as u32, width as u32))
+    let image = decode(&bytes).map_err(bad)?;
+    let (height, width) = (shape.height as u32, shape.width as u32);
+    Ok(if shape.channels == 1 {
+        in_grey(&image, trim, height, width)
+    } else {
+        in_colours(&image, height, width)
+    })
 }
 
-/// Grey values, and the size in the file.
-fn decode(bytes: &[u8]) -> Result<(GrayImage, (u32, u32)), String> {
+fn in_grey(image: &DynamicImage, trim: bool, height: u32, width: u32) -> Picture {
+    let original = (image.width(), image.height());
+    let mut grey = GrayImage::new(original.0, original.1);
+    for (to, &LumaA([value, alpha])) in grey.pixels_mut().zip(image.to_luma_alpha8().pixels()) {
+        to.0 = [on_white(value, alpha)];
+    }
+    let inverted = is_border_light(&grey);
+    if trim {
+        grey = trimmed(&grey);
+    }
+    fit(grey, original, inverted, height, width)
+}
+
+/// Red, green and blue, one plane after the other.
+fn in_colours(image: &DynamicImage, height: u32, width: u32) -> Picture {
+    let original = (image.width(), image.height());
+    let colours = image.to_rgba8();
+    let plane = |channel: usize| {
+        let mut plane = GrayImage::new(original.0, original.1);
+        for (to, from) in plane.pixels_mut().zip(colours.pixels()) {
+            to.0 = [on_white(from.0[channel], from.0[3])];
+        }
+        fit(plane, original, false, height, width).pixels
+    };
+    Picture { original, inverted: false, pixels: (0..3).flat_map(plane).collect() }
+}
+
+/// What is transparent would show the page it lies on, and pages are white.
+fn on_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
+
+/// The picture, turned as its camera says.
+fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     if bytes.is_empty() {
         return Err("an empty file".to_owned());
     }
@@ -70,18 +112,10 @@ fn decode(bytes: &[u8]) -> Result<(GrayImage, (u32, u32)), String> {
     let orientation = decoder.orientation().map_err(bad)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(bad)?;
     image.apply_orientation(orientation);
-    let size = (image.width(), image.height());
-    if size.0 == 0 || size.1 == 0 {
+    if image.width() == 0 || image.height() == 0 {
         return Err("an image without pixels".to_owned());
     }
-    // What is transparent would show the page it lies on, and pages are white.
-    let grey = image.to_luma_alpha8();
-    let blend = |&image::LumaA([value, alpha]): &image::LumaA<u8>| {
-        let (value, alpha) = (u32::from(value), u32::from(alpha));
-        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-    };
-    let grey = GrayImage::from_raw(size.0, size.1, grey.pixels().map(blend).collect());
-    Ok((grey.ok_or("an image of another size than it says")?, size))
+    Ok(image)
 }
 
 fn fit(mut image: GrayImage, original: (u32, u32), inverted: bool, height: u32, width: u32) -> Picture {
@@ -182,6 +216,29 @@ mod tests {
         // Single lit lines, which picking pixels would lose.
         let lines = picture(280, 280, |x, _| if x % 10 == 3 { 250 } else { 0 });
         assert!(lines.pixels.iter().all(|&p| (5..60).contains(&p)), "{:?}", &lines.pixels[..28]);
+    }
+
+    #[test]
+    fn colours_come_as_planes_and_as_they_are() {
+        // Orange beside what is transparent, which is a light border in part: nothing is inverted.
+        let image = image::RgbaImage::from_fn(40, 20, |x, _| {
+            image::Rgba(if x < 20 { [250, 128, 0, 255] } else { [0, 0, 0, 0] })
+        });
+        let picture = in_colours(&DynamicImage::ImageRgba8(image), 4, 4);
+        assert!(!picture.inverted && picture.original == (40, 20));
+        let row = |channel: usize, y: usize| &picture.pixels[16 * channel + 4 * y..][..4];
+        assert_eq!((row(0, 1)[0], row(1, 1)[0], row(2, 1)[0]), (250, 128, 0));
+        assert!((0..3).all(|channel| row(channel, 2)[3] == 255 && row(channel, 0) == [0; 4]));
+    }
+
+    #[test]
+    fn what_a_reader_cannot_give_is_refused_by_name() {
+        let shape = |channels| ImageShape { channels, height: 4, width: 4 };
+        let text = |channels, trim| {
+            read(Path::new("/nowhere"), shape(channels), trim).unwrap_err().message().to_owned()
+        };
+        assert_eq!(text(2, false), "pictures have 1 or 3 channels, and the model takes 2");
+        assert!(text(3, true).starts_with("--trim works on grey images"));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Where a result comes from: the command, the versions and the machine, for `config.toml` and `doctor`.
 
-use tch::Device;
+use fm_train::engine::Device;
 use toml::{Table, Value};
-
-use crate::{config, device};
 
 /// What `config.toml` records besides flags.
 pub(crate) fn table(device: Device) -> Table {
@@ -18,14 +16,14 @@ pub(crate) fn table(device: Device) -> Table {
     set("device-name", device_name(device).into());
     set("fm-exp", env!("CARGO_PKG_VERSION").into());
     set("libtorch", fm_torch::version().into());
-    set("started", config::now().into());
+    set("started", fm_run::now().into());
     set("threads", Value::Integer(i64::from(tch::get_num_threads())));
     table
 }
 
 /// The processor's or the GPU's name.
 pub(crate) fn device_name(device: Device) -> String {
-    if device == Device::Cpu { cpu_name() } else { device::name(device) }
+    if device == Device::Cpu { cpu_name() } else { device.to_string() }
 }
 
 /// The processor's name and its number of cores, as Linux tells them.

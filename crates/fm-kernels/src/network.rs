@@ -84,7 +84,10 @@ impl Network {
     }
 
     /// Refuses what the kernels cannot run.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] or [`Error::Network`] with the reason.
+    pub fn check(&self) -> Result<(), Error> {
         let unsupported = |why: &str| Err(Error::Unsupported(why.to_owned()));
         if self.conv.is_empty() {
             return unsupported("at least one convolution block is needed");

@@ -1,24 +1,11 @@
-//! The bench's networks.
+//! Networks in libtorch: tch `nn` variables, the forward pass, and composition.
 //!
-//! An [`ArchSpec`] names a network and is what a user types. With a number of classes it becomes a
-//! [`Network`]: the list of layers with every output shape and parameter count worked out, and the part
-//! of the image that the network sees at all. From there the path splits:
-//!
-//! - [`init`](init::initial) draws the weights (Keras' Glorot uniform) from a seed, without libtorch;
-//! - [`Net`] holds them as libtorch variables, one store for the encoder and one for the head, and runs
-//!   the forward pass;
-//! - [`summary`](summary::table) prints the layer table.
+//! [`Net`] holds the tensors of a [network](fm_net::Network) as libtorch variables, one store for the encoder
+//! and one for what follows it, and runs it on any device. Freezing and unfreezing a part is a matter of its
+//! store; a frozen part runs in inference mode.
 //!
 //! The crate knows no data and no files.
 
-pub mod init;
-mod net;
-mod network;
-mod spec;
-pub mod summary;
-mod weights;
+mod graph_net;
 
-pub use net::{Net, Scope, to_host};
-pub use network::{Layer, Network, Op, Param, ParamKind, Part};
-pub use spec::{Arch, ArchSpec, SpecError};
-pub use weights::{Weights, WeightsError, check};
+pub use graph_net::{Builder, GraphNet as Net, Mode, NetError, TorchOp, TorchOps, covers, to_host};

@@ -1,4 +1,4 @@
-//! A contact sheet: small grey images in rows, each with what there is to say of it below.
+//! A contact sheet: small images in rows, each with what there is to say of it below.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,8 @@ const LINE: f64 = 15.0;
 /// An image and its captions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
-    /// Grey values row by row, `[height, width]`; 0 is black.
+    /// Grey values row by row, `[height, width]`, or planes of red, green and blue, `[3, height, width]`; 0 is
+    /// black.
     pub pixels: Vec<u8>,
     /// Height and width in pixels.
     pub size: (usize, usize),
@@ -31,7 +32,7 @@ pub struct Tile {
 /// Draws the tiles as SVG, `columns` in a row, with their pixels as they are (not smoothed).
 ///
 /// # Errors
-/// When a tile has no pixels or not as many as its size says.
+/// When a tile has no pixels, or neither as many as its size says nor three times as many.
 pub fn contact_sheet(tiles: &[Tile], columns: usize, title: &str, note: &str) -> Result<String> {
     let columns = columns.clamp(1, tiles.len().max(1));
     let lines = tiles.iter().map(|tile| tile.captions.len()).max().unwrap_or(0) as f64;
@@ -61,18 +62,22 @@ pub fn contact_sheet(tiles: &[Tile], columns: usize, title: &str, note: &str) ->
     Ok(svg.finish())
 }
 
-/// Grey values `[height, width]` as a PNG that stands in the text of an SVG or HTML file.
+/// Grey values `[height, width]`, or planes of red, green and blue `[3, height, width]`, as a PNG that stands
+/// in the text of an SVG or HTML file.
 ///
 /// # Errors
-/// When there are no pixels or not as many as the size says.
+/// When there are no pixels, or neither as many as the size says nor three times as many.
 pub fn data_uri(pixels: &[u8], (height, width): (usize, usize)) -> Result<String> {
     let wrong = || Error::Picture(format!("{} pixels for an image of {height}x{width}", pixels.len()));
-    if pixels.len() != height * width {
-        return Err(wrong());
-    }
+    let plane = height * width;
+    let [red, green, blue] = match pixels.len() {
+        len if len == plane => [pixels; 3],
+        len if len == 3 * plane => [&pixels[..plane], &pixels[plane..2 * plane], &pixels[2 * plane..]],
+        _ => return Err(wrong()),
+    };
     let mut pixmap = Pixmap::new(width as u32, height as u32).ok_or_else(wrong)?;
-    for (pixel, &grey) in pixmap.pixels_mut().iter_mut().zip(pixels) {
-        *pixel = ColorU8::from_rgba(grey, grey, grey, 255).premultiply();
+    for (i, pixel) in pixmap.pixels_mut().iter_mut().enumerate() {
+        *pixel = ColorU8::from_rgba(red[i], green[i], blue[i], 255).premultiply();
     }
     let png = pixmap.encode_png().map_err(|error| Error::Picture(error.to_string()))?;
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(png)))
@@ -110,6 +115,17 @@ mod tests {
                 .map(|(x, y)| at(left + near(x), 54.0 + near(y)));
             assert_eq!(found, corners, "tile {tile}");
         }
+    }
+
+    #[test]
+    fn three_planes_are_colours() {
+        // Two pixels: orange and blue.
+        let uri = data_uri(&[255, 0, 128, 0, 0, 255], (1, 2)).unwrap();
+        let png = STANDARD.decode(uri.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+        let picture = Pixmap::decode_png(&png).unwrap();
+        let at = |x| picture.pixel(x, 0).map(|p| (p.red(), p.green(), p.blue()));
+        assert_eq!((at(0), at(1)), (Some((255, 128, 0)), Some((0, 0, 255))));
+        assert!(data_uri(&[0; 4], (1, 2)).is_err());
     }
 
     #[test]

@@ -1,56 +1,19 @@
 //! Downloads from a small server on this machine.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
-use fm_data::source::Places;
-use fm_data::{DataError, DatasetName, ErrorKind, FILES, LoadOptions, dataset, fetch};
+use fm_data::formats::IDX;
+use fm_data::{DataError, DatasetName, ErrorKind, Format, LoadOptions, Places, fetch, load_from};
+use tch::{Device, Tensor};
 
-use crate::made::{files, gzip};
+use crate::files::{files, gzip};
+use crate::server::{self, Answer};
 
-/// What the server says about a file.
-#[derive(Clone)]
-enum Answer {
-    Whole(Vec<u8>),
-    /// Announces all, sends half, hangs up.
-    Half(Vec<u8>),
-    Status(u16),
-}
-
-/// Serves until the test ends; gives the mirror's address.
+/// Serves the four IDX files; gives the mirror's address.
 fn serve(answers: [Answer; 4]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/some/where/", listener.local_addr().unwrap());
-    let answers: HashMap<String, Answer> = FILES
-        .iter()
-        .zip(answers)
-        .map(|((name, _), answer)| (format!("/some/where/{name}.gz"), answer))
-        .collect();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            // A client that hangs up early is its own affair.
-            let _ = answer(&stream, &answers);
-        }
-    });
-    url
-}
-
-fn answer(mut stream: &TcpStream, answers: &HashMap<String, Answer>) -> std::io::Result<()> {
-    let mut request = String::new();
-    let mut reader = BufReader::new(stream);
-    while reader.read_line(&mut request)? > 2 {}
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let (status, body, sent) = match answers.get(path) {
-        Some(Answer::Whole(body)) => (200, &body[..], body.len()),
-        Some(Answer::Half(body)) => (200, &body[..], body.len() / 2),
-        Some(Answer::Status(status)) => (*status, &[][..], 0),
-        None => (404, &[][..], 0),
-    };
-    let length = body.len();
-    write!(stream, "HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
-    stream.write_all(&body[..sent])
+    let names = IDX.files().iter().map(|file| format!("{}.gz", file.name));
+    server::serve(names.zip(answers).collect())
 }
 
 fn good() -> [Answer; 4] {
@@ -64,8 +27,8 @@ fn with_labels(answer: Answer) -> [Answer; 4] {
     answers
 }
 
-fn fetch(dir: &Path, mirrors: &[String]) -> Result<[std::path::PathBuf; 4], DataError> {
-    fetch::fetch(&DatasetName::Kmnist, dir, mirrors, false)
+fn fetch(dir: &Path, mirrors: &[String]) -> Result<Vec<PathBuf>, DataError> {
+    fetch::fetch(&DatasetName::KMNIST, dir, mirrors, false)
 }
 
 fn listing(dir: &Path) -> Vec<String> {
@@ -99,7 +62,13 @@ fn four_files_come_and_load() {
     assert_eq!(listing(&dir).len(), 4);
     assert!(paths.iter().all(|path| path.is_file()));
     let options = LoadOptions { data_dir: Some(dir), ..LoadOptions::default() };
-    assert_eq!(fm_data::load(&DatasetName::Kmnist, &options).unwrap().train.len(), 60);
+    let data = fm_data::load(&DatasetName::KMNIST, &options).unwrap();
+    assert_eq!((data.train.len(), data.test.len()), (60, 30));
+    let resident = fm_data::Resident::new(&data.test, Device::Cpu).unwrap();
+    let (images, labels) = resident.batch(&Tensor::from_slice(&[29i64]), (4, 3)).unwrap();
+    let expected: Vec<f32> = data.test.image(29).iter().map(|&byte| fm_data::pixel(byte)).collect();
+    assert_eq!(Vec::<f32>::try_from(images.view(-1)).unwrap(), expected);
+    assert_eq!(labels.int64_value(&[0]), 2);
 }
 
 #[test]
@@ -109,7 +78,7 @@ fn others_can_read_what_was_fetched() {
     let paths = fetch(temp.path(), &[serve(good())]).unwrap();
     // As the umask has it for any new file, where a temporary file is the owner's only.
     let plain = temp.path().join("plain");
-    crate::made::write(&plain, b"");
+    crate::files::write(&plain, b"");
     assert_eq!(paths[0].metadata().unwrap().mode(), plain.metadata().unwrap().mode());
 }
 
@@ -129,7 +98,7 @@ fn the_second_mirror_helps_out() {
 #[test]
 fn what_is_there_stays() {
     let temp = tempfile::tempdir().unwrap();
-    crate::made::write(&temp.path().join("train-labels-idx1-ubyte"), &files()[1]);
+    crate::files::write(&temp.path().join("train-labels-idx1-ubyte"), &files()[1]);
     let paths = fetch(temp.path(), &[serve(with_labels(Answer::Status(404)))]).unwrap();
     assert_eq!(paths[1], temp.path().join("train-labels-idx1-ubyte"));
     assert_eq!(fetch(temp.path(), &[]).unwrap(), paths);
@@ -158,7 +127,7 @@ fn gzip_of_something_else() {
 #[test]
 fn a_wrong_hash() {
     let temp = tempfile::tempdir().unwrap();
-    let error = fetch::fetch(&DatasetName::FashionMnist, temp.path(), &[serve(good())], false).unwrap_err();
+    let error = fetch::fetch(&DatasetName::FASHION_MNIST, temp.path(), &[serve(good())], false).unwrap_err();
     let notes = error.notes().join("\n");
     assert!(notes.contains("SHA-256 differs from published Fashion-MNIST (found "), "{notes}");
     assert!(error.help().iter().any(|help| help.contains("apt-get install dataset-fashion-mnist")));
@@ -207,7 +176,7 @@ fn places(dir: &Path) -> Places {
 fn what_is_nowhere_is_downloaded_once() {
     let temp = tempfile::tempdir().unwrap();
     let (places, options) = (places(temp.path()), LoadOptions { progress: false, ..LoadOptions::default() });
-    let load = |mirrors: &[String]| dataset::load_from(&DatasetName::Kmnist, &options, &places, mirrors);
+    let load = |mirrors: &[String]| load_from(&DatasetName::KMNIST, &options, &places, mirrors);
     let first = load(&[serve(good())]).unwrap();
     assert_eq!(Some(&first.dir), places.cache.as_ref());
     assert_eq!(load(&[]).unwrap().sha256, first.sha256);
@@ -219,7 +188,7 @@ fn a_failed_download_names_places_and_mirrors() {
     let (places, mut options) =
         (places(temp.path()), LoadOptions { progress: false, ..LoadOptions::default() });
     let mirrors = [serve(with_labels(Answer::Status(404)))];
-    let load = |options: &LoadOptions| dataset::load_from(&DatasetName::Kmnist, options, &places, &mirrors);
+    let load = |options: &LoadOptions| load_from(&DatasetName::KMNIST, options, &places, &mirrors);
     options.download = false;
     assert!(matches!(load(&options).unwrap_err(), DataError::Missing { .. }));
     options.download = true;
@@ -230,12 +199,12 @@ fn a_failed_download_names_places_and_mirrors() {
 }
 
 #[test]
-fn every_published_set_has_mirrors() {
-    for set in [DatasetName::FashionMnist, DatasetName::Mnist, DatasetName::Kmnist] {
-        let mirrors = fetch::mirrors(&set);
-        assert!(
-            mirrors[0].starts_with("https://") && mirrors.iter().all(|url| url.ends_with('/')),
-            "{mirrors:?}"
-        );
-    }
+fn what_is_got_by_hand_is_not_tried() {
+    let temp = tempfile::tempdir().unwrap();
+    let name: DatasetName = "emnist-letters".parse().unwrap();
+    let load = || load_from(&name, &LoadOptions::default(), &places(temp.path()), &fetch::mirrors(&name));
+    let error = load().unwrap_err();
+    assert!(matches!(error, DataError::Missing { .. }), "{error}");
+    assert!(error.help()[0].contains("gzip.zip"), "{:?}", error.help());
+    assert!(listing(temp.path()).is_empty());
 }

@@ -1,8 +1,9 @@
-//! The crate from outside: whole data sets in directories, downloads from a local server, the real files.
+//! The crate from outside: downloads from a local server, and batches.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod archive;
 mod fetching;
-mod loading;
-mod made;
-mod real;
+#[path = "../../../fm-images/tests/it/files.rs"]
+mod files;
+mod server;

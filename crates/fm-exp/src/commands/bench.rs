@@ -7,17 +7,19 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use clap::Args;
-use fm_data::{batches, epoch_order};
-use fm_models::{Network, Op, Scope};
+use fm_engines::ENGINES;
+use fm_images::{batches, epoch_order};
+use fm_net::{Network, Operator as _, Scope};
+use fm_run::spec::AUTO;
+use fm_train::engine::{self, CodeStore, Device, Engine, EngineDef, Setup, Step, Totals};
+use fm_train::{Machine, per_phase, recipe};
 use serde_json::json;
-use tch::{Device, Kind as TensorKind, Tensor};
+use tch::{Kind as TensorKind, TchError, Tensor};
 
-use super::train::{load, network};
-use crate::args::{EngineChoice, RunArgs};
+use crate::args::RunArgs;
 use crate::config::RunConfig;
-use crate::engine::{self, Choice, CodeStore, Engine, Totals};
 use crate::error::{Error, Result};
-use crate::{device, provenance};
+use crate::{inputs, provenance};
 
 /// Flags of `bench`: those of a run, and how much to measure.
 #[derive(Debug, Args)]
@@ -45,53 +47,46 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     if args.rounds == 0 || args.steps == Some(0) {
         return Err(Error::usage("--rounds and --steps must be at least 1"));
     }
-    let run = &args.run;
-    let kept = [
-        run.resume,
-        run.overwrite,
-        run.dry_run,
-        run.fast_dev_run,
-        run.patience.is_some(),
-        run.score_at.is_some(),
-    ];
-    if kept.contains(&true) {
+    let process = &args.run.process;
+    let kept = [process.resume, process.dry_run].contains(&true)
+        || ["overwrite", "fast-dev-run", "patience", "score-at"]
+            .iter()
+            .any(|key| args.run.keys.table.contains_key(*key));
+    if kept {
         let flags = "--resume, --overwrite, --dry-run, --fast-dev-run, --patience or --score-at";
         return Err(Error::usage(format!("bench trains nothing that is kept: it takes no {flags}")));
     }
-    let config = RunConfig::check(args.run)?;
-    if config.deterministic {
-        fm_torch::make_deterministic()?;
-    }
-    let device = config.device.resolve()?;
-    if let Some(threads) = config.threads {
-        tch::set_num_threads(threads as i32);
-    }
-    let data = load(&config, false)?;
-    let network = network(&config, &data)?;
-    let given = config.composition.load(&network)?.map_or(Vec::new(), |given| given.weights);
-    let weights = engine::start(&network, config.seed, &given);
+    let spec = RunConfig::check(args.run)?.spec;
+    let machine = inputs::machine(&spec)?;
+    let data = inputs::load(&spec, false)?;
+    let network = recipe::network(&spec.arch, &data)?;
+    let given = recipe::given_encoder(&spec, &network)?.map_or(Vec::new(), |given| given.weights);
+    let weights = per_phase::start(&network, spec.seed, &given);
     // The phase that most epochs are spent in; pretraining is another network's matter.
-    let phases = config.composition.phases(&network, config.epochs, config.lr);
+    let phases = recipe::phases(&spec, &network)?;
     let Some(phase) = phases.last() else { unreachable!("there is a last phase") };
     let scratch = std::env::temp_dir();
-    let codes = CodeStore { limit: config.code_memory, dir: &scratch };
+    let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &scratch };
+    let (batch_size, seed) = (spec.batch_size, spec.seed);
     let mut lanes = Vec::new();
-    for choice in choices(config.engine, device, &network)? {
-        let mut engine = choice.build(&network, &weights, &data, config.threads, config.batch_size, codes)?;
-        engine.begin_phase(phase)?;
+    for def in choices(&spec.engine, &network, machine)? {
+        let setup = Setup { data: Some(&data), machine, batch_size, seed, codes };
+        let mut engine = (def.build)(&network, &weights, setup)?;
+        engine.begin_phase(0, phase)?;
         lanes.push(Lane { engine, samples: Vec::new() });
     }
 
     let rows: Vec<u32> = (0..data.train.len() as u32).collect();
-    let steps = rows.len().div_ceil(config.batch_size);
+    let steps = rows.len().div_ceil(spec.batch_size);
     let timed = args.steps.unwrap_or(steps).min(steps);
     for round in 0..=args.rounds {
-        let order = epoch_order(&rows, config.seed, round as u32 + 1);
+        let order = epoch_order(&rows, spec.seed, round as u32 + 1);
         for lane in &mut lanes {
             let start = Instant::now();
             lane.engine.begin_epoch(&order, Totals::default())?;
-            for batch in batches(order.len(), config.batch_size).take(timed) {
-                lane.engine.step(batch)?;
+            for (number, batch) in batches(order.len(), spec.batch_size).take(timed).enumerate() {
+                let number = (round * steps + number) as u64;
+                lane.engine.step(&Step { batch, number, rates: phase.rates(number) })?;
             }
             lane.engine.drain()?;
             if round > 0 {
@@ -100,18 +95,18 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         }
     }
 
-    let peak = peak_gflops(device)?;
+    let peak = peak_gflops(machine.device).map_err(|e| fm_engines::failed(&e))?;
     let work = training_gflop(&network, phase.scope) * rows.len() as f64;
-    let threads = config.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
+    let threads = spec.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
     let results: Vec<_> =
         lanes.iter().map(|lane| Measured::new(lane, rows.len(), steps, work / peak)).collect();
-    let name = config.spec.to_string();
-    let arm = config.composition.arm();
+    let name = spec.arch.to_string();
+    let arm = spec.arm();
     if as_json {
         let results: Vec<_> = results.iter().map(Measured::json).collect();
         let report = json!({
-            "arch": name, "arm": arm, "device": device::name(device), "processor": provenance::device_name(device),
-            "threads": threads, "batch_size": config.batch_size, "steps_timed": timed, "steps": steps,
+            "arch": name, "arm": arm, "device": machine.device.to_string(), "processor": provenance::device_name(machine.device),
+            "threads": threads, "batch_size": spec.batch_size, "steps_timed": timed, "steps": steps,
             "peak_gflops": peak, "gflop_per_epoch": work, "results": results,
         });
         return Ok(format!("{report:#}\n"));
@@ -120,8 +115,8 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         "{name} ({arm}) on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
          large fp32 matrix product: {peak:.0} GFLOP/s; an epoch's dense products: {work:.0} GFLOP\n\n\
          {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}\n",
-        provenance::device_name(device),
-        config.batch_size,
+        provenance::device_name(machine.device),
+        spec.batch_size,
         "engine",
         "s/epoch",
         "min to max",
@@ -140,14 +135,13 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     Ok(out)
 }
 
-/// One engine when asked for one, otherwise all that compute on the device.
-fn choices(choice: EngineChoice, device: Device, network: &Network) -> Result<Vec<Choice>> {
-    if choice != EngineChoice::Auto {
-        return Ok(vec![engine::choose(choice, device, network)?]);
+/// One engine when asked for one, otherwise all that cover the network, the slowest first.
+fn choices(wanted: &str, network: &Network, machine: Machine) -> Result<Vec<&'static EngineDef>> {
+    let chosen = engine::choose(ENGINES, wanted, network, machine)?;
+    if wanted != AUTO {
+        return Ok(vec![chosen]);
     }
-    let eager = Choice::Eager(device);
-    let best = engine::choose(EngineChoice::Auto, device, network)?;
-    Ok(if best == eager { vec![eager] } else { vec![eager, best] })
+    Ok(ENGINES.iter().rev().filter(|def| (def.covers)(network, machine).is_ok()).collect())
 }
 
 /// What a lane's samples say.
@@ -193,27 +187,14 @@ impl Measured {
 /// data gradient (none for the first layer that trains), dense, on the part of the image that the network
 /// sees. A frozen encoder costs nothing: its codes are cached.
 fn training_gflop(network: &Network, scope: Scope) -> f64 {
-    let (mut h, mut w) = network.seen();
-    let (mut inputs, mut first, mut sum) = (1, true, 0);
-    for layer in &network.layers {
-        let products = match layer.op {
-            Op::Conv { filters } => {
-                (h, w) = (h - 2, w - 2);
-                h * w * 9 * inputs * filters
-            }
-            Op::Dense { units, .. } => inputs * units,
-            Op::Upsample | Op::Unflatten | Op::ConvTranspose { .. } => continue,
-            Op::MaxPool => {
-                (h, w) = (h / 2, w / 2);
-                continue;
-            }
-            Op::Flatten => {
-                inputs = layer.output[0];
-                continue;
-            }
-        };
-        inputs = layer.output[0];
-        if scope.contains(layer.part) {
+    let (h, w) = network.seen();
+    let classes = network.classes.unwrap_or(1);
+    let seen = network.arch.with_size(h, w, network.arch.channels);
+    let seen = seen.and_then(|arch| Network::new(&arch, classes)).unwrap_or_else(|_| network.clone());
+    let (mut first, mut sum) = (true, 0);
+    for node in seen.nodes.iter().filter(|node| scope.contains(node.part)) {
+        let products = node.op.macs(&seen.inputs(node));
+        if products > 0 {
             sum += products * if first { 2 } else { 3 };
             first = false;
         }
@@ -222,10 +203,10 @@ fn training_gflop(network: &Network, scope: Scope) -> f64 {
 }
 
 /// What the device reaches in a large 32-bit matrix product, the best of several.
-fn peak_gflops(device: Device) -> Result<f64> {
+fn peak_gflops(device: Device) -> Result<f64, TchError> {
     const N: i64 = 2048;
     let _guard = tch::no_grad_guard();
-    let x = Tensor::f_ones([N, N], (TensorKind::Float, device))?;
+    let x = Tensor::f_ones([N, N], (TensorKind::Float, fm_engines::to_tch(device)))?;
     let mut best = f64::INFINITY;
     for _ in 0..5 {
         let start = Instant::now();
@@ -244,10 +225,10 @@ mod tests {
     fn work_is_what_the_layers_multiply() {
         // cnn on its 22×22: conv1 20·20·9·32, conv2 8·8·9·32·64, conv3 2·2·9·64·64, dense 64·128 + 128·10.
         let layers = [2 * 115_200, 3 * 1_179_648, 3 * 147_456, 3 * 8_192, 3 * 1_280];
-        let network = Network::new("cnn".parse().unwrap(), 10);
+        let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
         let expected = 2.0 * f64::from(layers.iter().sum::<i32>()) / 1e9;
         assert!((training_gflop(&network, Scope::All) - expected).abs() < 1e-12);
-        let network = Network::new("encoder-mlp".parse().unwrap(), 10);
+        let network = Network::new(&"encoder-mlp".parse().unwrap(), 10).unwrap();
         let head = 2.0 * f64::from(2 * 1600 * 64 + 3 * (64 * 32 + 32 * 10)) / 1e9;
         assert!((training_gflop(&network, Scope::Head) - head).abs() < 1e-12);
     }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use fm_report::stats::{Interval, Summary};
 use fm_report::{Compared, Found};
+use fm_run::store;
 
 use crate::error::{Error, Kind, Result};
-use crate::scored;
 
 /// Flags of `compare`.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
     }
     if args.csv {
         let (header, rows) = compared.to_rows();
-        let bytes = scored::csv_bytes(&header, rows.into_iter())?;
+        let bytes = store::csv_bytes(&header, rows)?;
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     Ok(text(&compared))
@@ -55,7 +55,7 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u64>) -> Result<Found> 
     }
     if found.groups.is_empty() {
         return Err(
-            Error::new(Kind::Mismatch, "none of the runs is finished").help("go on with them with --resume")
+            Error::new(Kind::Mismatch, "none of the runs is finished").help("resume them with --resume")
         );
     }
     Ok(found)

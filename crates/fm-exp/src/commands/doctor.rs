@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fm_data::{DatasetName, LoadOptions};
+use fm_run::spec::DeviceRequest;
 use fm_torch::cuda;
 use serde_json::json;
 
-use crate::device::DeviceRequest;
 use crate::error::{Error, Kind, Result};
-use crate::provenance;
+use crate::{inputs, provenance};
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ struct Finding {
 
 pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
     if args.deterministic {
-        fm_torch::make_deterministic()?;
+        fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
     }
     // The CUDA question first: it may load libraries.
     let cuda = cuda_devices();
@@ -102,7 +102,7 @@ fn cpu() -> Finding {
 
 fn cuda_devices() -> Finding {
     let Ok(n) = cuda::devices() else {
-        let problem = DeviceRequest::Cuda(None).resolve().err();
+        let problem = fm_engines::resolve(DeviceRequest::Cuda(None)).err();
         return Finding { topic: "cuda", text: "not usable".to_owned(), problem };
     };
     let cudnn = if tch::Cuda::cudnn_is_available() { "loaded" } else { "missing" };
@@ -111,7 +111,7 @@ fn cuda_devices() -> Finding {
 
 /// What decides whether two runs on a GPU give the same bits.
 fn switches() -> Result<Finding> {
-    let now = fm_torch::switches()?;
+    let now = fm_torch::switches().map_err(|e| fm_engines::failed(&e))?;
     let state = |is_on| if is_on { "on" } else { "off" };
     let variable = fm_torch::CUBLAS_VARIABLE;
     let workspace = std::env::var(variable).unwrap_or_else(|_| "unset".to_owned());
@@ -134,10 +134,9 @@ fn data(args: &DoctorArgs) -> Finding {
         Ok(data) => {
             let (train, test) = (data.train.len(), data.test.len());
             let mut text = format!(
-                "{}: {train} + {test} images of {}x{}, {} classes, in {}",
+                "{}: {train} + {test} images of {}, {} classes, in {}",
                 data.name,
-                data.height,
-                data.width,
+                data.shape(),
                 data.classes,
                 data.dir.display()
             );
@@ -146,7 +145,9 @@ fn data(args: &DoctorArgs) -> Finding {
             }
             Finding { topic: "data", text, problem: None }
         }
-        Err(error) => Finding { topic: "data", text: "not usable".to_owned(), problem: Some(error.into()) },
+        Err(error) => {
+            Finding { topic: "data", text: "not usable".to_owned(), problem: Some(inputs::failed(error)) }
+        }
     }
 }
 

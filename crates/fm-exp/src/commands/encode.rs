@@ -4,17 +4,15 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use fm_data::{Labelled, Resident};
-use fm_models::Net;
+use fm_run::store;
+use fm_train::engine::{Input, Want};
 use serde_json::json;
-use tch::{Device, Tensor};
 
 use super::eval::picture;
-use super::using::{self, DataArgs, ModelArgs};
+use super::inference::{self, DataArgs, ModelArgs};
 use crate::error::Result;
+use crate::npy;
 use crate::pca::Pca;
-use crate::trained::Trained;
-use crate::{npy, scored, store};
 
 /// Flags of `encode`.
 #[derive(Debug, Args)]
@@ -34,21 +32,16 @@ pub(crate) struct EncodeArgs {
     no_csv: bool,
 }
 
-/// Images that are encoded at once.
-const BATCH: usize = 500;
-
 pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<String> {
-    let (trained, config) = using::model(&args.model, Some(&args.data))?;
-    let data = using::data(&trained, &config, progress)?;
-    let device = config.device.resolve()?;
-    if let Some(threads) = config.threads {
-        tch::set_num_threads(threads as i32);
-    }
+    let (trained, spec) = inference::model(&args.model, Some(&args.data))?;
+    let data = inference::data(&trained, &spec, progress)?;
     let images = args.data.split.of(&data);
-    let codes = codes(&trained, images, device)?;
+    let (mut engine, _) = inference::engine(&trained, &spec, Some(&data))?;
+    let rows: Vec<u32> = (0..images.len() as u32).collect();
+    let codes = engine.infer(Input::Rows(args.data.split.source(), &rows), Want::Codes)?;
     let len = trained.network.code_len();
     let names = trained.names(&data.class_names);
-    let pca = Pca::new(&codes, len)?;
+    let pca = Pca::new(&codes, len).map_err(|e| fm_engines::failed(&e))?;
     let shares = pca.explained;
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("codes"));
@@ -65,13 +58,13 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
             row.extend(code.iter().map(ToString::to_string));
             row
         });
-        scored::table(&out.join("codes.csv"), &header, rows)?;
+        store::write_table(&out.join("codes.csv"), &header, rows)?;
     }
     let rows = pca.points.iter().zip(&images.labels).enumerate().map(|(i, (&(x, y), &label))| {
         vec![i.to_string(), label.to_string(), class(label), format!("{x:.6}"), format!("{y:.6}")]
     });
-    scored::table(&out.join("pca.csv"), &["index", "label", "class", "pc1", "pc2"], rows)?;
-    let title = format!("codes of {} · {} · {}", trained.network.spec, data.name, args.data.split.name());
+    store::write_table(&out.join("pca.csv"), &["index", "label", "class", "pc1", "pc2"], rows)?;
+    let title = format!("codes of {} · {} · {}", trained.network.arch, data.name, args.data.split.name());
     let axes =
         [0, 1].map(|i| format!("principal component {} ({:.1} % of the variance)", i + 1, 100.0 * shares[i]));
     let points: Vec<(f64, f64, u8)> =
@@ -91,20 +84,4 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
     }
     let _ = writeln!(text, "  results  {}", out.display());
     Ok(text)
-}
-
-/// Codes of all images, `[images, code length]`, in PyTorch's order (channel, row, column).
-fn codes(trained: &Trained, images: &Labelled, device: Device) -> Result<Vec<f32>> {
-    let _guard = tch::no_grad_guard();
-    let net = Net::new(&trained.network, &trained.weights, device)?;
-    let resident = Resident::new(images, device)?;
-    let (h, w) = trained.network.seen();
-    let mut codes = Vec::with_capacity(images.len() * trained.network.code_len());
-    for part in fm_data::batches(images.len(), BATCH) {
-        let rows: Vec<i64> = (part.start as i64..part.end as i64).collect();
-        let (batch, _) =
-            resident.batch(&Tensor::f_from_slice(&rows)?.f_to_device(device)?, (h as i64, w as i64))?;
-        codes.extend(fm_models::to_host("codes", &net.encode(&batch)?)?.data);
-    }
-    Ok(codes)
 }

@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fm_data::{Dataset, Labelled};
 use fm_report::Tile;
+use fm_run::{files, store};
+use fm_train::engine::{Input, Want};
+use fm_train::metrics::{Prediction, Scores};
 use serde_json::json;
 
-use super::using::{self, DataArgs, ModelArgs};
-use crate::device;
+use super::inference::{self, DataArgs, ModelArgs};
 use crate::error::{Error, Kind, Result};
-use crate::metrics::{Prediction, Scores};
-use crate::npy;
-use crate::scored;
-use crate::store;
+use crate::{npy, scored};
 
 /// Flags of `eval`.
 #[derive(Debug, Args)]
@@ -47,13 +46,13 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if args.hard.is_some_and(|n| !(1..=MOST).contains(&n)) {
         return Err(Error::usage(format!("--hard must be from 1 to {MOST}")));
     }
-    let (trained, config) = using::model(&args.model, Some(&args.data))?;
-    let data = using::data(&trained, &config, progress)?;
+    let (trained, spec) = inference::model(&args.model, Some(&args.data))?;
+    let data = inference::data(&trained, &spec, progress)?;
     let images = args.data.split.of(&data);
     let rows: Vec<u32> = (0..images.len() as u32).collect();
-    let (mut engine, engine_name) = using::engine(&trained, &config, &data)?;
-    let logits = engine.evaluate(args.data.split.source(), &rows)?;
-    let classes = trained.network.classes;
+    let (mut engine, machine) = inference::engine(&trained, &spec, Some(&data))?;
+    let logits = engine.infer(Input::Rows(args.data.split.source(), &rows), Want::Output)?;
+    let classes = trained.network.classes.unwrap_or(0);
     let scores = Scores::new(&logits, &images.labels, classes);
     let names = trained.names(&data.class_names);
 
@@ -63,18 +62,18 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     let summary = json!({
         "model": trained.path.display().to_string(),
         "run_id": trained.run_id,
-        "arch": trained.network.spec.to_string(),
+        "arch": trained.network.arch.to_string(),
         "dataset": data.name.to_string(),
         "data_sha256": data.sha256,
         "split": args.data.split.name(),
-        "device": device::name(config.device.resolve()?),
-        "engine": engine_name,
+        "device": machine.device.to_string(),
+        "engine": engine.name(),
         "test": scored::to_json(&names, &scores),
     });
-    scored::write_json(&out.join("summary.json"), &summary)?;
-    let title = format!("{} · {} · {}", trained.network.spec, data.name, args.data.split.name());
+    store::write_json(&out.join(files::SUMMARY), &summary)?;
+    let title = format!("{} · {} · {}", trained.network.arch, data.name, args.data.split.name());
     picture(&out, "confusion", || {
-        let confusion = fm_report::read_confusion(&out.join("confusion.csv"))?;
+        let confusion = fm_report::read_confusion(&out.join(files::CONFUSION))?;
         Ok(fm_report::confusion_heatmap(&confusion, &title))
     })?;
     if args.logits {
@@ -118,7 +117,11 @@ fn hard(
         let (q, t) = (format!("{:.6}", p.p_predicted), format!("{:.6}", p.p_true));
         vec![row.to_string(), name(p.label).clone(), name(p.predicted).clone(), q, t]
     });
-    scored::table(&dir.join("hard.csv"), &["index", "true", "predicted", "p_predicted", "p_true"], rows)?;
+    store::write_table(
+        &dir.join("hard.csv"),
+        &["index", "true", "predicted", "p_predicted", "p_true"],
+        rows,
+    )?;
     let tiles: Vec<Tile> = wrong
         .iter()
         .map(|(row, p)| Tile {

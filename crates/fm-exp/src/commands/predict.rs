@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use fm_data::{Dataset, DatasetName, Labelled};
+use fm_data::{DatasetName, ImageShape};
+use fm_net::Arch;
 use fm_report::Tile;
+use fm_run::store;
+use fm_train::engine::{Input, Want};
 use serde_json::{Value, json};
 
 use super::eval::picture;
-use super::using::{self, ModelArgs};
-use crate::engine::Source;
+use super::inference::{self, ModelArgs};
 use crate::error::{Error, Kind, Result};
 use crate::picture::{self, Picture};
 
@@ -37,24 +39,29 @@ pub(crate) struct PredictArgs {
 const TOP: usize = 3;
 
 pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
-    let (trained, config) = using::model(&args.model, None)?;
-    let spec = trained.network.spec;
-    let pictures = read_all(&args.images, spec.height, spec.width, args.trim)?;
-    let names =
-        trained.names(&DatasetName::FashionMnist.class_names().unwrap_or_default().map(str::to_owned));
-    let data = as_data(&pictures, spec.height, spec.width, &names);
-    let (mut engine, _) = using::engine(&trained, &config, &data)?;
-    let rows: Vec<u32> = (0..pictures.len() as u32).collect();
-    let logits = engine.evaluate(Source::Test, &rows)?;
+    let (trained, spec) = inference::model(&args.model, None)?;
+    let Arch { height, width, channels, .. } = trained.network.arch;
+    let shape = ImageShape { channels, height, width };
+    let pictures = read_all(&args.images, shape, args.trim)?;
+    let usual: Vec<String> = DatasetName::default()
+        .class_names()
+        .unwrap_or_default()
+        .iter()
+        .map(|&name| name.to_owned())
+        .collect();
+    let names = trained.names(&usual);
+    let (mut engine, _) = inference::engine(&trained, &spec, None)?;
+    let pixels: Vec<u8> = pictures.iter().flat_map(|p| p.pixels.iter().copied()).collect();
+    let logits = engine.infer(Input::Images(&pixels), Want::Output)?;
     let said: Vec<Vec<(usize, f64)>> = logits.chunks_exact(names.len()).map(top).collect();
 
     if let Some(dir) = &args.show {
-        crate::store::create_dir(dir)?;
+        store::create_dir(dir)?;
         let tiles: Vec<Tile> = (args.images.iter().zip(&pictures))
             .zip(&said)
             .map(|((path, picture), said)| Tile {
                 pixels: picture.pixels.clone(),
-                size: (spec.height, spec.width),
+                size: (height, width),
                 captions: vec![
                     names[said[0].0].clone(),
                     format!("{:.1} %", 100.0 * said[0].1),
@@ -62,7 +69,9 @@ pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
                 ],
             })
             .collect();
-        picture(dir, "seen", || fm_report::contact_sheet(&tiles, 8, &format!("as {spec} sees them"), ""))?;
+        picture(dir, "seen", || {
+            fm_report::contact_sheet(&tiles, 8, &format!("as {} sees them", trained.network.arch), "")
+        })?;
     }
     let each = args.images.iter().zip(&pictures).zip(&said);
     if as_json {
@@ -79,8 +88,11 @@ pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
     let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     for ((path, picture), said) in each {
         let (w, h) = picture.original;
-        let background =
-            if picture.inverted { "light background, inverted" } else { "dark background, as it is" };
+        let background = match picture.inverted {
+            _ if shape.channels != 1 => "in colour, not inverted",
+            true => "light background, inverted",
+            false => "dark background, not inverted",
+        };
         let _ = writeln!(out, "{} ({w}x{h}, {background})", path.display());
         for &(class, p) in said {
             let _ = writeln!(out, "  {:<widest$}  {:>5.1} %", names[class], 100.0 * p);
@@ -90,10 +102,10 @@ pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
 }
 
 /// All pictures, or one error that names every file that is none.
-fn read_all(paths: &[PathBuf], height: usize, width: usize, trim: bool) -> Result<Vec<Picture>> {
+fn read_all(paths: &[PathBuf], shape: ImageShape, trim: bool) -> Result<Vec<Picture>> {
     let (mut pictures, mut errors) = (Vec::new(), Vec::new());
     for path in paths {
-        match picture::read(path, height, width, trim) {
+        match picture::read(path, shape, trim) {
             Ok(picture) => pictures.push(picture),
             Err(error) => errors.push(error),
         }
@@ -107,25 +119,6 @@ fn read_all(paths: &[PathBuf], height: usize, width: usize, trim: bool) -> Resul
     let all = if errors.len() == 1 { &[][..] } else { &errors[..] };
     let error = all.iter().fold(Error::new(Kind::Data, message), |e, one| e.note(one.message()));
     Err(error.help("give PNG or JPEG files; nothing was predicted"))
-}
-
-/// The pictures as a data set's test images.
-fn as_data(pictures: &[Picture], height: usize, width: usize, names: &[String]) -> Dataset {
-    let set = |images: Vec<u8>, n: usize| Labelled { images, labels: vec![0; n], height, width };
-    let pixels = pictures.iter().flat_map(|p| p.pixels.iter().copied()).collect();
-    Dataset {
-        name: DatasetName::Dir(PathBuf::new()),
-        dir: PathBuf::new(),
-        class_names: names.to_vec(),
-        classes: names.len(),
-        height,
-        width,
-        train: set(Vec::new(), 0),
-        test: set(pixels, pictures.len()),
-        files: Vec::new(),
-        sha256: String::new(),
-        warnings: Vec::new(),
-    }
 }
 
 /// The classes with the highest probabilities (softmax of `logits`), and those.

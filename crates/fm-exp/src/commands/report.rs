@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fm_run::{files, store};
 
 use super::compare::{collect, failed};
-use super::train;
-use crate::args::RunArgs;
-use crate::config::RunConfig;
 use crate::error::Result;
-use crate::store;
+use crate::inputs;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
@@ -27,7 +25,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
     let found = collect(&args.places, None)?;
     let compared = fm_report::compare(&found.groups).map_err(failed)?;
     let config =
-        found.groups.first().and_then(|group| group.runs.first()).map(|run| run.dir.join("config.toml"));
+        found.groups.first().and_then(|group| group.runs.first()).map(|run| run.dir.join(files::CONFIG));
     let data = config.and_then(|config| data_of(&config));
     if data.is_none() {
         tracing::warn!("the data set is not at hand: the report has no example images");
@@ -53,8 +51,6 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
 
 /// The data set that a run's configuration names, if it is on this machine; nothing is downloaded.
 fn data_of(config: &std::path::Path) -> Option<fm_data::Dataset> {
-    let run: RunArgs = toml::from_str(&std::fs::read_to_string(config).ok()?).ok()?;
-    let args = RunArgs { dataset: run.dataset, data_dir: run.data_dir, ..RunArgs::default() };
-    let config = RunConfig::check(args).ok()?;
-    train::load_local(&config).ok()
+    let run = fm_run::read_config(&std::fs::read_to_string(config).ok()?).ok()?;
+    inputs::load_local(&run.spec).ok()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fm_data::idx;
 
 use super::*;
-use crate::fault::armed::{Fault, arm, is_waiting};
+use fm_run::fault::armed::{Fault, arm, is_waiting};
 
 /// A data set of 48 training and 12 test images of 10×10 in three classes.
 fn data(dir: &Path) {
@@ -22,19 +22,21 @@ fn data(dir: &Path) {
 
 /// Three epochs on it, or what is left of them.
 fn train(data: &Path, out: &Path) -> Result<String> {
-    let args = RunArgs {
-        arch: Some("encoder-mlp@10x10".to_owned()),
-        device: Some("cpu".to_owned()),
-        epochs: Some(3),
-        batch_size: Some(16),
-        threads: Some(1),
-        patience: Some(3),
-        dataset: Some(data.to_owned()),
-        out: Some(out.to_owned()),
-        name: Some("r".to_owned()),
-        resume: true,
-        ..RunArgs::default()
-    };
+    let mut args = RunArgs::default();
+    args.process.resume = true;
+    let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
+    let keys = [
+        ("arch", "encoder-mlp@10x10"),
+        ("device", "cpu"),
+        ("epochs", "3"),
+        ("batch-size", "16"),
+        ("threads", "1"),
+        ("patience", "3"),
+        ("dataset", data),
+        ("out", out),
+        ("name", "r"),
+    ];
+    args.keys.table.extend(keys.map(|(key, text)| (key.to_owned(), text.into())));
     super::run(args, false, &Console { bars: None })
 }
 

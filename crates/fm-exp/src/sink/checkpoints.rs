@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Sink;
-use crate::checkpoint::Identity;
+use fm_run::files;
+use fm_run::store::{self, Growing};
+use fm_train::checkpoint::Identity;
+use fm_train::{Event, Sink};
+
+use crate::checkpoint_files;
 use crate::error::{Error, Result};
-use crate::event::Event;
-use crate::store::{self, Growing, checkpoints};
 
 /// Writes checkpoints as they come, and a few bytes at every step: after a crash they tell how many steps
 /// are lost.
@@ -19,7 +21,7 @@ pub struct Checkpoints {
 
 /// The file that counts steps.
 fn progress_path(dir: &Path) -> PathBuf {
-    dir.join(".progress")
+    dir.join(files::PROGRESS)
 }
 
 impl Checkpoints {
@@ -51,9 +53,9 @@ impl Sink for Checkpoints {
                 self.progress.note(format!("{epoch:>10} {step:>10}\n").as_bytes())
             }
             Event::Checkpoint(checkpoint) => {
-                let csv = self.dir.join("epochs.csv");
+                let csv = self.dir.join(files::EPOCHS);
                 let len = std::fs::metadata(&csv).map_err(|e| Error::io("read", &csv, &e))?.len();
-                checkpoints::save(&self.dir, checkpoint, &self.identity, len)
+                checkpoint_files::save(&self.dir, checkpoint, &self.identity, len)
             }
             _ => Ok(()),
         }

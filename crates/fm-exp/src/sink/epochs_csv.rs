@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use super::Sink;
+use fm_run::files;
+use fm_run::store::{self, Growing};
+use fm_train::{Event, Sink};
+
+use super::Context;
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
-use crate::store::{self, Growing};
 
 /// The columns, in order.
 pub(crate) const HEADER: [&str; 14] = [
@@ -34,23 +36,36 @@ pub struct EpochsCsv {
 }
 
 impl EpochsCsv {
+    /// The sink of a run, from the beginning or resumed.
+    ///
+    /// # Errors
+    /// As for [`EpochsCsv::create`] and [`EpochsCsv::resume`].
+    pub(super) fn of(context: &Context<'_>) -> Result<Self> {
+        let run = context.record.run;
+        let (dir, run_id, arch, seed) = (context.dir, run.run_id(), run.spec.arch.to_string(), run.spec.seed);
+        match context.epochs_csv_bytes {
+            None => Self::create(dir, &run_id, &arch, seed),
+            Some(len) => Self::resume(dir, &run_id, &arch, seed, len),
+        }
+    }
+
     /// Starts the file in `dir` with its header.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
-        let path = dir.join("epochs.csv");
+        let path = dir.join(files::EPOCHS);
         let mut sink = Self::on(store::create(&path)?, run_id, arch, seed);
         sink.row(&HEADER.map(str::to_owned))?;
         Ok(sink)
     }
 
-    /// Goes on with the file in `dir` after its first `len` bytes, as a checkpoint knows it.
+    /// Continues the file in `dir` after its first `len` bytes, the length that a checkpoint records.
     ///
     /// # Errors
     /// When it cannot be opened, or is shorter than the checkpoint knows.
     pub fn resume(dir: &Path, run_id: &str, arch: &str, seed: u64, len: u64) -> Result<Self> {
-        let path = dir.join("epochs.csv");
+        let path = dir.join(files::EPOCHS);
         let (file, cut) = store::resume(&path, len)?;
         if cut {
             tracing::info!("{} is cut back to the checkpoint's {len} bytes", path.display());

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Sink;
+use fm_run::{files, model_file, store};
+use fm_train::Sink;
+use fm_train::event::{Event, Outcome};
+
+use super::Context;
 use crate::error::Result;
-use crate::event::{Event, Outcome};
-use crate::model_file;
 use crate::scored;
-use crate::store;
 
 /// Writes `confusion.csv`, `confusion_normalized.csv`, `per_class.csv`, `predictions.csv`, `summary.json`
 /// and `model.safetensors`.
@@ -39,15 +40,27 @@ impl Sink for Files {
         }
         let Event::Finished { outcome, weights } = event else { return Ok(()) };
         scored::write_tables(&self.dir, &self.class_names, &outcome.test)?;
-        scored::write_json(&self.dir.join("summary.json"), &self.summary(outcome))?;
-        store::write(&self.dir.join("model.safetensors"), &model_file::encode(weights, &self.model_metadata)?)
+        store::write_json(&self.dir.join(files::SUMMARY), &self.summary(outcome))?;
+        store::write(&self.dir.join(files::MODEL), &model_file::encode(weights, &self.model_metadata)?)
     }
 }
 
 impl Files {
+    /// The sink of a run.
+    pub(super) fn of(context: &Context<'_>) -> Self {
+        let record = context.record;
+        Self {
+            dir: context.dir.to_owned(),
+            class_names: record.data.class_names.clone(),
+            identity: record.summary(),
+            model_metadata: record.model(),
+            shorter: record.shorter(),
+        }
+    }
+
     /// What a run that ended after so many epochs would have left, but for model and pictures.
     fn on_the_way(&self, after: u32, outcome: &Outcome) -> Result<()> {
-        let place = format!("at-{after}");
+        let place = files::scores_at(after);
         let mut identity = self.identity.clone();
         identity.insert("epochs".to_owned(), json!(after));
         identity.insert("run_id".to_owned(), json!(self.shorter.get(&after)));
@@ -63,7 +76,7 @@ impl Files {
         store::create_dir(&there.dir)?;
         scored::write_tables(&there.dir, &there.class_names, &outcome.test)?;
         // Last: with it, the directory is whole.
-        scored::write_json(&there.dir.join("summary.json"), &there.summary(outcome))
+        store::write_json(&there.dir.join(files::SUMMARY), &there.summary(outcome))
     }
 
     fn summary(&self, outcome: &Outcome) -> serde_json::Value {

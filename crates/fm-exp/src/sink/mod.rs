@@ -1,5 +1,6 @@
-//! Sinks: everything that shows or stores a run. They see [events](crate::event) and nothing else, and no
-//! sink can change what is trained.
+//! The program's sinks: everything that shows or stores a run, listed once.
+//!
+//! To add one, write its module and add its line to [`SINKS`].
 
 mod checkpoints;
 mod epochs_csv;
@@ -8,110 +9,55 @@ mod plots;
 mod progress;
 mod reconstructions;
 
+use std::path::Path;
+
 pub use checkpoints::{Checkpoints, reached};
 pub use epochs_csv::EpochsCsv;
 pub use files::Files;
+use fm_train::{Sink, Sinks};
+use indicatif::MultiProgress;
 pub use plots::Plots;
 pub use progress::Progress;
 pub use reconstructions::Reconstructions;
 
-use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::error::Result;
+use crate::record::Record;
 
-/// Something that takes part in a run by listening.
-pub trait Sink {
-    /// What it is, for error messages: `epochs.csv`.
-    fn name(&self) -> &'static str;
-
-    /// Takes an event. An error is remembered; the other sinks still get theirs.
-    fn on_event(&mut self, event: &Event<'_>) -> Result<()>;
+/// What a sink may know of a run when it is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// The run directory, claimed.
+    pub(crate) dir: &'a Path,
+    /// What the run is.
+    pub(crate) record: Record<'a>,
+    /// How many bytes of `epochs.csv` count, where the run is resumed.
+    pub(crate) epochs_csv_bytes: Option<u64>,
+    /// The terminal's bars, where there is a terminal.
+    pub(crate) bars: Option<&'a MultiProgress>,
 }
 
-/// All sinks of a run, in the order in which they get each event.
-#[derive(Default)]
-pub struct Sinks {
-    /// Each with whether it has failed: only its first failure is told.
-    sinks: Vec<(Box<dyn Sink>, bool)>,
-    failure: Option<Error>,
-}
+/// Makes a sink for a run.
+type Make = fn(&Context<'_>) -> Result<Box<dyn Sink>>;
 
-impl Sinks {
-    /// Adds a sink at the end.
-    pub fn push(&mut self, sink: impl Sink + 'static) {
-        self.sinks.push((Box::new(sink), false));
+/// Every sink, in the order in which each gets an event. Checkpoints count on the rows of `epochs.csv`, and
+/// plots are drawn from the tables: they come after those.
+const SINKS: &[Make] = &[
+    |c| Ok(Box::new(EpochsCsv::of(c)?)),
+    |c| Ok(Box::new(Checkpoints::new(c.dir, c.record.identity())?)),
+    |c| Ok(Box::new(Files::of(c))),
+    |c| Ok(Box::new(Reconstructions { dir: c.dir.to_owned() })),
+    |c| Ok(Box::new(Plots { dir: c.dir.to_owned() })),
+    |c| Ok(Box::new(Progress::new(c.bars.cloned()))),
+];
+
+/// All sinks of a run.
+///
+/// # Errors
+/// When one cannot write into the run's directory.
+pub(crate) fn all(context: &Context<'_>) -> Result<Sinks> {
+    let mut sinks = Sinks::default();
+    for make in SINKS {
+        sinks.add(make(context)?);
     }
-
-    /// Gives every sink the event.
-    pub fn emit(&mut self, event: &Event<'_>) {
-        for (sink, failed) in &mut self.sinks {
-            let Err(error) = sink.on_event(event) else { continue };
-            let error = error.note(format!("while writing {}", sink.name()));
-            // The first failure of all ends the run and is told then.
-            if self.failure.is_some() && !*failed {
-                tracing::error!("{error}");
-            }
-            *failed = true;
-            self.failure.get_or_insert(error);
-        }
-    }
-
-    /// The first failure of any sink so far.
-    ///
-    /// # Errors
-    /// That failure.
-    pub fn result(&self) -> Result<()> {
-        self.failure.clone().map_or(Ok(()), Err)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Kind;
-    use crate::plan::Plan;
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
-    struct Broken;
-    impl Sink for Broken {
-        fn name(&self) -> &'static str {
-            "broken.csv"
-        }
-        fn on_event(&mut self, _: &Event<'_>) -> Result<()> {
-            Err(Error::new(Kind::Io, "no space left"))
-        }
-    }
-
-    struct Counts(Rc<RefCell<u32>>);
-    impl Sink for Counts {
-        fn name(&self) -> &'static str {
-            "counts"
-        }
-        fn on_event(&mut self, _: &Event<'_>) -> Result<()> {
-            *self.0.borrow_mut() += 1;
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_failing_sink_is_named_and_the_others_still_get_the_event() {
-        let (seen, mut sinks) = (Rc::new(RefCell::new(0)), Sinks::default());
-        sinks.push(Broken);
-        sinks.push(Counts(Rc::clone(&seen)));
-        let plan = Plan {
-            seed: 0,
-            batch_size: 1,
-            phases: vec![],
-            patience: None,
-            score_at: vec![],
-            train_rows: vec![],
-            val_rows: vec![],
-            test_rows: vec![],
-        };
-        sinks.emit(&Event::Started { plan: &plan, epochs_done: 0 });
-        assert_eq!(*seen.borrow(), 1);
-        let error = sinks.result().unwrap_err();
-        assert_eq!(error.exit_code(), 4);
-        assert!(error.to_string().contains("while writing broken.csv"), "{error}");
-    }
+    Ok(sinks)
 }

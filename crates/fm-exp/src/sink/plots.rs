@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Sink;
+use fm_run::store;
+use fm_train::{Event, Sink};
+
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
-use crate::store;
 
 /// Draws `curves` and `confusion` as SVG and PNG once the tables are written; comes after the sinks that
 /// write them.

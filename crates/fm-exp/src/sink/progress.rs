@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::Sink;
+use fm_train::Sink;
+use fm_train::event::{Epoch, Event};
+
 use crate::error::Result;
-use crate::event::{Epoch, Event};
 
 /// Shows progress.
 #[derive(Debug)]

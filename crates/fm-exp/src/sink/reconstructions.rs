@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use fm_report::Tile;
 
-use super::Sink;
+use fm_run::store;
+use fm_train::Sink;
+use fm_train::event::{Event, Reconstructed};
+
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Reconstructed};
-use crate::store;
 
 /// Draws `reconstructions` as SVG and PNG when a phase that reconstructs has ended: originals above what
 /// came back.
@@ -41,12 +42,13 @@ impl Sink for Reconstructions {
 }
 
 fn tiles(shown: &Reconstructed<'_>) -> Vec<Tile> {
-    let (height, width) = shown.size;
-    let grey = |pixels: &[f32]| pixels.iter().map(|p| (255.0 * p.clamp(0.0, 1.0)).round() as u8).collect();
+    // Of all planes; the sheet draws one as grey and three as colours.
+    let len = shown.originals.len() / shown.rows.len().max(1);
+    let bytes = |pixels: &[f32]| pixels.iter().map(|p| (255.0 * p.clamp(0.0, 1.0)).round() as u8).collect();
     let tile =
-        |pixels: &[f32], caption| Tile { pixels: grey(pixels), size: shown.size, captions: vec![caption] };
-    let originals = shown.originals.chunks_exact(height * width);
-    let returned = shown.reconstructions.chunks_exact(height * width);
+        |pixels: &[f32], caption| Tile { pixels: bytes(pixels), size: shown.size, captions: vec![caption] };
+    let originals = shown.originals.chunks_exact(len.max(1));
+    let returned = shown.reconstructions.chunks_exact(len.max(1));
     let above = originals.clone().zip(shown.rows).map(|(pixels, row)| tile(pixels, format!("row {row}")));
     let below = originals.zip(returned).map(|(original, pixels)| {
         let squares = original.iter().zip(pixels).map(|(a, b)| f64::from(a - b).powi(2));

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use fm_run::{files, store};
 use rustix::process::{Pid, Signal, kill_process};
 use toml::Value;
 
 use super::plan::PlannedRun;
 use crate::error::{Error, Kind, Result};
-use crate::store;
 
 /// A child that runs.
 pub(super) struct Child {
@@ -55,7 +55,7 @@ impl Child {
         let exe = std::env::current_exe()
             .map_err(|e| Error::new(Kind::Other, format!("cannot find this program itself: {e}")))?;
         let mut command = Command::new(&exe);
-        // What the environment says of runs was said to the plan.
+        // FM_* variables were applied when the plan was made; do not apply them twice.
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("FM_") && key != "FM_DATA_DIR" && key != "FM_FAULT" {
                 command.env_remove(key);
@@ -129,14 +129,14 @@ impl Child {
 
     /// The last row of its `epochs.csv`: epoch and training loss.
     pub(super) fn progress(&self) -> Option<(u32, f64)> {
-        let text = std::fs::read_to_string(self.out.join(&self.name).join("epochs.csv")).ok()?;
+        let text = std::fs::read_to_string(self.out.join(&self.name).join(files::EPOCHS)).ok()?;
         let mut cells = text.lines().skip(1).last()?.split(',').skip(4);
         Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?))
     }
 
     /// Its test accuracy, once it is done.
     pub(super) fn accuracy(&self) -> Option<f64> {
-        let text = std::fs::read(self.out.join(&self.name).join("summary.json")).ok()?;
+        let text = std::fs::read(self.out.join(&self.name).join(files::SUMMARY)).ok()?;
         serde_json::from_slice::<serde_json::Value>(&text).ok()?["test"]["accuracy"].as_f64()
     }
 }

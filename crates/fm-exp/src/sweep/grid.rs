@@ -1,24 +1,23 @@
-//! A grid: for each key of `train` the values to try → every combination, as tables of flags.
+//! A grid: for each key of a run's statement the values to try → every combination, as tables of keys.
 
+use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
-use crate::args::RunArgs;
-use crate::config::parse_arch;
 use crate::error::{Error, Result};
 
-/// Keys that say how `encoder-mlp` comes together; other architectures go without.
-const COMPOSITION: [&str; 5] = ["encoder", "pretrain", "pretrain-epochs", "encoder-lr", "unfreeze-at"];
-/// Keys that a sweep decides itself.
-const OURS: [&str; 9] =
-    ["name", "out", "resume", "overwrite", "config", "dry-run", "no-record", "score-at", "provenance"];
+/// Whether a grid may say the key: the sweep decides where and how results are kept.
+pub(super) fn may_vary(field: &Field) -> bool {
+    !matches!(field.role, Role::Place(_))
+}
 
-/// Every combination of a grid's values: a table of flags each. A value that is no list stands for itself, a
-/// `[[arm]]` adds its flags to every combination of an architecture that has arms.
+/// Every combination of a grid's values: a table of keys each. A value that is no list stands for itself, a
+/// `[[arm]]` adds its keys to every combination.
 ///
 /// # Errors
 /// A usage error that names the key.
 pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
-    if let Some(ours) = OURS.iter().find(|key| grid.contains_key(**key)) {
+    let ours = |key: &&String| RunSpec::field(key).is_some_and(|field| !may_vary(field));
+    if let Some(ours) = grid.keys().find(ours) {
         return Err(Error::usage(format!("{ours} is not for a grid: the sweep decides it")));
     }
     let arms = match grid.remove("arm") {
@@ -50,12 +49,8 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
         for arm in &arms {
             let mut run = table.clone();
             run.extend(arm.clone());
-            if !has_arms(&run)? {
-                for key in COMPOSITION {
-                    run.remove(key);
-                }
-            }
-            plain(&mut run);
+            // One form for each value, and none for defaults, so that one arm is not two.
+            let run = canonical(&run)?;
             if !runs.contains(&run) {
                 runs.push(run);
             }
@@ -64,11 +59,21 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
     Ok(runs)
 }
 
-/// What a run of a grid is, as `train` takes it.
-pub(super) fn args(run: &Table) -> Result<RunArgs> {
-    Value::Table(run.clone())
-        .try_into()
-        .map_err(|e: toml::de::Error| Error::usage(format!("grid: {}", e.message())))
+/// The keys that a run says, each value in one form. Composition at its default is left out, and so is the
+/// length of a pretraining that does not happen: the same recipe said in two ways is one run.
+fn canonical(run: &Table) -> Result<Table> {
+    let (spec, default) = (RunSpec::read(run)?, RunSpec::default());
+    let mut table = Table::new();
+    for field in RunSpec::fields().iter().filter(|field| run.contains_key(&field.key)) {
+        let value = spec.get(&field.key);
+        if field.heading != "Composition" || value != default.get(&field.key) {
+            table.extend(value.map(|value| (field.key.clone(), value)));
+        }
+    }
+    if !spec.pretrain.trains() {
+        table.remove("pretrain-epochs");
+    }
+    Ok(table)
 }
 
 fn values_of(key: &str, values: &Value) -> Result<Vec<Value>> {
@@ -97,23 +102,6 @@ pub(super) fn seeds(text: &str) -> Result<Vec<Value>> {
     Ok(all)
 }
 
-fn has_arms(run: &Table) -> Result<bool> {
-    let arch = run.get("arch").and_then(Value::as_str).unwrap_or("cnn");
-    Ok(parse_arch(arch)?.arch == fm_models::Arch::EncoderMlp)
-}
-
-/// Leaves out what is the default anyway, so that one arm is not two.
-fn plain(run: &mut Table) {
-    for (key, default) in [("encoder", "unfrozen"), ("pretrain", "none")] {
-        if run.get(key).and_then(Value::as_str) == Some(default) {
-            run.remove(key);
-        }
-    }
-    if !run.contains_key("pretrain") {
-        run.remove("pretrain-epochs");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,15 +116,15 @@ mod tests {
             grid("arch = ['cnn', 'encoder-mlp']\nseeds = '0..2'\nlr = [1e-3, 3e-4]\nepochs = 5").unwrap();
         assert_eq!(runs.len(), 12);
         assert!(runs.iter().all(|run| run["epochs"].as_integer() == Some(5)));
-        assert_eq!(args(&runs[0]).unwrap().seed, Some(0));
+        assert_eq!(RunSpec::read(&runs[0]).unwrap().seed, 0);
     }
 
     #[test]
-    fn arms_are_for_architectures_that_have_them() {
+    fn an_arm_that_says_a_default_is_no_other_arm() {
         let text =
             "arch = ['cnn', 'encoder-mlp']\n[[arm]]\n[[arm]]\nencoder = 'frozen'\n[[arm]]\npretrain = 'none'";
         let runs = grid(text).unwrap();
-        assert_eq!(runs.len(), 3, "cnn, joint and frozen: {runs:?}");
+        assert_eq!(runs.len(), 4, "joint and frozen of both: {runs:?}");
     }
 
     #[test]
@@ -157,6 +145,6 @@ mod tests {
         ] {
             assert!(grid(text).unwrap_err().to_string().contains(piece), "{text}");
         }
-        assert!(args(&grid("epoch = 3").unwrap()[0]).unwrap_err().to_string().contains("epoch"));
+        assert!(grid("epoch = 3").unwrap_err().to_string().contains("did you mean `epochs`?"));
     }
 }

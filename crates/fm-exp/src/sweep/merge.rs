@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fm_run::store::write_table;
+use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
 
 use super::plan::{PlannedRun, SweepPlan};
 use crate::error::{Error, Kind, Result};
-use crate::scored;
 
 /// Flags of `sweep merge`.
 #[derive(Debug, Args)]
@@ -25,22 +26,11 @@ pub(crate) struct MergeArgs {
     allow_missing: bool,
 }
 
-/// Columns of `runs.csv` that a run's summary has under the same name.
-const OWN: [&str; 13] = [
-    "name",
-    "run_id",
-    "arch",
-    "arm",
-    "dataset",
-    "protocol",
-    "seed",
-    "epochs",
-    "batch_size",
-    "lr",
-    "device",
-    "engine",
-    "scored_epoch",
-];
+/// Columns of a run: its name, what it is, and the epoch that was scored.
+fn own() -> Vec<&'static str> {
+    let deciding = RunSpec::fields().iter().filter(|field| field.role.decides());
+    ["name", "run_id", "arm"].into_iter().chain(deciding.map(|f| f.column)).chain(["scored_epoch"]).collect()
+}
 
 pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let plan = SweepPlan::read(&args.plan)?;
@@ -74,14 +64,14 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let recalls: Vec<String> = classes.iter().map(|class| format!("recall {class}")).collect();
     let measures = ["test_loss", "test_acc", "macro_f1", "weakest_class", "weakest_recall"];
     let header: Vec<&str> =
-        OWN.into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
-    scored::table(&args.out.join("runs.csv"), &header, rows.iter().cloned())?;
+        own().into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
+    write_table(&args.out.join(files::RUNS), &header, rows.iter().cloned())?;
     let header = ["name", "run_id", "train_seconds", "test_seconds"];
-    scored::table(&args.out.join("timings.csv"), &header, times.into_iter())?;
+    write_table(&args.out.join(files::TIMINGS), &header, times)?;
     if !missing.is_empty() {
         tracing::warn!("{}", told(Error::new(Kind::Incomplete, text)));
     }
-    let path = args.out.join("runs.csv").display().to_string();
+    let path = args.out.join(files::RUNS).display().to_string();
     if as_json {
         return Ok(format!("{:#}\n", json!({ "rows": rows.len(), "missing": missing, "runs_csv": path })));
     }
@@ -94,10 +84,10 @@ fn summaries(run: &PlannedRun, out: &Path) -> Result<Vec<Value>, String> {
     if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
         return Err(format!("failed, {}", why.trim()));
     }
-    if !dir.join("DONE").exists() {
+    if !dir.join(files::DONE).exists() {
         return Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() });
     }
-    let text = std::fs::read_to_string(dir.join("config.toml")).unwrap_or_default();
+    let text = std::fs::read_to_string(dir.join(files::CONFIG)).unwrap_or_default();
     match run.differences(&text) {
         None => return Err("its config.toml cannot be read".to_owned()),
         Some(lines) if !lines.is_empty() => return Err(format!("another run: {}", lines.join("; "))),
@@ -105,8 +95,8 @@ fn summaries(run: &PlannedRun, out: &Path) -> Result<Vec<Value>, String> {
     }
     let lengths = run.lengths();
     let read = |(index, length): (usize, &u32)| {
-        let place = if index + 1 < lengths.len() { dir.join(format!("at-{length}")) } else { dir.clone() };
-        let path = place.join("summary.json");
+        let place = if index + 1 < lengths.len() { dir.join(files::scores_at(*length)) } else { dir.clone() };
+        let path = place.join(files::SUMMARY);
         let bytes = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
     };
@@ -115,7 +105,7 @@ fn summaries(run: &PlannedRun, out: &Path) -> Result<Vec<Value>, String> {
 
 fn row(summary: &Value, classes: &[String]) -> Vec<String> {
     let test = &summary["test"];
-    let mut row: Vec<String> = OWN.iter().map(|key| cell(&summary[*key])).collect();
+    let mut row: Vec<String> = own().iter().map(|key| cell(&summary[*key])).collect();
     row.extend(["loss", "accuracy", "macro_f1"].map(|key| cell(&test[key])));
     row.extend(["class", "recall"].map(|key| cell(&test["weakest"][key])));
     row.extend(classes.iter().map(|class| cell(&test["recall"][class])));

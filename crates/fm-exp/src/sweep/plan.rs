@@ -4,68 +4,89 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fm_data::Dataset;
+use fm_engines::ENGINES;
+use fm_run::spec::{DeviceRequest, same};
+use fm_run::{Facts, Field, Identified, Role, RunSpec};
+use fm_train::engine::{self, Device};
+use fm_train::{Machine, recipe};
 use serde::{Deserialize, Serialize};
-use tch::Device;
 use toml::{Table, Value};
 
 use super::grid;
-use crate::commands::train;
-use crate::config::{Resolved, RunConfig};
-use crate::device::{self, DeviceRequest};
-use crate::engine;
 use crate::error::{Error, Kind, Result};
+use crate::{args, inputs};
 
-/// Flags of `sweep plan`. Lists are separated by commas.
+/// What says which data set: its name, and where its files are.
+type DataKey = (PathBuf, Option<PathBuf>);
+
+/// Flags of `sweep plan`: a list for each key of a run, separated by commas.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// TOML file: keys of `train` with a value or a list each, and [[arm]] tables
     grid: Option<PathBuf>,
 
-    /// Networks
-    #[arg(long, value_delimiter = ',')]
-    arch: Vec<String>,
-
-    /// Lengths of runs
-    #[arg(long, value_delimiter = ',')]
-    epochs: Vec<u32>,
-
     /// Seeds: 0..9, or 0,3,5..7
-    #[arg(long)]
+    #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
 
-    /// Learning rates
-    #[arg(long, value_delimiter = ',')]
-    lr: Vec<f64>,
-
-    /// Images in a step
-    #[arg(long, value_delimiter = ',')]
-    batch_size: Vec<u32>,
-
-    /// Whether encoder-mlp's encoder trains: frozen, unfrozen
-    #[arg(long, value_delimiter = ',')]
-    encoder: Vec<String>,
-
-    /// What trains the encoder first
-    #[arg(long, value_delimiter = ',')]
-    pretrain: Vec<String>,
-
-    /// How the data set is divided
-    #[arg(long, value_delimiter = ',')]
-    protocol: Vec<String>,
-
-    /// Any other key of `train`, such as --set engine=eager
+    /// Any key, such as --set engine=eager
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// Data set
-    #[arg(long, env = "FM_DATASET", value_name = "NAME|DIR")]
-    dataset: Option<PathBuf>,
+    #[command(flatten)]
+    axes: Axes,
+}
 
-    /// Directory that holds its files (environment: FM_DATA_DIR)
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+/// The lists that flags give, by key.
+#[derive(Debug, Clone, Default)]
+struct Axes(Table);
+
+impl Axes {
+    /// The keys that a flag may list. Seeds have a flag of their own.
+    fn fields() -> impl Iterator<Item = &'static Field> {
+        RunSpec::fields().iter().filter(|field| grid::may_vary(field) && field.role != Role::Replicates)
+    }
+
+    /// A path may hold a comma; there is one of each.
+    fn is_list(field: &Field) -> bool {
+        field.heading != "Data"
+    }
+}
+
+impl FromArgMatches for Axes {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut table = Table::new();
+        for field in Self::fields() {
+            let values = matches.get_many::<String>(&field.key).into_iter().flatten();
+            let values: Vec<Value> = values.map(|text| Value::from(text.as_str())).collect();
+            if !values.is_empty() {
+                table.insert(field.key.clone(), Value::Array(values));
+            }
+        }
+        Ok(Self(table))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.extend(Self::from_arg_matches(matches)?.0);
+        Ok(())
+    }
+}
+
+impl Args for Axes {
+    fn augment_args(command: Command) -> Command {
+        let axis = |field: &'static Field| {
+            let arg = args::flag(field).num_args(1).action(ArgAction::Append);
+            // What the environment says of runs is for one run, but for the data set.
+            if Self::is_list(field) { arg.env(None::<&str>).value_delimiter(',') } else { arg }
+        };
+        command.args(Self::fields().map(axis))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
 /// A sweep, canonical: the same grid gives the same bytes, in whatever order it was written.
@@ -119,8 +140,9 @@ impl PlannedRun {
         if id == self.run_id {
             return Some(Vec::new());
         }
-        let decides = |key: &&String| !["score-at", "threads", "data-dir"].contains(&key.as_str());
-        let keys = self.flags.keys().filter(decides).filter(|key| there.get(*key) != self.flags.get(*key));
+        let decides = |key: &&String| RunSpec::field(key).is_some_and(|field| field.role.decides());
+        let differs = |key: &&String| !same(there.get(*key), self.flags.get(*key));
+        let keys = self.flags.keys().filter(decides).filter(differs);
         let show = |value: Option<&Value>| value.map_or("unset".to_owned(), ToString::to_string);
         let line = |key: &String| {
             format!("{key}: there {}, planned {}", show(there.get(key)), show(self.flags.get(key)))
@@ -139,14 +161,17 @@ impl PlannedRun {
     }
 }
 
-/// The run as it will be on that device, and the names of its engines.
-fn resolved(config: &RunConfig, data: &Dataset, device: Device) -> Result<(Resolved, String)> {
-    let network = train::network(config, data)?;
-    let plan = train::plan(config, &network, data)?;
-    let engine = engine::names(config.engine, device, &plan)?;
-    let given = config.composition.load(&network)?;
-    let name = device::name(device);
-    Ok((config.resolve(&name, &engine, &data.sha256, given.as_ref(), Table::new()), engine))
+/// The run as it will be on that machine.
+fn identified(spec: &RunSpec, data: &Dataset, machine: Machine) -> Result<Identified> {
+    let network = recipe::network(&spec.arch, data)?;
+    let plan = recipe::plan(spec, &network, data)?;
+    let facts = Facts {
+        device: machine.device.to_string(),
+        engine: engine::names(ENGINES, &spec.engine, &plan, machine)?,
+        data_sha256: data.sha256.clone(),
+        pretrain_sha256: recipe::given_encoder(spec, &network)?.map(|given| given.sha256),
+    };
+    Ok(Identified { spec: spec.clone(), facts, provenance: Table::new() })
 }
 
 /// The device that runs will have. A GPU need not be in this machine; `auto` is what is here.
@@ -154,7 +179,7 @@ fn device_of(request: DeviceRequest) -> Result<Device> {
     match request {
         DeviceRequest::Cpu => Ok(Device::Cpu),
         DeviceRequest::Cuda(index) => Ok(Device::Cuda(index.unwrap_or(0))),
-        DeviceRequest::Auto => request.resolve(),
+        DeviceRequest::Auto => fm_engines::resolve(request),
     }
 }
 
@@ -169,7 +194,7 @@ pub(super) fn run(args: PlanArgs) -> Result<String> {
 fn make(args: PlanArgs) -> Result<SweepPlan> {
     let grid = with_flags(args)?;
     let mut runs = Vec::new();
-    let mut data: Option<(PathBuf, Dataset)> = None;
+    let mut data: Option<(DataKey, Dataset)> = None;
     for (mut flags, lengths) in by_length(grid::combinations(grid)?) {
         let longest = lengths.last().copied();
         if let Some(longest) = longest {
@@ -179,31 +204,31 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
         if !on_the_way.is_empty() {
             flags.insert("score-at".to_owned(), Value::Array(on_the_way));
         }
-        let config = RunConfig::check(grid::args(&flags)?)?;
+        let spec = RunSpec::read(&flags)?.check()?;
         for &shorter in lengths.iter().rev().skip(1) {
             let mut flags = flags.clone();
             flags.insert("epochs".to_owned(), shorter.into());
             flags.remove("score-at");
-            RunConfig::check(grid::args(&flags)?)?;
+            RunSpec::read(&flags)?.check()?;
         }
         // All have one data set: a grid over data sets would be compared with itself.
-        let key = PathBuf::from(config.dataset.to_string());
+        let key = (spec.dataset.clone(), spec.data_dir.clone());
         if data.as_ref().is_some_and(|(of, _)| *of != key) {
             return Err(Error::usage("a sweep has one data set; make a plan for each"));
         }
         let (_, loaded) = match &mut data {
             Some(loaded) => loaded,
-            none => none.insert((key, train::load(&config, false)?)),
+            none => none.insert((key, inputs::load(&spec, false)?)),
         };
-        let device = device_of(config.device)?;
-        let (resolved, engines) = resolved(&config, loaded, device)?;
-        flags.insert("device".to_owned(), device::name(device).into());
+        let machine = Machine { device: device_of(spec.device)?, threads: spec.threads };
+        let run = identified(&spec, loaded, machine)?;
+        flags.insert("device".to_owned(), run.facts.device.as_str().into());
         // libtorch's sums depend on the number of threads: what a plan gives must not depend on --jobs.
-        if device == Device::Cpu && engines.contains("eager") && config.threads.is_none() {
+        if machine.device == Device::Cpu && run.facts.engine.contains("eager") && spec.threads.is_none() {
             flags.insert("threads".to_owned(), 1.into());
         }
-        flags.entry("epochs").or_insert(config.epochs.into());
-        runs.push(PlannedRun { name: config.name, run_id: resolved.run_id(), flags });
+        flags.entry("epochs").or_insert(spec.epochs.into());
+        runs.push(PlannedRun { name: spec.directory(), run_id: run.run_id(), flags });
     }
     name_apart(&mut runs);
     // By what a reader looks for first, then by whatever else differs.
@@ -228,22 +253,7 @@ fn with_flags(args: PlanArgs) -> Result<Table> {
             |e: toml::de::Error| Error::usage(format!("{} is no grid: {}", path.display(), e.message()));
         grid = text.parse().map_err(bad)?;
     }
-    let mut set = |key: &str, values: Vec<Value>| {
-        if !values.is_empty() {
-            grid.insert(key.to_owned(), Value::Array(values));
-        }
-    };
-    let texts = |list: Vec<String>| list.into_iter().map(Value::from).collect::<Vec<_>>();
-    set("arch", texts(args.arch));
-    set("epochs", args.epochs.into_iter().map(Value::from).collect());
-    set("lr", args.lr.into_iter().map(Value::from).collect());
-    set("batch-size", args.batch_size.into_iter().map(Value::from).collect());
-    set("encoder", texts(args.encoder));
-    set("pretrain", texts(args.pretrain));
-    set("protocol", texts(args.protocol));
-    let path = |path: Option<PathBuf>| path.map(|p| Value::from(p.to_string_lossy().into_owned()));
-    set("dataset", path(args.dataset).into_iter().collect());
-    set("data-dir", path(args.data_dir).into_iter().collect());
+    grid.extend(args.axes.0);
     if let Some(seeds) = args.seeds {
         grid.remove("seed");
         grid.insert("seeds".to_owned(), seeds.into());
@@ -289,8 +299,11 @@ fn name_apart(runs: &mut [PlannedRun]) {
             runs.iter().map(|r| r.flags.get(key).map(ToString::to_string).unwrap_or_default()).collect();
         values.len() > 1
     };
+    // Keys that decide, and that the names do not say already.
+    let said = ["arch", "epochs", "seed", "protocol", "device"];
+    let deciding = RunSpec::fields().iter().filter(|f| f.role.decides() && f.heading != "Composition");
     let axes: Vec<&str> =
-        ["lr", "batch-size", "patience", "engine"].into_iter().filter(|key| varied(key)).collect();
+        deciding.map(|f| f.key.as_str()).filter(|key| !said.contains(key) && varied(key)).collect();
     for run in runs.iter_mut().filter(|run| count[&run.name] > 1) {
         for key in &axes {
             if let Some(value) = run.flags.get(*key) {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use fm_run::spec::same;
+use fm_run::{files, store};
 use serde_json::json;
 
 use super::child::{Child, Ended};
@@ -13,7 +15,6 @@ use super::table::Table;
 use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
 use crate::signals::Signals;
-use crate::store;
 
 /// Flags of `sweep run`.
 #[derive(Debug, Args)]
@@ -164,7 +165,7 @@ fn conclude(tally: &Tally, asked: Option<(Kind, &str)>, as_json: bool, out: &Pat
     let Tally { done, skipped, failed, stopped } = tally;
     if let Some((kind, name)) = asked {
         let text = format!("stopped by {name}: {done} runs done, {} saved", stopped.len());
-        return Err(Error::new(kind, text).help("the same command goes on"));
+        return Err(Error::new(kind, text).help("the same command resumes them"));
     }
     if !failed.is_empty() {
         let error = Error::new(Kind::Incomplete, format!("{} runs failed, {done} are done", failed.len()));
@@ -173,7 +174,7 @@ fn conclude(tally: &Tally, asked: Option<(Kind, &str)>, as_json: bool, out: &Pat
     }
     if !stopped.is_empty() {
         let text = format!("{} runs were stopped, {done} are done", stopped.len());
-        return Err(Error::new(Kind::Stopped, text).help("the same command goes on"));
+        return Err(Error::new(Kind::Stopped, text).help("the same command resumes them"));
     }
     if as_json {
         return Ok(format!(
@@ -198,20 +199,20 @@ enum State {
 
 fn state(run: &PlannedRun, out: &Path) -> State {
     let dir = out.join(&run.name);
-    if let Ok(text) = std::fs::read_to_string(dir.join("config.toml")) {
+    if let Ok(text) = std::fs::read_to_string(dir.join(files::CONFIG)) {
         match run.differences(&text) {
             None => return State::Taken("its config.toml cannot be read".to_owned()),
             Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
             Some(_) => {}
         }
-        let scored = |n: &u32| dir.join(format!("at-{n}/summary.json")).exists();
+        let scored = |n: &u32| dir.join(files::scores_at(*n)).join(files::SUMMARY).exists();
         let lengths = run.lengths();
         let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
-        if dir.join("DONE").exists() {
+        if dir.join(files::DONE).exists() {
             return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
         }
         let there = text.parse::<toml::Table>().unwrap_or_default();
-        if there.get("score-at") != run.flags.get("score-at") {
+        if !same(there.get("score-at"), run.flags.get("score-at")) {
             return State::Again;
         }
     }

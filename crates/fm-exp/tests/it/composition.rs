@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use fm_data::{Dataset, DatasetName, LoadOptions};
-use fm_exp::engine::{CodeStore, Eager, Engine, Fused, Totals};
-use fm_exp::plan::Phase;
-use fm_models::{Network, Scope, Weights, init};
+use fm_net::{NamedTensor, Network, Scope, init};
+use fm_train::Phase;
+use fm_train::engine::{CodeStore, Engine, Totals};
 use safetensors::SafeTensors;
-use tch::Device;
 
+use crate::engines::{eager, fused, network, step};
 use crate::made::Place;
 
 /// A run of encoder-mlp under a name of its own.
@@ -104,8 +104,10 @@ fn phases_show_in_the_table_and_in_the_pictures() {
 fn flags_that_make_no_sense_and_files_that_do_not_fit() {
     let place = Place::new();
     place
-        .run(&["--arch", "cnn", "--encoder", "frozen"])
-        .fails(2, &["--encoder needs an architecture of encoder and head", "use --arch encoder-mlp"]);
+        .run(&["--arch", "MP2--16", "--encoder", "frozen"])
+        .fails(2, &["--encoder needs an encoder with parameters, and MP2--16 has none"]);
+    let asked = ["--arch", "encoder-mlp", "--engine", "fused", "--pretrain", "autoencoder"];
+    place.run(&asked).fails(2, &["--engine fused: not covered: unflatten", "use --engine auto"]);
     let mlp = |flags: &[&str]| place.run(&[&["--arch", "encoder-mlp"], flags].concat());
     mlp(&["--pretrain", "autoencodr"]).fails(3, &["autoencodr", "--pretrain takes none, autoencoder"]);
     let data = place.data().join("train-labels-idx1-ubyte");
@@ -114,36 +116,33 @@ fn flags_that_make_no_sense_and_files_that_do_not_fit() {
     assert!(!place.out().exists(), "nothing was written");
 }
 
-fn steps(engine: &mut dyn Engine, phase: &Phase) -> Vec<Weights> {
+fn steps(engine: &mut dyn Engine, phase: &Phase) -> Vec<NamedTensor> {
     let rows: Vec<u32> = (0..24).collect();
-    engine.begin_phase(phase).unwrap();
+    engine.begin_phase(0, phase).unwrap();
     engine.begin_epoch(&rows, Totals::default()).unwrap();
-    for step in 0..3 {
-        engine.step(step * 8..step * 8 + 8).unwrap();
+    for number in 0..3 {
+        engine.step(&step(phase, number * 8..number * 8 + 8, number as u64)).unwrap();
     }
     engine.drain().unwrap();
     engine.weights().unwrap()
 }
 
-fn engines<'a>(network: &Network, weights: &[Weights], data: &'a Dataset) -> Vec<Box<dyn Engine + 'a>> {
+fn engines<'a>(network: &Network, weights: &[NamedTensor], data: &'a Dataset) -> Vec<Box<dyn Engine + 'a>> {
     let codes = CodeStore::unlimited();
-    vec![
-        Box::new(Eager::new(network, weights, data, Device::Cpu, codes).unwrap()),
-        Box::new(Fused::new(network, weights, data, Some(1), 8, codes).unwrap()),
-    ]
+    vec![Box::new(eager(network, weights, data, codes)), Box::new(fused(network, weights, data, codes))]
 }
 
 #[test]
 fn nothing_of_a_phase_acts_in_the_next() {
     let place = Place::new();
     let data = fm_data::load(&DatasetName::from(place.data()), &LoadOptions::default()).unwrap();
-    let network = Network::new("encoder-mlp".parse().unwrap(), 3);
+    let network = network("encoder-mlp", 3);
     let start = init::initial(&network, 0);
     let phase = |scope| Phase::classify("phase", &network, scope, 1, 1e-2);
     for mut engine in engines(&network, &start, &data) {
         let name = engine.name();
         let joint = steps(engine.as_mut(), &phase(Scope::All));
-        let encoder = |weights: &[Weights]| weights[..4].to_vec();
+        let encoder = |weights: &[NamedTensor]| weights[..4].to_vec();
         assert_ne!(encoder(&joint), encoder(&start));
         // A gradient or moment of the joint phase would move the encoder now.
         let head = steps(engine.as_mut(), &phase(Scope::Head));

@@ -171,6 +171,31 @@ fn row_15_not_the_models_size() {
 }
 
 #[test]
+fn row_42_colours_for_a_network_of_grey_images() {
+    let place = Place::new();
+    std::fs::remove_dir_all(place.data()).unwrap();
+    std::fs::create_dir(place.data()).unwrap();
+    let batch = |salt: u8| -> Vec<u8> {
+        (0..10).flat_map(|label| [vec![label], vec![10 * label + salt; 3072]].concat()).collect()
+    };
+    for i in 1..=5 {
+        place.file(&format!("data_batch_{i}.bin"), &batch(i));
+    }
+    place.file("test_batch.bin", &batch(6));
+    place.file("batches.meta.txt", b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+    let pieces =
+        ["images are 32x32x3, model cnn@32x32 expects 32x32", "note: data set ", "--arch cnn@32x32x3 is"];
+    place.run(&["--arch", "cnn@32x32"]).fails(3, &pieces);
+    let colour = ["--arch", "8C3.same.bn-MP2-16DS3-GAP@32x32x3", "--epochs", "1", "--name", "colour"];
+    place.run(&colour).succeeds();
+    let fused = [&colour[..], &["--overwrite", "--engine", "fused"]].concat();
+    place.run(&fused).fails(2, &["--engine fused: not covered: images of 3 channels", "--engine auto"]);
+    place.file("data_batch_4.bin", &batch(4)[1..]);
+    let pieces = ["data_batch_4.bin: 30,729 bytes are 9 records of 3,073 and 3,072 bytes more", "help: "];
+    place.run(&["--arch", "cnn@32x32"]).fails(3, &pieces);
+}
+
+#[test]
 fn row_16_counts_differ() {
     let place = Place::new();
     place.labels("train", &[0; 59]);

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use files::{Golden, difference};
 use fm_data::{Dataset, DatasetName, LoadOptions, idx};
-use fm_exp::engine::{CodeStore, Eager, Engine, Fused, Source, Totals};
-use fm_exp::plan::{Objective, Phase};
-use fm_models::{Network, Scope};
-use tch::Device;
+use fm_net::{Network, Scope};
+use fm_train::engine::{CodeStore, Engine, Source, Totals};
+use fm_train::{Objective, Phase};
 
+use crate::engines::{eager, fused, network, outputs, step};
 use crate::made::write;
 
 /// The golden images as a data set; the test file holds the same images in reverse.
@@ -34,7 +34,7 @@ fn dataset(golden: &Golden) -> Dataset {
 
 fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &str) {
     let rows: Vec<u32> = (0..32).collect();
-    let apart = difference(&engine.evaluate(Source::Train, &rows).unwrap(), &expected.floats("logits"));
+    let apart = difference(&outputs(engine, Source::Train, &rows), &expected.floats("logits"));
     assert!(apart < 1e-5, "{what}: logits {apart:e}");
 
     steps(engine, &Phase::classify("train", network, Scope::All, 1, 1e-3), expected, what);
@@ -43,11 +43,11 @@ fn check(engine: &mut dyn Engine, network: &Network, expected: &Golden, what: &s
 /// Twenty steps of a phase: losses and weights.
 fn steps(engine: &mut dyn Engine, phase: &Phase, expected: &Golden, what: &str) {
     let rows: Vec<u32> = (0..32).collect();
-    engine.begin_phase(phase).unwrap();
+    engine.begin_phase(0, phase).unwrap();
     let mut losses = Vec::new();
-    for step in 0..20 {
+    for number in 0..20 {
         engine.begin_epoch(&rows, Totals::default()).unwrap();
-        engine.step(step % 4 * 8..step % 4 * 8 + 8).unwrap();
+        engine.step(&step(phase, number % 4 * 8..number % 4 * 8 + 8, number as u64)).unwrap();
         let totals = engine.drain().unwrap();
         assert_eq!((totals.images, totals.diverged_at), (8, None));
         losses.push((totals.loss_sum / 8.0) as f32);
@@ -62,21 +62,21 @@ fn steps(engine: &mut dyn Engine, phase: &Phase, expected: &Golden, what: &str) 
 
 #[track_caller]
 fn check_all(arch: &str) {
-    let network = Network::new(arch.parse().unwrap(), 10);
+    let network = network(arch, 10);
     let common = Golden::open(arch, "common");
     let (data, init) = (dataset(&common), common.weights(&network, "init"));
     for framework in ["pytorch", "keras"] {
         let expected = Golden::open(arch, framework);
-        let mut eager = Eager::new(&network, &init, &data, Device::Cpu, CodeStore::unlimited()).unwrap();
+        let mut eager = eager(&network, &init, &data, CodeStore::unlimited());
         check(&mut eager, &network, &expected, &format!("{arch} eager {framework}"));
-        let mut fused = Fused::new(&network, &init, &data, Some(2), 8, CodeStore::unlimited()).unwrap();
+        let mut fused = fused(&network, &init, &data, CodeStore::unlimited());
         check(&mut fused, &network, &expected, &format!("{arch} fused {framework}"));
     }
 }
 
 #[test]
 fn a_head_on_a_frozen_encoder_trains_as_pytorchs_does() {
-    let network = Network::new("encoder-mlp".parse().unwrap(), 10);
+    let network = network("encoder-mlp", 10);
     let common = Golden::open("encoder-mlp", "common");
     let (data, init) = (dataset(&common), common.weights(&network, "init"));
     let expected = Golden::open("frozen", "pytorch");
@@ -84,16 +84,16 @@ fn a_head_on_a_frozen_encoder_trains_as_pytorchs_does() {
     // In memory, and with room for nothing: on the disk.
     let dir = tempfile::tempdir().unwrap();
     for codes in [CodeStore::unlimited(), CodeStore { limit: 0, dir: dir.path() }] {
-        let mut eager = Eager::new(&network, &init, &data, Device::Cpu, codes).unwrap();
+        let mut eager = eager(&network, &init, &data, codes);
         steps(&mut eager, &phase, &expected, "eager");
-        let mut fused = Fused::new(&network, &init, &data, Some(2), 8, codes).unwrap();
+        let mut fused = fused(&network, &init, &data, codes);
         steps(&mut fused, &phase, &expected, "fused");
         for engine in [&mut eager as &mut dyn Engine, &mut fused] {
             // Validation from the codes is what the whole network says of the same images.
             let rows: Vec<u32> = (0..32).collect();
             let back: Vec<u32> = rows.iter().rev().copied().collect();
-            let from_codes = engine.evaluate(Source::Train, &rows).unwrap();
-            let whole = engine.evaluate(Source::Test, &back).unwrap();
+            let from_codes = outputs(engine, Source::Train, &rows);
+            let whole = outputs(engine, Source::Test, &back);
             assert!(difference(&from_codes, &whole) < 1e-5);
             let encoder = engine.weights().unwrap();
             assert_eq!(encoder[..4], init[..4], "a frozen encoder keeps every bit");
@@ -103,13 +103,13 @@ fn a_head_on_a_frozen_encoder_trains_as_pytorchs_does() {
 
 #[test]
 fn an_autoencoder_trains_as_pytorchs_does() {
-    let network = Network::autoencoder("encoder-mlp".parse().unwrap());
+    let network = Network::autoencoder(&"encoder-mlp".parse().unwrap()).unwrap();
     let data = dataset(&Golden::open("encoder-mlp", "common"));
     let expected = Golden::open("autoencoder", "pytorch");
     let init = expected.weights(&network, "init");
-    let mut eager = Eager::new(&network, &init, &data, Device::Cpu, CodeStore::unlimited()).unwrap();
+    let mut eager = eager(&network, &init, &data, CodeStore::unlimited());
     let rows: Vec<u32> = (0..32).collect();
-    let apart = difference(&eager.evaluate(Source::Train, &rows).unwrap(), &expected.floats("outputs"));
+    let apart = difference(&outputs(&mut eager, Source::Train, &rows), &expected.floats("outputs"));
     assert!(apart < 1e-5, "reconstructions {apart:e}");
     let phase =
         Phase { objective: Objective::Reconstruct, ..Phase::classify("ae", &network, Scope::All, 1, 1e-3) };

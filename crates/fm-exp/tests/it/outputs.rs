@@ -32,7 +32,7 @@ fn a_run_leaves_every_file_and_learns() {
     let files: BTreeSet<String> =
         std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     // All but what pretraining adds.
-    let expected: BTreeSet<String> = fm_exp::store::FILES
+    let expected: BTreeSet<String> = fm_run::files::RUN_FILES
         .into_iter()
         .chain([".lock", "checkpoint"])
         .filter(|file| !file.starts_with("reconstructions."))
@@ -179,7 +179,8 @@ fn bench_times_every_engine_in_turn() {
 fn summary_counts_the_notebooks_parameters() {
     for (arch, total) in [("cnn", "65354"), ("encoder-mlp", "123690")] {
         let ran = run(command().args(["summary", "--arch", arch]));
-        assert!(ran.succeeds().out.lines().last().unwrap().contains(total), "{}", ran.out);
+        let line = ran.succeeds().out.lines().find(|line| line.starts_with("total")).unwrap();
+        assert!(line.contains(total), "{line}");
     }
 }
 

@@ -182,11 +182,11 @@ fn row_37_newer_checkpoint_format() {
     let place = stopped("r");
     for file in std::fs::read_dir(place.out().join("r/checkpoint")).unwrap().map(|f| f.unwrap().path()) {
         if file.extension().is_some_and(|e| e == "json") {
-            let text = std::fs::read_to_string(&file).unwrap().replace("\"format\": 1", "\"format\": 3");
+            let text = std::fs::read_to_string(&file).unwrap().replace("\"format\": 2", "\"format\": 3");
             write(&file, text.as_bytes());
         }
     }
-    resume(&place, "r", "fused").fails(7, &["format 3, this build reads up to 1"]);
+    resume(&place, "r", "fused").fails(7, &["format 3, this build reads up to 2"]);
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn a_stopped_sweep_goes_on() {
     let ended = child.wait_with_output().unwrap();
     let err = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(75), "{err}");
-    assert!(err.contains("stopped by SIGUSR1") && err.contains("goes on"), "{err}");
+    assert!(err.contains("stopped by SIGUSR1") && err.contains("the same command resumes them"), "{err}");
     on("merge", &plan, &out, &[]).fails(9, &["not finished"]);
 }
 

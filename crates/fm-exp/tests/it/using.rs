@@ -143,7 +143,7 @@ fn predict_takes_pictures_of_any_kind_and_size() {
         "predict",
         &[dot.to_str().unwrap(), tall.to_str().unwrap(), "--show", show.to_str().unwrap()],
     );
-    assert!(ran.succeeds().out.contains("(1x1, dark background, as it is)"), "{}", ran.out);
+    assert!(ran.succeeds().out.contains("(1x1, dark background, not inverted)"), "{}", ran.out);
     assert!(ran.out.contains("(3x2000, "), "{}", ran.out);
     assert!(read(&show.join("seen.png")).starts_with(b"\x89PNG"));
 }

@@ -1,12 +1,13 @@
 //! A step makes a GPU wait for nothing, as far as a CPU can show it: by the operators that it calls.
 
 use fm_data::{DatasetName, LoadOptions};
-use fm_exp::engine::{CodeStore, Eager, Engine, Totals};
-use fm_exp::error::Error;
-use fm_exp::plan::{Objective, Phase};
-use fm_models::{Network, Scope, init};
-use tch::{Device, TchError};
+use fm_net::{Network, Scope, init};
+use fm_run::error::Error;
+use fm_train::engine::{CodeStore, Engine, Totals};
+use fm_train::{Objective, Phase};
+use tch::TchError;
 
+use crate::engines::{eager, network, step};
 use crate::made::Place;
 
 /// What makes the host wait for the device, or sends it a value made for the occasion: reads of a value,
@@ -31,7 +32,7 @@ struct Failed(#[expect(dead_code, reason = "shown by unwrap")] Error);
 
 impl From<TchError> for Failed {
     fn from(error: TchError) -> Self {
-        Self(error.into())
+        Self(fm_engines::failed(&error))
     }
 }
 
@@ -39,9 +40,9 @@ impl From<TchError> for Failed {
 fn a_step_reads_nothing_back_and_sends_nothing() {
     let place = Place::new();
     let data = fm_data::load(&DatasetName::from(place.data()), &LoadOptions::default()).unwrap();
-    let mlp = Network::new("encoder-mlp".parse().unwrap(), 3);
-    let cnn = Network::new("cnn".parse().unwrap(), 3);
-    let autoencoder = Network::autoencoder(mlp.spec);
+    let mlp = network("encoder-mlp", 3);
+    let cnn = network("cnn", 3);
+    let autoencoder = Network::autoencoder(&mlp.arch).unwrap();
     let classify = |network, scope| Phase::classify("phase", network, scope, 1, 1e-2);
     let reconstruct = Phase { objective: Objective::Reconstruct, ..classify(&autoencoder, Scope::All) };
     // With the conversions of each: a copy to another device looks like one to another type or layout. Bytes
@@ -55,14 +56,14 @@ fn a_step_reads_nothing_back_and_sends_nothing() {
     ];
     for (phase, conversions) in phases {
         let weights = init::initial(&phase.network, 0);
-        let mut engine =
-            Eager::new(&phase.network, &weights, &data, Device::Cpu, CodeStore::unlimited()).unwrap();
-        engine.begin_phase(&phase).unwrap();
+        let mut engine = eager(&phase.network, &weights, &data, CodeStore::unlimited());
+        engine.begin_phase(0, &phase).unwrap();
         engine.begin_epoch(&(0..24).collect::<Vec<u32>>(), Totals::default()).unwrap();
-        engine.step(0..8).unwrap();
-        let called = fm_torch::trace::operators(|| engine.step(8..16).map_err(Failed)).unwrap();
+        engine.step(&step(&phase, 0..8, 0)).unwrap();
+        let called =
+            fm_torch::trace::operators(|| engine.step(&step(&phase, 8..16, 1)).map_err(Failed)).unwrap();
 
-        let name = (&phase.name, phase.network.spec.to_string(), phase.scope);
+        let name = (&phase.name, phase.network.label(), phase.scope);
         let adam = called.iter().position(|op| op == "aten::_fused_adam_").expect("Adam is one operator");
         // The CPU's kernel reads the step count from its tensor, once for each parameter; CUDA's does not.
         let trained =

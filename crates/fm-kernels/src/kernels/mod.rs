@@ -110,3 +110,31 @@ impl Kernels {
         isa.is_available().then_some(kernels)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::first::Cut;
+    use super::*;
+
+    /// Every engine must train on the same numbers, so the kernels see `fm_images::pixel`, to the bit.
+    #[test]
+    fn every_byte_is_the_project_s_pixel_on_every_path() {
+        let image: Vec<u8> = (0..=255).collect();
+        let (width, rows, cols) = (16, 7, 7);
+        for isa in Isa::ALL {
+            let Some(kernels) = Kernels::of(isa) else { continue };
+            let mut patches = vec![f32::NAN; rows * cols * 16];
+            // SAFETY: the CPU offers the instruction set, or there would be no table.
+            unsafe { (kernels.cut)(Cut { image: &image, width, rows, cols, patches: &mut patches }) };
+            let mut seen = [false; 256];
+            for (at, value) in patches.iter().enumerate() {
+                let (window, place) = (at / 16, at % 16);
+                let (row, col) = (2 * (window / cols) + place / 4, 2 * (window % cols) + place % 4);
+                let byte = image[row * width + col];
+                assert_eq!(value.to_bits(), fm_images::pixel(byte).to_bits(), "{isa}: byte {byte}");
+                seen[usize::from(byte)] = true;
+            }
+            assert!(seen.iter().all(|&seen| seen), "{isa}: every byte is in a patch");
+        }
+    }
+}

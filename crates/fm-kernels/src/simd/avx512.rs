@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps,
 };
 
-use super::{CORNERS, Channels, Simd};
+use super::{CORNERS, Channels, PIXEL_SCALE, Simd};
 
 /// The path this crate is tuned for.
 #[derive(Clone, Copy)]
@@ -118,7 +118,7 @@ impl Simd for Avx512 {
             let row = |y: usize| from.add(y * pitch).cast::<i32>().read_unaligned();
             let bytes = _mm_set_epi32(row(3), row(2), row(1), row(0));
             let floats = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
-            Self::store(to, _mm512_mul_ps(floats, _mm512_set1_ps(1.0 / 255.0)));
+            Self::store(to, _mm512_mul_ps(floats, _mm512_set1_ps(PIXEL_SCALE)));
         }
     }
     #[inline(always)]

@@ -20,6 +20,10 @@ pub(crate) use portable::Portable;
 /// A pooled value's origin is stored as one of these.
 pub(crate) const CORNERS: [usize; 4] = [0, 1, 4, 5];
 
+/// What a pixel's byte is multiplied by: the reciprocal, rounded once, as everywhere in this project
+/// (`fm_images::PIXEL_SCALE`; a test compares all 256 values on every path).
+pub(crate) const PIXEL_SCALE: f32 = 1.0 / 255.0;
+
 /// One instruction set.
 ///
 /// # Safety
@@ -57,14 +61,14 @@ pub(crate) trait Simd: Copy + 'static {
     /// Lane by lane `patch[origin + tap]`, from a 4x4 patch.
     unsafe fn pick(patch: *const f32, origin: Self::Origin, tap: usize) -> Self::V;
 
-    /// Sixteen floats from a 4x4 patch of bytes, divided by 255.
+    /// Sixteen floats from 0 to 1 from a 4x4 patch of bytes.
     #[inline(always)]
     unsafe fn grey(from: *const u8, pitch: usize, to: *mut f32) {
         for row in 0..4 {
             for col in 0..4 {
                 // SAFETY: inside the patch, says the caller.
                 unsafe {
-                    *to.add(row * 4 + col) = f32::from(*from.add(row * pitch + col)) * (1.0 / 255.0);
+                    *to.add(row * 4 + col) = f32::from(*from.add(row * pitch + col)) * PIXEL_SCALE;
                 }
             }
         }

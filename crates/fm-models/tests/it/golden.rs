@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use fm_models::{Network, Weights};
+use fm_net::{NamedTensor, Network};
 use safetensors::SafeTensors;
 
 /// A safetensors file in memory.
@@ -39,11 +39,11 @@ impl Golden {
     }
 
     /// The network's parameters under a prefix: `init`, `grad` or `final`.
-    pub(crate) fn weights(&self, network: &Network, prefix: &str) -> Vec<Weights> {
+    pub(crate) fn weights(&self, network: &Network, prefix: &str) -> Vec<NamedTensor> {
         let of = |name: &str| self.floats(&format!("{prefix}.{name}"));
         network
             .params()
-            .map(|p| Weights { name: p.name.clone(), shape: p.shape.clone(), data: of(&p.name) })
+            .map(|p| NamedTensor { name: p.name.clone(), shape: p.shape.clone(), data: of(&p.name) })
             .collect()
     }
 }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod golden;
+mod graph_net;
 
-use fm_models::{Net, Network, Scope};
+use fm_models::{Mode, Net};
+use fm_net::{Draws, Network, Scope};
 use golden::{Golden, difference};
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -23,17 +25,18 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 #[track_caller]
 fn check(arch: &str, framework: &str) {
-    let network = Network::new(arch.parse().unwrap(), 10);
+    let network = Network::new(&arch.parse().unwrap(), 10).unwrap();
     let (common, expected) = (Golden::open(arch, "common"), Golden::open(arch, framework));
     let net = {
         let mut net = Net::new(&network, &common.weights(&network, "init"), Device::Cpu).unwrap();
         net.train_only(Scope::All);
         net
     };
+    let draws = Draws { seed: 0, phase: 0, step: 0 };
     let mut logits = Vec::new();
     for index in 0..4 {
         let (images, labels) = batch(&network, &common, index);
-        let out = net.forward(&images).unwrap();
+        let out = net.forward(&images, Mode::Train(&draws)).unwrap();
         logits.extend(values(&out));
         let loss = out.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
         let apart = difference(&values(&loss.view(1)), &expected.floats(&format!("loss.{index}")));
@@ -73,8 +76,8 @@ fn encoder_mlp_agrees_with_keras() {
 
 #[test]
 fn wrong_weights_are_refused() {
-    let network = Network::new("cnn".parse().unwrap(), 10);
-    let mut weights = fm_models::init::initial(&network, 0);
+    let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
+    let mut weights = fm_net::init::initial(&network, 0);
     weights[0].shape = vec![9, 32];
     let error = Net::new(&network, &weights, Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("encoder.conv1.weight is [9, 32], expected [32, 1, 3, 3]"), "{error}");
@@ -85,8 +88,8 @@ fn wrong_weights_are_refused() {
 
 #[test]
 fn only_the_scope_trains() {
-    let network = Network::new("encoder-mlp".parse().unwrap(), 10);
-    let mut net = Net::new(&network, &fm_models::init::initial(&network, 0), Device::Cpu).unwrap();
+    let network = Network::new(&"encoder-mlp".parse().unwrap(), 10).unwrap();
+    let mut net = Net::new(&network, &fm_net::init::initial(&network, 0), Device::Cpu).unwrap();
     for (scope, first, last) in
         [(Scope::Head, false, true), (Scope::Encoder, true, false), (Scope::All, true, true)]
     {

@@ -1,0 +1,340 @@
+//! The eager engine: libtorch kernel by kernel, for every network and device.
+//!
+//! Images live on the device as bytes and are gathered, cut and scaled there. Losses are written to a
+//! vector on the device and read once an epoch, so that a GPU never waits for the host.
+
+mod codes;
+
+use fm_data::Resident;
+use fm_images::{ImageShape, Labelled};
+use fm_models::{Mode, Net, NetError, TorchOps};
+use fm_net::draws::Draws;
+use fm_net::{Arch, NamedTensor, Network, Scope};
+use fm_run::error::{Error, Kind as ErrorKind};
+use fm_torch::{Adam, AdamConfig};
+use fm_train::engine::{
+    CodeStore, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
+};
+use fm_train::plan::{Objective, Phase};
+use tch::{Device, Kind, Reduction, TchError, Tensor};
+
+use crate::device::to_tch;
+use crate::torch::TorchError;
+use codes::Codes;
+
+type Result<T, E = TorchError> = std::result::Result<T, E>;
+
+/// Images in a forward pass outside training: large enough to keep a device busy, small enough that the
+/// first layer's output stays in tens of megabytes.
+const EVAL_BATCH: usize = 500;
+
+/// libtorch, one kernel after the other.
+#[derive(Debug)]
+pub struct Eager<'a> {
+    net: Net,
+    /// The training file and the test file, where there is a data set.
+    data: Option<(Resident, Resident)>,
+    crop: (i64, i64),
+    device: Device,
+    /// Of the encoder and of what follows it, as far as they train.
+    adams: Vec<(Scope, Adam)>,
+    order: Tensor,
+    losses: Tensor,
+    correct: Tensor,
+    batches: Vec<usize>,
+    so_far: Totals,
+    seed: u64,
+    phase: u32,
+    scope: Scope,
+    objective: Objective,
+    store: CodeStore<'a>,
+    codes: Option<Codes>,
+}
+
+/// Whether libtorch computes this network here: every operator but those from outside.
+pub(crate) fn covers(network: &Network, _: Machine) -> Result<(), String> {
+    fm_models::covers(network, &TorchOps::default()).map_err(|e| e.to_string())
+}
+
+/// Builds the engine, as the list of engines has it.
+pub(crate) fn build<'a>(
+    network: &Network,
+    weights: &[NamedTensor],
+    setup: Setup<'a>,
+) -> Result<Box<dyn Engine + 'a>, Error> {
+    Ok(Box::new(Eager::new(network, weights, setup)?))
+}
+
+impl<'a> Eager<'a> {
+    /// Puts data and model on the device.
+    ///
+    /// # Errors
+    /// When the device has no room, or an operator is not covered (named).
+    pub fn new(network: &Network, weights: &[NamedTensor], setup: Setup<'a>) -> Result<Self> {
+        Self::with_ops(network, weights, setup, &TorchOps::default())
+    }
+
+    /// [`Eager::new`] with operators from outside.
+    ///
+    /// # Errors
+    /// As for [`Eager::new`].
+    pub fn with_ops(
+        network: &Network,
+        weights: &[NamedTensor],
+        setup: Setup<'a>,
+        ops: &TorchOps,
+    ) -> Result<Self> {
+        let Setup { data, machine, seed, codes: store, .. } = setup;
+        if let Some(threads) = machine.threads {
+            tch::set_num_threads(threads as i32);
+        }
+        let device = to_tch(machine.device);
+        let (h, w) = network.seen();
+        let net = Net::with_ops(network, weights, device, ops).map_err(|e| match e {
+            NetError::NotCovered(why) => Error::usage(format!("--engine eager: not covered: {why}")),
+            NetError::Torch(e) => crate::torch::failed(&e),
+        })?;
+        for (_, tensor) in net.params(Scope::All) {
+            if tensor.dim() == 4 {
+                fm_torch::to_channels_last(&mut tensor.shallow_clone())?;
+            }
+        }
+        Ok(Self {
+            net,
+            data: match data {
+                Some(data) => Some((Resident::new(&data.train, device)?, Resident::new(&data.test, device)?)),
+                None => None,
+            },
+            crop: (h as i64, w as i64),
+            device,
+            adams: Vec::new(),
+            order: Tensor::new(),
+            losses: Tensor::new(),
+            correct: Tensor::new(),
+            batches: Vec::new(),
+            so_far: Totals::default(),
+            seed,
+            phase: 0,
+            scope: Scope::All,
+            objective: Objective::Classify,
+            store,
+            codes: None,
+        })
+    }
+
+    fn data(&self, source: Source) -> Result<&Resident> {
+        let (train, test) = self.data.as_ref().ok_or_else(no_data)?;
+        Ok(if source == Source::Train { train } else { test })
+    }
+
+    /// Output for `rows` of a file, the images (none where codes stand for them) and their labels.
+    fn forward(&self, source: Source, rows: &Tensor, mode: Mode<'_>) -> Result<(Tensor, Tensor, Tensor)> {
+        let data = self.data(source)?;
+        match &self.codes {
+            Some(codes) if source == Source::Train => {
+                let labels = data.labels().f_index_select(0, rows)?;
+                Ok((self.net.decode(&codes.of(rows)?, mode)?, Tensor::new(), labels))
+            }
+            _ => {
+                let (images, labels) = data.batch(rows, self.crop)?;
+                Ok((self.net.forward(&images, mode)?, images, labels))
+            }
+        }
+    }
+
+    fn rows(&self, rows: &[u32]) -> Result<Tensor, TchError> {
+        let rows: Vec<i64> = rows.iter().copied().map(i64::from).collect();
+        Tensor::f_from_slice(&rows)?.f_to_device(self.device)
+    }
+
+    /// Outputs or codes of all rows of `data`, batch by batch.
+    fn infer_on(&self, data: &Resident, rows: &Tensor, cached: bool, want: Want) -> Result<Vec<f32>> {
+        let _guard = tch::no_grad_guard();
+        let mut values = Vec::new();
+        for range in fm_images::batches(rows.size()[0] as usize, EVAL_BATCH) {
+            let part = rows.f_narrow(0, range.start as i64, range.len() as i64)?;
+            let out = match (want, &self.codes) {
+                (Want::Output, Some(codes)) if cached => self.net.decode(&codes.of(&part)?, Mode::Eval)?,
+                (Want::Codes, Some(codes)) if cached => codes.of(&part)?,
+                (want, _) => {
+                    let (images, _) = data.batch(&part, self.crop)?;
+                    match want {
+                        Want::Output => self.net.forward(&images, Mode::Eval)?,
+                        Want::Codes => self.net.encode(&images, Mode::Eval)?,
+                    }
+                }
+            };
+            let out = out.f_to_device(Device::Cpu)?.f_contiguous()?.f_view(-1)?;
+            values.extend(Vec::<f32>::try_from(out)?);
+        }
+        Ok(values)
+    }
+
+    fn try_begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
+        self.net.train_only(phase.scope);
+        for (_, tensor) in self.net.params(Scope::All) {
+            fm_torch::drop_grad(&mut tensor.shallow_clone())?;
+        }
+        self.adams.clear();
+        for part in [Scope::Encoder, Scope::Head] {
+            if phase.scope == Scope::All || phase.scope == part {
+                let params: Vec<Tensor> = self.net.params(part).map(|(_, t)| t.shallow_clone()).collect();
+                if !params.is_empty() {
+                    self.adams.push((part, Adam::new(AdamConfig::default(), params)?));
+                }
+            }
+        }
+        self.phase = index as u32;
+        (self.scope, self.objective, self.codes) = (phase.scope, phase.objective, None);
+        Ok(())
+    }
+
+    fn try_begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
+        self.so_far = so_far;
+        self.order = self.rows(order)?;
+        // As many steps as there are rows is the most there can be.
+        self.losses = Tensor::f_zeros([order.len() as i64], (Kind::Float, self.device))?;
+        self.correct = Tensor::f_zeros([] as [i64; 0], (Kind::Int64, self.device))?;
+        self.batches.clear();
+        if self.scope == Scope::Head && self.codes.is_none() {
+            let train = self.data(Source::Train)?;
+            self.codes = Some(Codes::new(&self.net, train, self.crop, self.device, self.store)?);
+        }
+        Ok(())
+    }
+
+    fn try_step(&mut self, step: &Step) -> Result<()> {
+        let (start, len) = (step.batch.start as i64, step.batch.len());
+        let rows = self.order.f_narrow(0, start, len as i64)?;
+        let draws = Draws { seed: self.seed, phase: self.phase, step: step.number };
+        let (output, images, labels) = self.forward(Source::Train, &rows, Mode::Train(&draws))?;
+        let loss = match self.objective {
+            Objective::Classify => {
+                output.f_cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0)?
+            }
+            Objective::Reconstruct => output.f_mse_loss(&images, Reduction::Mean)?,
+        };
+        loss.f_backward()?;
+        for (part, adam) in &mut self.adams {
+            adam.step(if *part == Scope::Encoder { step.rates.encoder } else { step.rates.head })?;
+        }
+
+        let _guard = tch::no_grad_guard();
+        self.losses.f_narrow(0, self.batches.len() as i64, 1)?.f_copy_(&loss.f_detach()?.f_view(1)?)?;
+        if self.objective == Objective::Classify {
+            let hits = output.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?;
+            let _ = self.correct.f_add_(&hits)?;
+        }
+        self.batches.push(len);
+        Ok(())
+    }
+
+    fn try_drain(&mut self) -> Result<Totals> {
+        let losses = self.losses.f_narrow(0, 0, self.batches.len() as i64)?.f_to_device(Device::Cpu)?;
+        let losses = Vec::<f32>::try_from(losses)?;
+        let correct = i64::try_from(&self.correct.f_to_device(Device::Cpu)?)?;
+        let means = losses.iter().map(|&loss| f64::from(loss));
+        // Added one by one to what went before, so that an interrupted epoch ends with the same bits.
+        let add = |sum: f64, (mean, &n): (f64, &usize)| sum + mean * n as f64;
+        Ok(Totals {
+            loss_sum: means.zip(&self.batches).fold(self.so_far.loss_sum, add),
+            correct: self.so_far.correct + u64::try_from(correct).unwrap_or(0),
+            images: self.so_far.images + self.batches.iter().map(|&n| n as u64).sum::<u64>(),
+            diverged_at: losses.iter().position(|loss| !loss.is_finite()),
+        })
+    }
+
+    fn try_infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {
+        match input {
+            Input::Rows(source, rows) => {
+                let rows = self.rows(rows)?;
+                self.infer_on(self.data(source)?, &rows, source == Source::Train, want)
+            }
+            Input::Images(pixels) => {
+                let Arch { height, width, channels, .. } = self.net.network().arch;
+                let shape = ImageShape { channels, height, width };
+                let n = pixels.len() / shape.len();
+                if n * shape.len() != pixels.len() {
+                    let text = format!("{} bytes are no whole images of {shape}", pixels.len());
+                    return Err(Error::new(ErrorKind::Data, text).into());
+                }
+                let images = Resident::new(&Labelled::new(pixels.to_vec(), vec![0; n], shape), self.device)?;
+                let rows: Vec<u32> = (0..n as u32).collect();
+                self.infer_on(&images, &self.rows(&rows)?, false, want)
+            }
+        }
+    }
+
+    fn try_state(&mut self) -> Result<State> {
+        let (mut m, mut v, mut step) = (Vec::new(), Vec::new(), 0);
+        for (part, adam) in &self.adams {
+            for ((name, _), (first, second)) in self.net.params(*part).zip(adam.moments()) {
+                m.push(fm_models::to_host(name, first)?);
+                v.push(fm_models::to_host(name, second)?);
+            }
+            step = adam.steps();
+        }
+        Ok(State::of(self.net.tensors()?).with("m", m).with("v", v).counting("step", step))
+    }
+
+    fn try_restore(&mut self, state: &State) -> Result<()> {
+        self.load(state.weights())?;
+        let of = |name: &str, group: &str| -> Result<Tensor> {
+            let missing = || Error::new(ErrorKind::Mismatch, format!("no {group} of {name}"));
+            let found = state.group(group).iter().find(|t| t.name == name).ok_or_else(missing)?;
+            let shape: Vec<i64> = found.shape.iter().map(|&n| n as i64).collect();
+            Ok(Tensor::f_from_slice(&found.data)?.f_view(shape.as_slice())?)
+        };
+        for (part, adam) in &mut self.adams {
+            let names = self.net.params(*part).map(|(name, _)| name);
+            let moments = names.map(|name| Ok((of(name, "m")?, of(name, "v")?)));
+            adam.restore(state.counter("step"), &moments.collect::<Result<Vec<_>>>()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The same, with libtorch's errors as the run's.
+impl Engine for Eager<'_> {
+    fn name(&self) -> &'static str {
+        "eager"
+    }
+
+    fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<(), Error> {
+        Ok(self.try_begin_phase(index, phase)?)
+    }
+
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<(), Error> {
+        Ok(self.try_begin_epoch(order, so_far)?)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), Error> {
+        Ok(self.try_step(step)?)
+    }
+
+    fn drain(&mut self) -> Result<Totals, Error> {
+        Ok(self.try_drain()?)
+    }
+
+    fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>, Error> {
+        Ok(self.try_infer(input, want)?)
+    }
+
+    fn weights(&mut self) -> Result<Vec<NamedTensor>, Error> {
+        self.net.tensors().map_err(|e| crate::torch::failed(&e))
+    }
+
+    fn load(&mut self, weights: &[NamedTensor]) -> Result<(), Error> {
+        // Other weights may be another encoder, whose codes these are not.
+        self.codes = None;
+        self.net.load(weights).map_err(|e| crate::torch::failed(&e))
+    }
+
+    fn state(&mut self) -> Result<State, Error> {
+        Ok(self.try_state()?)
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        Ok(self.try_restore(state)?)
+    }
+}

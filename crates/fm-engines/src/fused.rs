@@ -1,0 +1,313 @@
+//! The fused engine: `fm-kernels` on the CPU, for the networks that it covers.
+//!
+//! Data stay on the host as bytes; a step runs on the kernels' own threads and is done when it returns.
+//! Results are the same bits for any number of threads.
+
+use fm_images::Dataset;
+use fm_kernels::{Adam, Error as KernelError, Moments, Options, Trainer};
+use fm_net::{Activation, Arch, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
+use fm_run::error::{Error, Kind, Result};
+use fm_train::engine::{
+    CodeStore, Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
+};
+use fm_train::plan::Phase;
+
+use crate::spilled::Spilled;
+
+/// `fm-kernels` and the data that it trains on.
+pub struct Fused<'a> {
+    trainer: Trainer,
+    data: Option<&'a Dataset>,
+    network: Network,
+    order: Vec<u32>,
+    totals: Totals,
+    steps: usize,
+    frozen: bool,
+    store: CodeStore<'a>,
+    codes: Option<Codes>,
+}
+
+/// What a frozen encoder makes of the training file's images, a row an image, in the kernels' order.
+enum Codes {
+    Memory(Vec<f32>),
+    Disk(Spilled),
+}
+
+/// Images that are encoded at once.
+const ENCODE_BATCH: usize = 1000;
+
+/// Whether the kernels compute this network here; if not, what stands in the way.
+pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> {
+    if machine.device != Device::Cpu {
+        return Err("it computes on the CPU alone".to_owned());
+    }
+    kernel_network(network)?.check().map_err(|e| e.to_string())
+}
+
+fn is_relu(op: &Op) -> bool {
+    matches!(op, Op::Activation(Activation::Relu))
+}
+
+fn is_pool(op: &Op) -> bool {
+    matches!(op, Op::MaxPool { size: 2, stride: 2 })
+}
+
+/// The network in the kernels' words: blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense
+/// layers with ReLU between them.
+///
+/// # Errors
+/// The first node that is none of these, by name: nothing is left out.
+pub fn kernel_network(network: &Network) -> Result<fm_kernels::Network, String> {
+    let Arch { height, width, channels, .. } = network.arch;
+    if channels != 1 {
+        return Err(format!("images of {channels} channels"));
+    }
+    let mut lowered = fm_kernels::Network { height, width, conv: vec![], dense: vec![] };
+    let refused = |node: &Node| format!("{} ({})", node.name, node.op.describe());
+    let mut nodes = network.nodes.iter().enumerate().peekable();
+    // Every node must follow the one before it: no branches.
+    let chained = |at: usize, node: &Node| match (at, node.inputs.as_slice()) {
+        (0, [NodeId::Image]) => true,
+        (_, [NodeId::Node(before)]) => before + 1 == at,
+        _ => false,
+    };
+    if let Some((_, node)) = network.nodes.iter().enumerate().find(|(at, node)| !chained(*at, node)) {
+        return Err(refused(node));
+    }
+    while let Some((_, node)) = nodes.next() {
+        match &node.op {
+            Op::Conv {
+                filters,
+                kernel: 3,
+                stride: 1,
+                pad: 0,
+                groups: 1,
+                bias: true,
+                standardised: false,
+            } => {
+                for wanted in [is_relu, is_pool] {
+                    match nodes.next() {
+                        Some((_, next)) if wanted(&next.op) => {}
+                        Some((_, next)) => return Err(refused(next)),
+                        None => return Err(refused(node)),
+                    }
+                }
+                lowered.conv.push(*filters);
+            }
+            Op::Flatten => {}
+            Op::Dense { units } => {
+                lowered.dense.push(*units);
+                // ReLU follows every dense layer but the last.
+                match nodes.next() {
+                    Some((_, next)) if is_relu(&next.op) => {}
+                    Some((_, next)) => return Err(refused(next)),
+                    None => {}
+                }
+            }
+            _ => return Err(refused(node)),
+        }
+    }
+    Ok(lowered)
+}
+
+/// Builds the engine, as the list of engines has it.
+pub(crate) fn build<'a>(
+    network: &Network,
+    weights: &[NamedTensor],
+    setup: Setup<'a>,
+) -> Result<Box<dyn Engine + 'a>> {
+    Ok(Box::new(Fused::new(network, weights, setup)?))
+}
+
+impl<'a> Fused<'a> {
+    /// Puts the weights where the kernels want them.
+    ///
+    /// # Errors
+    /// When the kernels do not cover the network (named), or a thread cannot be started.
+    pub fn new(network: &Network, weights: &[NamedTensor], setup: Setup<'a>) -> Result<Self> {
+        let Setup { data, machine, batch_size, codes: store, .. } = setup;
+        fm_net::check(network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
+        let threads = machine.threads.unwrap_or(0);
+        let options = Options { threads, isa: None, max_batch: batch_size };
+        let lowered = kernel_network(network).map_err(|why| failed(KernelError::Unsupported(why)))?;
+        let trainer = Trainer::new(&lowered, options, &flat(network, weights)).map_err(failed)?;
+        let (network, totals) = (network.clone(), Totals::default());
+        let (order, steps, frozen, codes) = (Vec::new(), 0, false, None);
+        Ok(Self { trainer, data, network, order, totals, steps, frozen, store, codes })
+    }
+
+    /// Encodes the training file, once.
+    fn encode(&mut self) -> Result<Codes> {
+        let train = &self.data.ok_or_else(no_data)?.train;
+        let (images, len) = (&train.images, self.network.code_len());
+        let rows: Vec<u32> = (0..train.len() as u32).collect();
+        if self.store.in_memory(rows.len(), len) {
+            let mut codes = vec![0.0; rows.len() * len];
+            self.trainer.encode(images, &rows, &mut codes).map_err(failed)?;
+            return Ok(Codes::Memory(codes));
+        }
+        let spilled = Spilled::new(self.store.dir, len)?;
+        let mut codes = vec![0.0; ENCODE_BATCH * len];
+        for part in rows.chunks(ENCODE_BATCH) {
+            let codes = &mut codes[..part.len() * len];
+            self.trainer.encode(images, part, codes).map_err(failed)?;
+            spilled.write(part[0] as usize, codes)?;
+        }
+        Ok(Codes::Disk(spilled))
+    }
+
+    /// Codes as the kernels have them, (row, column, channel), in (channel, row, column) order.
+    fn channels_first(&self, codes: &[f32]) -> Vec<f32> {
+        let len = self.network.code_len();
+        let last = self.network.nodes.iter().rfind(|node| matches!(node.op, Op::Conv { .. }));
+        let channels = last.map_or(1, |node| node.output.channels());
+        let places = len / channels;
+        let image = |code: &[f32]| -> Vec<f32> {
+            (0..len).map(|i| code[(i % places) * channels + i / places]).collect()
+        };
+        codes.chunks_exact(len).flat_map(image).collect()
+    }
+}
+
+/// Every tensor in canonical order, one after the other: the order that the kernels use too.
+fn flat(network: &Network, weights: &[NamedTensor]) -> Vec<f32> {
+    let of = |name: &str| weights.iter().find(|w| w.name == name).map_or(&[][..], |w| &w.data);
+    network.tensors().flat_map(|t| of(&t.name)).copied().collect()
+}
+
+/// The inverse of [`flat`].
+fn named(network: &Network, mut values: &[f32]) -> Vec<NamedTensor> {
+    let take = |t: &fm_net::TensorSpec| {
+        let (data, rest) = values.split_at(t.count());
+        values = rest;
+        NamedTensor { name: t.name.clone(), shape: t.shape.clone(), data: data.to_vec() }
+    };
+    network.tensors().map(take).collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn failed(error: KernelError) -> Error {
+    let kind = if matches!(error, KernelError::Unsupported(_)) { Kind::Usage } else { Kind::Other };
+    let error = Error::new(kind, format!("--engine fused: {error}"));
+    if kind == Kind::Usage { error.help("use --engine eager") } else { error }
+}
+
+impl Engine for Fused<'_> {
+    fn name(&self) -> &'static str {
+        "fused"
+    }
+
+    fn begin_phase(&mut self, _: usize, phase: &Phase) -> Result<()> {
+        let scope = match phase.scope {
+            Scope::All => fm_kernels::Scope::All,
+            Scope::Encoder => fm_kernels::Scope::Encoder,
+            Scope::Head => fm_kernels::Scope::Head,
+        };
+        let rates = phase.rates(0);
+        let adam = Adam { lr_encoder: rates.encoder, lr_head: rates.head, scope, ..Adam::default() };
+        (self.frozen, self.codes) = (phase.scope == Scope::Head, None);
+        self.trainer.begin(adam).map_err(failed)
+    }
+
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
+        self.order = order.to_vec();
+        (self.totals, self.steps) = (so_far, 0);
+        if self.frozen && self.codes.is_none() {
+            self.codes = Some(self.encode()?);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        let train = &self.data.ok_or_else(no_data)?.train;
+        let rows = &self.order[step.batch.clone()];
+        self.trainer.set_rates(step.rates.encoder, step.rates.head).map_err(failed)?;
+        match &self.codes {
+            None => self.trainer.step(&train.images, &train.labels, rows),
+            Some(Codes::Memory(codes)) => self.trainer.step_codes(codes, &train.labels, rows),
+            Some(Codes::Disk(spilled)) => {
+                let labels: Vec<u8> = rows.iter().map(|&row| train.labels[row as usize]).collect();
+                let here: Vec<u32> = (0..rows.len() as u32).collect();
+                self.trainer.step_codes(&spilled.read(rows)?, &labels, &here)
+            }
+        }
+        .map_err(failed)?;
+        let step = self.trainer.drain();
+        self.totals.loss_sum += step.loss;
+        self.totals.correct += step.correct;
+        self.totals.images += step.images;
+        if step.non_finite {
+            self.totals.diverged_at.get_or_insert(self.steps);
+        }
+        self.steps += 1;
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Totals> {
+        Ok(self.totals)
+    }
+
+    fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {
+        let Arch { height, width, .. } = self.network.arch;
+        let all: Vec<u32>;
+        let (images, rows, cached) = match input {
+            Input::Rows(source, rows) => {
+                let data = self.data.ok_or_else(no_data)?;
+                let file = if source == Source::Train { &data.train } else { &data.test };
+                (file.images.as_slice(), rows, source == Source::Train)
+            }
+            Input::Images(pixels) => {
+                all = (0..(pixels.len() / (height * width)) as u32).collect();
+                (pixels, all.as_slice(), false)
+            }
+        };
+        if want == Want::Codes {
+            let mut codes = vec![0.0; rows.len() * self.network.code_len()];
+            self.trainer.encode(images, rows, &mut codes).map_err(failed)?;
+            return Ok(self.channels_first(&codes));
+        }
+        let mut logits = vec![0.0; rows.len() * self.network.classes.unwrap_or(0)];
+        match &self.codes {
+            Some(Codes::Memory(codes)) if cached => self.trainer.evaluate_codes(codes, rows, &mut logits),
+            _ => self.trainer.evaluate(images, rows, &mut logits),
+        }
+        .map_err(failed)?;
+        Ok(logits)
+    }
+
+    fn weights(&mut self) -> Result<Vec<NamedTensor>> {
+        Ok(named(&self.network, &self.trainer.params()))
+    }
+
+    fn load(&mut self, weights: &[NamedTensor]) -> Result<()> {
+        // Other weights may be another encoder, whose codes these are not.
+        self.codes = None;
+        fm_net::check(&self.network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
+        self.trainer.set_params(&flat(&self.network, weights)).map_err(failed)
+    }
+
+    fn state(&mut self) -> Result<State> {
+        let Moments { m, v, step } = self.trainer.moments();
+        let (m, v) = (named(&self.network, &m), named(&self.network, &v));
+        Ok(State::of(self.weights()?).with("m", m).with("v", v).counting("step", step))
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.load(state.weights())?;
+        let moments = |group: &str| -> Result<Vec<f32>> {
+            let tensors = state.group(group);
+            // Tensors that did not train may have been left out: their moments are zero.
+            let zero = |t: &fm_net::TensorSpec| NamedTensor {
+                name: t.name.clone(),
+                shape: t.shape.clone(),
+                data: vec![0.0; t.count()],
+            };
+            let known = |t: &fm_net::TensorSpec| tensors.iter().find(|w| w.name == t.name).cloned();
+            let all: Vec<NamedTensor> =
+                self.network.tensors().map(|t| known(t).unwrap_or_else(|| zero(t))).collect();
+            Ok(flat(&self.network, &all))
+        };
+        let (m, v) = (moments("m")?, moments("v")?);
+        self.trainer.set_moments(&Moments { m, v, step: state.counter("step") }).map_err(failed)
+    }
+}

@@ -1,0 +1,35 @@
+//! The engines of this project, and the list of them.
+//!
+//! [`Eager`] is libtorch, kernel by kernel, for every network of the notation and any device. [`Fused`] is
+//! [`fm_kernels`] on the CPU, for the networks that the kernels cover. Both implement
+//! [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
+//! engines of its own before them.
+
+mod device;
+mod eager;
+mod fused;
+mod spilled;
+mod torch;
+
+use fm_train::EngineDef;
+
+pub use device::{resolve, to_tch};
+pub use eager::Eager;
+pub use fused::{Fused, kernel_network};
+pub use torch::{TorchError, failed};
+
+/// Every engine, the fastest first: `auto` takes the first that covers a network.
+pub static ENGINES: &[EngineDef] = &[
+    EngineDef {
+        name: "fused",
+        about: "the project's own CPU kernels",
+        covers: fused::covers,
+        build: fused::build,
+    },
+    EngineDef {
+        name: "eager",
+        about: "libtorch, kernel by kernel, on any device",
+        covers: eager::covers,
+        build: eager::build,
+    },
+];

@@ -1,0 +1,150 @@
+//! What `eval`, `predict` and `encode` share: a trained model, and images that it is shown.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use fm_data::Dataset;
+use fm_engines::ENGINES;
+use fm_net::Scope;
+use fm_run::trained::{self, Trained};
+use fm_run::{RunSpec, files};
+use fm_train::engine::{self, CodeStore, Engine, Setup, Source};
+use fm_train::{Machine, Phase, recipe};
+use toml::{Table, Value};
+
+use crate::args::{Computing, Data, KeysOf};
+use crate::error::{Error, Kind, Result};
+use crate::inputs;
+
+/// Flags on the model and on what computes.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// A run's directory, or a model.safetensors
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// The model's network, where its file does not say
+    #[arg(long)]
+    arch: Option<String>,
+
+    #[command(flatten)]
+    keys: KeysOf<Computing>,
+}
+
+impl ModelArgs {
+    fn keys(&self) -> Table {
+        self.keys.table.clone()
+    }
+}
+
+/// Flags on a data set.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct DataArgs {
+    #[command(flatten)]
+    keys: KeysOf<Data>,
+
+    /// Which of its files
+    #[arg(long, value_enum, default_value = "test")]
+    pub(crate) split: Split,
+}
+
+impl DataArgs {
+    fn keys(&self) -> Table {
+        self.keys.table.clone()
+    }
+}
+
+/// A data set's two halves, as files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    /// The test file
+    Test,
+    /// The training file, validation images included
+    Train,
+}
+
+impl Split {
+    pub(crate) fn source(self) -> Source {
+        if self == Self::Test { Source::Test } else { Source::Train }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        if self == Self::Test { "test" } else { "train" }
+    }
+
+    pub(crate) fn of(self, data: &Dataset) -> &fm_data::Labelled {
+        if self == Self::Test { &data.test } else { &data.train }
+    }
+}
+
+/// The model, and a checked statement for computing with it.
+///
+/// # Errors
+/// When the model cannot be read, or a flag is out of range.
+pub(crate) fn model(args: &ModelArgs, data: Option<&DataArgs>) -> Result<(Trained, RunSpec)> {
+    let given = args.arch.as_deref().map(|text| RunSpec::read(&Table::from_iter([arch(text)])));
+    let given = given.transpose()?.map(|spec| spec.arch);
+    let trained = trained::load(&args.run, given.as_ref())?;
+    let mut table = args.keys();
+    table.extend([arch(&trained.network.arch.to_string())]);
+    if let Some(data) = data {
+        let keys = data.keys();
+        if !keys.contains_key("dataset") && !keys.contains_key("data-dir") {
+            table.extend(data_of(&trained.beside(files::CONFIG)));
+        }
+        table.extend(keys);
+    }
+    Ok((trained, RunSpec::read(&table)?.check()?))
+}
+
+fn arch(text: &str) -> (String, Value) {
+    ("arch".to_owned(), text.into())
+}
+
+/// The keys of the data set that a run's configuration names, if there is one; a model file may lie anywhere.
+fn data_of(config: &Path) -> Table {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let table: Table = text.parse().unwrap_or_default();
+    table.into_iter().filter(|(key, _)| ["dataset", "data-dir"].contains(&key.as_str())).collect()
+}
+
+/// The data set, whose images the model must take and whose classes it must know.
+///
+/// # Errors
+/// When it cannot be loaded, or does not fit the model.
+pub(crate) fn data(trained: &Trained, spec: &RunSpec, progress: bool) -> Result<Dataset> {
+    let data = inputs::load(spec, progress)?;
+    recipe::network(&spec.arch, &data)?;
+    let (found, known) = (data.classes, trained.network.classes.unwrap_or(0));
+    if found > known {
+        return Err(Error::new(
+            Kind::Data,
+            format!("the data have {found} classes, the model knows {known}"),
+        )
+        .note(format!("data set {}", data.dir.display()))
+        .note(format!("model {}", trained.path.display())));
+    }
+    if trained.class_names.as_ref().is_some_and(|names| !data.class_names.iter().all(|n| names.contains(n))) {
+        tracing::warn!("the data's classes have other names than the model's; classes are matched by number");
+    }
+    Ok(data)
+}
+
+/// An engine with the model in it, for inference.
+///
+/// # Errors
+/// When the device is not there, or the engine that was asked for does not cover the network.
+pub(crate) fn engine<'a>(
+    trained: &Trained,
+    spec: &RunSpec,
+    data: Option<&'a Dataset>,
+) -> Result<(Box<dyn Engine + 'a>, Machine)> {
+    let machine = inputs::machine(spec)?;
+    let network = &trained.network;
+    let def = engine::choose(ENGINES, &spec.engine, network, machine)?;
+    let setup = Setup { data, machine, batch_size: 32, seed: spec.seed, codes: CodeStore::unlimited() };
+    let mut engine = (def.build)(network, &trained.weights, setup)?;
+    engine.begin_phase(0, &Phase::classify("inference", network, Scope::All, 0, spec.lr))?;
+    Ok((engine, machine))
+}

@@ -1,0 +1,61 @@
+//! What a command computes with: the machine, and the data set.
+
+use fm_data::{DataError, Dataset, DatasetName, LoadOptions, Verify};
+use fm_run::RunSpec;
+use fm_run::spec::VerifyMode;
+use fm_train::Machine;
+
+use crate::error::{Error, Kind, Result};
+
+/// The device and threads of a run, with libtorch set up for them.
+///
+/// # Errors
+/// When the device is not there.
+pub(crate) fn machine(spec: &RunSpec) -> Result<Machine> {
+    if spec.deterministic {
+        // Before the first question about CUDA.
+        fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
+    }
+    let machine = Machine { device: fm_engines::resolve(spec.device)?, threads: spec.threads };
+    if let Some(threads) = spec.threads {
+        tch::set_num_threads(threads as i32);
+    }
+    Ok(machine)
+}
+
+/// The data set; `progress` draws a bar if it must be downloaded.
+///
+/// # Errors
+/// When it is missing, damaged, or with `--verify strict` not the published one.
+pub(crate) fn load(spec: &RunSpec, progress: bool) -> Result<Dataset> {
+    let verify = match spec.verify {
+        VerifyMode::Warn => Verify::Warn,
+        VerifyMode::Strict => Verify::Strict,
+    };
+    let options = LoadOptions { data_dir: spec.data_dir.clone(), verify, progress, ..LoadOptions::default() };
+    let data = fm_data::load(&DatasetName::from(spec.dataset.clone()), &options).map_err(failed)?;
+    for warning in &data.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(data)
+}
+
+/// The data set if it is on this machine.
+///
+/// # Errors
+/// When it is not, or is damaged.
+pub(crate) fn load_local(spec: &RunSpec) -> Result<Dataset> {
+    let options = LoadOptions { data_dir: spec.data_dir.clone(), download: false, ..LoadOptions::default() };
+    fm_data::load(&DatasetName::from(spec.dataset.clone()), &options).map_err(failed)
+}
+
+/// A data set's error as one of the run's.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+pub(crate) fn failed(error: DataError) -> Error {
+    let kind = match error.kind() {
+        fm_data::ErrorKind::Data => Kind::Data,
+        fm_data::ErrorKind::Io => Kind::Io,
+    };
+    let with_notes = error.notes().into_iter().fold(Error::new(kind, error.to_string()), Error::note);
+    error.help().into_iter().fold(with_notes, Error::help)
+}

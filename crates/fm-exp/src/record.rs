@@ -1,0 +1,88 @@
+//! What a run records of itself: its row, the head of its summary, and what checkpoints and models say.
+
+use std::collections::BTreeMap;
+
+use fm_data::Dataset;
+use fm_run::Identified;
+use fm_run::store::Row;
+use fm_train::checkpoint::Identity;
+use fm_train::event::Outcome;
+use fm_train::{Machine, Plan};
+use serde_json::{Map, Value, json};
+
+/// A run, for its records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    pub(crate) run: &'a Identified,
+    pub(crate) data: &'a Dataset,
+    pub(crate) plan: &'a Plan,
+    pub(crate) machine: Machine,
+}
+
+impl Record<'_> {
+    /// The head of `summary.json`: what the run is. Scores follow.
+    pub(crate) fn summary(&self) -> Map<String, Value> {
+        let last = self.plan.last();
+        let mut head = Map::new();
+        let mut set = |key: &str, value: Value| head.insert(key.to_owned(), value);
+        set("name", json!(self.run.spec.directory()));
+        set("run_id", json!(self.run.run_id()));
+        set("arm", json!(self.run.spec.arm()));
+        for (column, value) in self.run.columns() {
+            set(column, json!(value));
+        }
+        set("data_sha256", json!(self.data.sha256));
+        set("params", json!(last.network.params().map(fm_net::TensorSpec::count).sum::<usize>()));
+        set("trainable_params", json!(last.scope.counts(&last.network).0));
+        head
+    }
+
+    /// The ids of the runs that are this one's beginning, by their epochs.
+    pub(crate) fn shorter(&self) -> BTreeMap<u32, String> {
+        let id = |&epochs: &u32| (epochs, self.run.of_epochs(epochs).run_id());
+        self.run.spec.score_at.iter().map(id).collect()
+    }
+
+    /// What `model.safetensors` says of itself.
+    pub(crate) fn model(&self) -> BTreeMap<String, String> {
+        let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        BTreeMap::from([
+            text("arch", &self.run.spec.arch.to_string()),
+            text("run_id", &self.run.run_id()),
+            text("classes", &serde_json::to_string(&self.data.class_names).unwrap_or_default()),
+            text("normalisation", "pixel / 255"),
+            text("layout", "PyTorch: conv [out, in, row, column], dense [out, in]"),
+        ])
+    }
+
+    /// What checkpoints say of the run.
+    pub(crate) fn identity(&self) -> Identity {
+        let version = |name: &str, version: String| (name.to_owned(), version);
+        Identity {
+            run_id: self.run.run_id(),
+            engine: self.run.facts.engine.clone(),
+            device: self.machine.device.to_string(),
+            threads: self.machine.threads.unwrap_or_else(|| tch::get_num_threads() as usize),
+            data_sha256: self.data.sha256.clone(),
+            versions: BTreeMap::from([
+                version("fm-exp", env!("CARGO_PKG_VERSION").to_owned()),
+                version("libtorch", fm_torch::version()),
+            ]),
+        }
+    }
+
+    /// The row of `runs.csv`.
+    pub(crate) fn row(&self, outcome: &Outcome) -> Row {
+        let mut row = Row::of(&self.run.spec.directory(), self.run);
+        let scores = &outcome.test;
+        row.set("test_loss", scores.loss.to_string());
+        row.set("test_acc", scores.accuracy.to_string());
+        row.set("macro_f1", scores.macro_f1().to_string());
+        let weakest = scores.weakest();
+        row.set("weakest_class", weakest.map_or("", |(class, _)| &self.data.class_names[class]));
+        row.set("weakest_recall", weakest.map_or(String::new(), |(_, recall)| recall.to_string()));
+        row.set("train_seconds", outcome.train_seconds.to_string());
+        row.set("finished", fm_run::now());
+        row
+    }
+}

@@ -1,0 +1,206 @@
+//! The error type of a run: what went wrong, which exit code that is, and what to do about it.
+//!
+//! Messages are lower case, without a final period, and name the path, flag or step. Notes add facts, helps
+//! say the remedy; the binary prints them below the message.
+
+use std::fmt;
+use std::path::Path;
+
+/// Kinds of failure; each is an exit code of the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bug, or something that nobody foresaw.
+    Other = 1,
+    /// A flag, a configuration key or their combination.
+    Usage = 2,
+    /// The data set.
+    Data = 3,
+    /// Reading or writing files.
+    Io = 4,
+    /// The device, or its memory.
+    Device = 5,
+    /// Training diverged: the loss is no longer a number.
+    Diverged = 6,
+    /// What is on disk does not fit the command.
+    Mismatch = 7,
+    /// Another process holds the run directory.
+    Locked = 8,
+    /// Runs of a sweep failed or are missing.
+    Incomplete = 9,
+    /// Stopped on request (SIGTERM, SIGUSR1) after saving.
+    Stopped = 75,
+    /// Interrupted (Ctrl-C) after saving.
+    Interrupted = 130,
+}
+
+/// A failure with its remedies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    notes: Vec<String>,
+    helps: Vec<String>,
+}
+
+/// Results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of `kind`.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), notes: Vec::new(), helps: Vec::new() }
+    }
+
+    /// A usage error.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// A file operation that failed: `cannot <action> PATH: <reason>`.
+    #[must_use]
+    pub fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
+        let path = path.display();
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::new(Kind::Io, format!("no space left to {action} {path}"))
+                .help("free some space, or choose another place with --out");
+        }
+        Self::new(Kind::Io, format!("cannot {action} {path}: {}", reason(error)))
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// Adds a remedy.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.helps.push(text.into());
+        self
+    }
+
+    /// Says where in a run it happened: within the message when that is short, in a note otherwise.
+    #[must_use]
+    pub fn at(mut self, place: &str) -> Self {
+        if self.message.starts_with("out of ") {
+            self.message = format!("{} at {place}", self.message);
+            return self;
+        }
+        self.note(format!("at {place}"))
+    }
+
+    /// Says what the message is about: `PREFIX: message`.
+    #[must_use]
+    pub fn about(mut self, prefix: &str) -> Self {
+        self.message = format!("{prefix}: {}", self.message);
+        self
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The message alone.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.kind as u8
+    }
+}
+
+impl fmt::Display for Error {
+    /// The message, then a line for each note and each help.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for note in &self.notes {
+            write!(f, "\n  note: {note}")?;
+        }
+        for help in &self.helps {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// An I/O error in lower case and without the operating system's number.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+impl Error {
+    /// A failure of a tensor library, which has one error type for everything: its words tell what it was.
+    #[must_use]
+    pub fn device(text: &str) -> Self {
+        // The C++ backtrace, where there is one, is for libtorch's developers.
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        if is_out_of_memory(text) {
+            let on_gpu = ["CUDA", "CUDNN", "CUBLAS"].iter().any(|word| text.contains(word));
+            return Self::new(Kind::Device, if on_gpu { "out of GPU memory" } else { "out of memory" })
+                .note(first)
+                .help("use a smaller --batch-size, or close what else uses the device");
+        }
+        let kind = if text.contains("CUDA") || text.contains("cuDNN") { Kind::Device } else { Kind::Other };
+        Self::new(kind, format!("libtorch failed: {first}"))
+    }
+}
+
+/// Whether libtorch's message is one of the ways in which it says that memory ran out.
+#[must_use]
+pub fn is_out_of_memory(message: &str) -> bool {
+    ["CUDA out of memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "not enough memory"]
+        .iter()
+        .any(|phrase| message.contains(phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_and_helps_follow_the_message() {
+        let error = Error::usage("--lr must be finite and > 0, got NaN").note("a").help("b");
+        assert_eq!(error.to_string(), "--lr must be finite and > 0, got NaN\n  note: a\n  help: b");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn reasons_read_as_one_sentence() {
+        let error = std::io::Error::from_raw_os_error(13);
+        let text = Error::io("write", Path::new("/x/y"), &error).to_string();
+        assert_eq!(text, "cannot write /x/y: permission denied");
+        let full = Error::io("write", Path::new("/x"), &std::io::Error::from_raw_os_error(28));
+        assert!(full.message().starts_with("no space left to write /x"));
+    }
+
+    #[test]
+    fn libtorch_errors_are_told_apart_by_their_words() {
+        let kind = |text: &str| Error::device(text).kind();
+        assert_eq!(kind("CUDA out of memory. Tried to allocate 2.00 GiB"), Kind::Device);
+        assert_eq!(
+            kind("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory"),
+            Kind::Device
+        );
+        assert_eq!(kind("CUDA error: device-side assert triggered"), Kind::Device);
+        assert_eq!(kind("mat1 and mat2 shapes cannot be multiplied"), Kind::Other);
+        let message = |text: &str| Error::device(text).at("epoch 2").message;
+        assert_eq!(message("CUDA out of memory. Tried to allocate"), "out of GPU memory at epoch 2");
+        assert_eq!(message("DefaultCPUAllocator: not enough memory"), "out of memory at epoch 2");
+        assert!(message("bad shapes").ends_with("bad shapes"), "the place is in a note");
+    }
+}

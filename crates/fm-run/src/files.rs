@@ -1,0 +1,68 @@
+//! The name of every file of a run, once.
+
+use std::path::Path;
+
+/// The statement of the run, written before training.
+pub const CONFIG: &str = "config.toml";
+/// The run's id, written last: a directory without it is unfinished.
+pub const DONE: &str = "DONE";
+/// A row per epoch.
+pub const EPOCHS: &str = "epochs.csv";
+/// Counts by true and predicted class.
+pub const CONFUSION: &str = "confusion.csv";
+/// The same as shares of the row.
+pub const CONFUSION_NORMALIZED: &str = "confusion_normalized.csv";
+/// Precision, recall, F1 and support of each class.
+pub const PER_CLASS: &str = "per_class.csv";
+/// A row per test image.
+pub const PREDICTIONS: &str = "predictions.csv";
+/// The run and its scores, for programs.
+pub const SUMMARY: &str = "summary.json";
+/// The weights that were scored.
+pub const MODEL: &str = "model.safetensors";
+/// How far a run is, rewritten at every step.
+pub const PROGRESS: &str = ".progress";
+/// Which process has the directory.
+pub const LOCK: &str = ".lock";
+/// The directory of checkpoints.
+pub const CHECKPOINTS: &str = "checkpoint";
+/// The table of all runs in a directory of results.
+pub const RUNS: &str = "runs.csv";
+/// Seconds of a sweep's runs.
+pub const TIMINGS: &str = "timings.csv";
+/// Pictures, each as SVG and as PNG.
+pub const PICTURES: [&str; 3] = ["curves", "confusion", "reconstructions"];
+
+/// Every file that a run may leave in its directory; `--overwrite` removes these, [`CHECKPOINTS`] and
+/// [`scores_at`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
+/// run.
+pub const RUN_FILES: [&str; 16] = [
+    DONE,
+    CONFIG,
+    EPOCHS,
+    CONFUSION,
+    CONFUSION_NORMALIZED,
+    PER_CLASS,
+    PREDICTIONS,
+    SUMMARY,
+    MODEL,
+    "curves.svg",
+    "curves.png",
+    "confusion.svg",
+    "confusion.png",
+    "reconstructions.svg",
+    "reconstructions.png",
+    PROGRESS,
+];
+
+/// The directory for scores after so many epochs.
+#[must_use]
+pub fn scores_at(epochs: u32) -> String {
+    format!("at-{epochs}")
+}
+
+/// The epochs of a [`scores_at`] directory; none for another path.
+#[must_use]
+pub fn epochs_of(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_prefix("at-")?.parse().ok()
+}

@@ -1,0 +1,175 @@
+//! Checks a statement: every value in range, and all of them together.
+
+use std::fmt::Write as _;
+
+use super::{EncoderMode, Pretrain, Protocol, RunSpec};
+use crate::error::{Error, Result};
+
+/// Epochs of pretraining where nothing is said.
+const PRETRAIN_EPOCHS: u32 = 5;
+
+impl RunSpec {
+    /// The statement of what runs: every value in range, what depends on other keys filled in, what means
+    /// nothing refused.
+    ///
+    /// # Errors
+    /// A usage error that names the flag and its range.
+    pub fn check(mut self) -> Result<Self> {
+        rate("--lr", self.lr)?;
+        at_least_1("--batch-size", self.batch_size)?;
+        at_least_1("--checkpoint-every", self.checkpoint_every as usize)?;
+        if self.threads.is_some_and(|n| n == 0 || n > 1024) {
+            return Err(Error::usage("--threads must be from 1 to 1024"));
+        }
+        if let Some(patience) = self.patience {
+            at_least_1("--patience", patience as usize)?;
+            if self.protocol == Protocol::Notebook {
+                let text = "--patience needs validation images, which --protocol notebook has none of";
+                return Err(Error::usage(text).help("use --protocol holdout"));
+            }
+        }
+        if i64::try_from(self.seed).is_err() {
+            return Err(Error::usage(format!("--seed must be from 0 to {}, got {}", i64::MAX, self.seed)));
+        }
+        if self.fast_dev_run {
+            (self.epochs, self.pretrain_epochs) = (1, self.pretrain_epochs.map(|n| n.min(1)));
+        }
+        self.check_composition()?;
+        self.check_score_at()?;
+        if let Some(name) = &self.name {
+            check_name(name)?;
+        }
+        Ok(self)
+    }
+
+    fn check_composition(&mut self) -> Result<()> {
+        let frozen = self.encoder == EncoderMode::Frozen;
+        match self.pretrain_epochs {
+            Some(0) if !self.fast_dev_run => {
+                return Err(Error::usage("--pretrain-epochs must be at least 1, got 0"));
+            }
+            Some(_) if !self.pretrain.trains() => {
+                return Err(Error::usage("--pretrain-epochs needs --pretrain autoencoder or classifier"));
+            }
+            None if self.pretrain.trains() => {
+                self.pretrain_epochs = Some(if self.fast_dev_run { 1 } else { PRETRAIN_EPOCHS });
+            }
+            _ => {}
+        }
+        if let Some(lr) = self.encoder_lr {
+            if frozen {
+                return Err(Error::usage("--encoder-lr: a frozen encoder has no learning rate"));
+            }
+            rate("--encoder-lr", lr)?;
+        }
+        match self.unfreeze_at {
+            Some(_) if frozen => {
+                Err(Error::usage("--unfreeze-at: with --encoder frozen nothing is unfrozen"))
+            }
+            Some(at) if !self.fast_dev_run && !(1..self.epochs.max(1)).contains(&at) => {
+                let most = self.epochs;
+                let text = format!("--unfreeze-at must be from 1 to below --epochs ({most}), got {at}");
+                Err(Error::usage(text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_score_at(&self) -> Result<()> {
+        let (at, epochs) = (&self.score_at, self.epochs);
+        if let Some(wrong) = at.iter().find(|&&n| n == 0 || n >= epochs) {
+            let text = format!("--score-at must be from 1 to below --epochs ({epochs}), got {wrong}");
+            return Err(Error::usage(text));
+        }
+        let head_alone = self.unfreeze_at.unwrap_or(0);
+        if let Some(wrong) = at.iter().find(|&&n| n <= head_alone) {
+            let text = format!(
+                "--score-at must be above --unfreeze-at ({head_alone}), as a run's epochs must, got {wrong}"
+            );
+            return Err(Error::usage(text));
+        }
+        if !at.is_empty() && self.patience.is_some() {
+            let text = "--score-at: with --patience a shorter run is not the beginning of a longer one";
+            return Err(Error::usage(text));
+        }
+        Ok(())
+    }
+
+    /// What the recipe is called in tables: `joint`, `frozen on autoencoder`, `fine-tuned from classifier` …
+    #[must_use]
+    pub fn arm(&self) -> String {
+        let frozen = self.encoder == EncoderMode::Frozen;
+        let from = match &self.pretrain {
+            Pretrain::None => "random".to_owned(),
+            other => other.to_string(),
+        };
+        let mut arm = match (frozen, &self.pretrain) {
+            (true, _) => format!("frozen on {from}"),
+            (false, Pretrain::None) => "joint".to_owned(),
+            (false, _) => format!("fine-tuned from {from}"),
+        };
+        if let Some(epoch) = self.unfreeze_at {
+            let _ = write!(arm, " (head first for {epoch})");
+        }
+        if let Some(lr) = self.encoder_lr {
+            let _ = write!(arm, " (encoder lr {lr})");
+        }
+        arm
+    }
+
+    /// The name of the run's directory: as given, or from architecture, recipe, protocol, epochs and seed.
+    #[must_use]
+    pub fn directory(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        if self.fast_dev_run {
+            return "fast-dev-run".to_owned();
+        }
+        let protocol = if self.protocol == Protocol::Notebook { "-notebook" } else { "" };
+        let (arch, arm) = (self.arch_name(), self.slug());
+        format!("{arch}{arm}{protocol}-{}ep-seed{}", self.epochs, self.seed)
+    }
+
+    /// The architecture as a piece of a file name: the whole string where it is short.
+    fn arch_name(&self) -> String {
+        const MOST: usize = 40;
+        let text = self.arch.to_string();
+        if text.len() <= MOST {
+            return text;
+        }
+        let digest = crate::sha256(text.as_bytes());
+        format!("{}~{}", &text[..MOST], &digest[..8])
+    }
+
+    /// The recipe as a piece of a directory's name, empty for `joint`.
+    fn slug(&self) -> String {
+        let mut arm = self.arm();
+        if let Pretrain::File(path) = &self.pretrain {
+            arm = arm.replace(&path.display().to_string(), "file");
+        }
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let slug: String = arm.replace(['(', ')'], "").chars().map(plain).collect();
+        if slug == "joint" { String::new() } else { format!("-{slug}") }
+    }
+}
+
+fn rate(flag: &str, lr: f64) -> Result<()> {
+    if lr.is_finite() && lr > 0.0 {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{flag} must be finite and > 0, got {lr}")))
+}
+
+fn at_least_1(flag: &str, n: usize) -> Result<()> {
+    if n > 0 { Ok(()) } else { Err(Error::usage(format!("{flag} must be at least 1, got 0"))) }
+}
+
+/// A name is one directory below `--out`, not a way out of it.
+fn check_name(name: &str) -> Result<()> {
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    if plain {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--name must be a plain directory name, got '{name}'")))
+}

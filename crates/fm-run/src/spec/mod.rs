@@ -1,0 +1,173 @@
+//! The statement of a run: every key once.
+//!
+//! To add a key, add it to [`RunSpec`] with its help, type, default and role. Its flag, environment variable,
+//! file key, column, place in the id, in groups and in grids follow.
+
+mod check;
+mod field;
+mod setting;
+mod values;
+
+use std::path::PathBuf;
+
+use fm_net::Arch;
+use toml::{Table, Value};
+
+pub use field::{Field, Role};
+pub use setting::{Setting, from_text, text, to_text};
+pub use values::{DeviceRequest, EncoderMode, Pretrain, Protocol, VerifyMode};
+
+use crate::error::{Error, Result};
+use Role::{Aside, Decides, Place, Replicates, Resolved};
+
+field::statement! {
+    /// What a run is: every key that a user may give.
+    ///
+    /// Anything may stand in the fields; [`RunSpec::check`] sees that they make sense together.
+    RunSpec {
+        "Training" {
+            /// Network: cnn, encoder-mlp, or a string of layers such as 32C3-MP2-64C3-MP2--128 (docs/networks.md)
+            /// [default: cnn]
+            arch: Arch = values::default_arch(), Decides, always;
+            /// Where to compute: auto, cpu, cuda or cuda:N; only auto may choose [default: auto]
+            device: DeviceRequest = DeviceRequest::Auto, Resolved("the kind of device that computes"), always;
+            /// Passes over the training images; 0 scores the untrained model [default: 50]
+            epochs: u32 = 50, Decides, always;
+            /// Images in a step [default: 32]
+            batch_size: usize = 32, Decides, always;
+            /// Adam's learning rate [default: 0.001]
+            lr: f64 = 1e-3, Decides, always;
+            /// Seed of initial weights, split and batch order [default: 0]
+            seed: u64 = 0, Replicates, always;
+            /// How the data set is divided [default: holdout]
+            protocol: Protocol = Protocol::Holdout, Decides, always;
+            /// Stop after N epochs without a lower validation loss, and keep the best epoch's weights [default: off]
+            patience: Option<u32> = None, Decides;
+            /// What computes: fused CPU kernels, libtorch's eager mode, or auto for the faster that covers the
+            /// network [default: auto]
+            engine: String = AUTO.to_owned(), Resolved("the engines that compute"), always;
+            /// CPU threads [default: one per core]
+            threads: Option<usize> = None, Aside("an engine's sums may differ in their last bits with the number \
+                of threads; the checkpoint records it and resume warns");
+            /// On CUDA: the same bits from every run, at some cost in speed; the CPU's always are
+            deterministic: bool = false, Resolved("on CUDA alone");
+            /// A few steps on a few images, to see that everything works
+            fast_dev_run: bool = false, Decides;
+        }
+        "Composition" {
+            /// Whether the encoder trains [default: unfrozen]
+            encoder: EncoderMode = EncoderMode::Unfrozen, Decides;
+            /// What trains the encoder first: none, autoencoder, classifier, or an earlier run's model.safetensors
+            /// [default: none]
+            pretrain: Pretrain = Pretrain::None, Resolved("for a file, its contents");
+            /// Epochs of pretraining [default: 5]
+            pretrain_epochs: Option<u32> = None, Decides;
+            /// The encoder's own learning rate while it trains with the head [default: --lr]
+            encoder_lr: Option<f64> = None, Decides;
+            /// Train the head alone for N epochs, then both [default: both from the start]
+            unfreeze_at: Option<u32> = None, Decides;
+            /// Memory for a frozen encoder's codes, in MiB; beyond it they go to the run's directory [default: 2048]
+            code_memory: u64 = 2048, Aside("codes on disk are the same codes");
+        }
+        "Data" {
+            /// Data set: a name such as fashion-mnist, mnist, cifar-10 or emnist-letters, or a directory with the files
+            /// of one [default: fashion-mnist]
+            dataset: PathBuf = PathBuf::from("fashion-mnist"), Resolved("the files' contents");
+            /// Directory that holds the files [default: looked for, then downloaded]
+            data_dir: Option<PathBuf> = None, Aside("the files' contents decide, not where they are");
+            /// When a published data set's files differ from the published ones [default: warn]
+            verify: VerifyMode = VerifyMode::Warn, Aside("the files' contents decide");
+        }
+        "Results" {
+            /// Directory of results [default: results]
+            out: PathBuf = PathBuf::from("results"), Place("where results are kept");
+            /// Name of the run's directory [default: from architecture, protocol, epochs and seed]
+            name: Option<String> = None, Place("where results are kept");
+            /// Also score the test set after these epochs, as runs of that length would; results in at-N/
+            score_at: Vec<u32> = Vec::new(), Place("scoring changes no weight");
+            /// Epochs between checkpoints [default: 1]
+            checkpoint_every: u32 = 1, Place("a resumed run equals an uninterrupted one");
+            /// Replace an earlier run of that name
+            overwrite: bool = false, Place("what is done with an earlier run");
+        }
+    }
+}
+
+/// The value of `engine` that leaves the choice to the program.
+pub const AUTO: &str = "auto";
+
+/// The key of a file under which a run records what its statement does not say; it is not read back.
+pub const PROVENANCE: &str = "provenance";
+
+impl RunSpec {
+    /// The key's field, where there is such a key.
+    #[must_use]
+    pub fn field(key: &str) -> Option<&'static Field> {
+        Self::fields().iter().find(|field| field.key == key)
+    }
+
+    /// Sets the keys of a table over what is there.
+    ///
+    /// # Errors
+    /// A usage error that names the key, for an unknown one with the nearest known.
+    pub fn with(mut self, table: &Table) -> Result<Self> {
+        for (key, value) in table.iter().filter(|(key, _)| *key != PROVENANCE) {
+            // Where phases took turns, the record names each engine (`eager+fused`): the choice was auto's.
+            let several = key == "engine" && value.as_str().is_some_and(|name| name.contains('+'));
+            let value = if several { &Value::from(AUTO) } else { value };
+            self.put(key, value).map_err(|reason| match reason {
+                Some(reason) => in_lines(key, &reason),
+                None => unknown(key),
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// The statement that a table makes: its keys, defaults for the others.
+    ///
+    /// # Errors
+    /// As for [`RunSpec::with`].
+    pub fn read(table: &Table) -> Result<Self> {
+        Self::default().with(table)
+    }
+
+    /// The keys that are not at their default, as a table that [`RunSpec::read`] reads back.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let default = Self::default();
+        let differing = Self::fields().iter().filter(|f| self.get(&f.key) != default.get(&f.key));
+        differing.filter_map(|field| Some((field.key.clone(), self.get(&field.key)?))).collect()
+    }
+}
+
+/// An error about a key's value. Whatever follows the first line is a note, the last line the remedy.
+fn in_lines(key: &str, reason: &str) -> Error {
+    let mut lines = reason.split('\n');
+    let first = lines.next().unwrap_or_default();
+    // A reason that is a sentence of its own stands alone.
+    let message = if first.starts_with("must ") { format!("--{key} {first}") } else { first.to_owned() };
+    lines.fold(Error::usage(message), |error, line| match line.strip_prefix("help: ") {
+        Some(help) => error.help(help),
+        None => error.note(line),
+    })
+}
+
+/// An error about a key that there is not.
+fn unknown(key: &str) -> Error {
+    let close = |field: &&Field| strsim::jaro_winkler(key, &field.key);
+    let best = RunSpec::fields().iter().max_by(|a, b| close(a).total_cmp(&close(b)));
+    let error = Error::usage(format!("unknown key '{key}'"));
+    match best.filter(|field| close(field) > 0.75) {
+        Some(field) => error.help(format!("did you mean `{}`?", field.key)),
+        None => error.help("fm-exp train --help lists the keys"),
+    }
+}
+
+/// Whether two values of a key are the same, however they were written.
+#[must_use]
+pub fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    a.map(text) == b.map(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! A trained model from its file: bytes → tensors and metadata → a network that they fit.
+//!
+//! The file may be one of ours or one that was written from PyTorch with the same names. What does not fit
+//! is told all at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use fm_net::{Arch, NamedTensor, Network, Part};
+use safetensors::{Dtype, SafeTensors};
+
+use crate::error::{Error, Kind, Result};
+use crate::model_file;
+
+/// A model file's contents.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+/// Tensors and what the file says of itself.
+#[derive(Debug)]
+pub struct Contents {
+    /// Every tensor, by name.
+    pub tensors: Vec<NamedTensor>,
+    /// Tensors that are no 32-bit floats, as lines; they hold zeros.
+    pub types: Vec<String>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A network with its weights.
+#[derive(Debug)]
+pub struct Trained {
+    /// The model file.
+    pub path: PathBuf,
+    /// What its tensors are.
+    pub network: Network,
+    /// The tensors, in canonical order.
+    pub weights: Vec<NamedTensor>,
+    /// By label, where the file says.
+    pub class_names: Option<Vec<String>>,
+    /// The run that wrote it, where the file says.
+    pub run_id: Option<String>,
+}
+
+impl ModelFile {
+    /// Reads `run`'s `model.safetensors`, or `run` itself where that is a file.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] when there is none.
+    pub fn read(run: &Path) -> Result<Self> {
+        let path = if run.is_dir() { run.join("model.safetensors") } else { run.to_owned() };
+        let bytes = std::fs::read(&path).map_err(|e| {
+            let error = Error::io("read", &path, &e);
+            if run.is_dir() && e.kind() == std::io::ErrorKind::NotFound {
+                return error
+                    .help("the directory holds no finished run; give one that does, or a model.safetensors");
+            }
+            error.help("give a run's directory or a model.safetensors")
+        })?;
+        Ok(Self { path, bytes })
+    }
+
+    /// An error about this file.
+    pub fn mismatch(&self, text: impl Into<String>) -> Error {
+        Error::new(Kind::Mismatch, text).note(format!("file {}", self.path.display()))
+    }
+
+    /// Every tensor, whatever network it belongs to.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] when it is no safetensors file.
+    pub fn contents(&self) -> Result<Contents> {
+        let bad = |e: safetensors::SafeTensorError| self.mismatch(format!("not a safetensors file: {e}"));
+        let file = SafeTensors::deserialize(&self.bytes).map_err(bad)?;
+        let (_, header) = SafeTensors::read_metadata(&self.bytes).map_err(bad)?;
+        let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let (mut tensors, mut types) = (Vec::new(), Vec::new());
+        for (name, view) in file.iter() {
+            let (shape, dtype) = (view.shape().to_vec(), view.dtype());
+            let data = if dtype == Dtype::F32 {
+                model_file::floats(view.data())
+            } else {
+                types.push(format!("{name} is {dtype:?}, expected F32"));
+                vec![0.0; shape.iter().product()]
+            };
+            tensors.push(NamedTensor { name: name.to_owned(), shape, data });
+        }
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Contents { tensors, types, metadata })
+    }
+}
+
+/// Loads a model. `arch` goes before what the file says of itself; without either, the number of its
+/// convolutions tells, for 28×28 images.
+///
+/// # Errors
+/// [`Kind::Io`] when there is no file, [`Kind::Mismatch`] when it is not a model of the architecture: every
+/// missing, unexpected, wrongly shaped and wrongly typed tensor at once.
+pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
+    let file = ModelFile::read(run)?;
+    let contents = file.contents()?;
+    let said = contents.metadata.get("arch").map(|text| {
+        text.parse::<Arch>().map_err(|e| file.mismatch(format!("its architecture is unknown: {e}")))
+    });
+    let arch = match (arch.cloned(), said.transpose()?) {
+        (Some(arch), _) | (None, Some(arch)) => arch,
+        (None, None) => guess(&contents.tensors).ok_or_else(|| {
+            file.mismatch("neither its metadata nor its tensors say what architecture it is")
+                .help("name it with --arch")
+        })?,
+    };
+    let class_names: Option<Vec<String>> =
+        contents.metadata.get("classes").and_then(|text| serde_json::from_str(text).ok());
+    let outputs = last_bias(&contents.tensors).map(|w| w.data.len());
+    let classes = class_names.as_ref().map(Vec::len).or(outputs).unwrap_or(0).clamp(2, 256);
+    let network = Network::new(&arch, classes).map_err(|e| file.mismatch(e.to_string()))?;
+    let Contents { tensors: mut weights, types, .. } = contents;
+    let mut differences = fm_net::check(&network, &weights).err().map(|e| e.to_string());
+    for line in types {
+        let told = differences.get_or_insert_with(|| format!("weights do not fit {arch}:"));
+        let _ = write!(told, "\n  {line}");
+    }
+    if let Some(text) = differences {
+        return Err(file.mismatch(text).help("--arch names another architecture"));
+    }
+    weights.sort_by_key(|w| network.tensors().position(|t| t.name == w.name));
+    let run_id = contents.metadata.get("run_id").cloned();
+    Ok(Trained { path: file.path, network, weights, class_names, run_id })
+}
+
+/// The alias with the same tensors in its encoder.
+fn guess(tensors: &[NamedTensor]) -> Option<Arch> {
+    let encoder = |names: Vec<&str>| -> BTreeSet<String> {
+        names.into_iter().filter(|name| Part::Encoder.owns(name)).map(str::to_owned).collect()
+    };
+    let found = encoder(tensors.iter().map(|w| w.name.as_str()).collect());
+    Arch::aliases().find(|arch| {
+        let network = Network::new(arch, 10);
+        network.is_ok_and(|n| encoder(n.tensors().map(|t| t.name.as_str()).collect()) == found)
+    })
+}
+
+/// The bias of the last dense layer: a value a class.
+fn last_bias(tensors: &[NamedTensor]) -> Option<&NamedTensor> {
+    tensors.iter().rfind(|w| w.name.starts_with("head.") && w.shape.len() == 1)
+}
+
+impl Trained {
+    /// Class names: the file's, `otherwise` where there are as many, or numbers.
+    pub fn names(&self, otherwise: &[String]) -> Vec<String> {
+        let classes = self.network.classes.unwrap_or(0);
+        match &self.class_names {
+            Some(names) => names.clone(),
+            None if otherwise.len() == classes => otherwise.to_vec(),
+            None => (0..classes).map(|class| class.to_string()).collect(),
+        }
+    }
+
+    /// Where results about it go unless said otherwise: `name` beside its file.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new(".")).join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store;
+
+    fn file(dir: &Path, weights: &[NamedTensor], metadata: &[(&str, &str)]) -> PathBuf {
+        let metadata = metadata.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let path = dir.join("m.safetensors");
+        store::write(&path, &model_file::encode(weights, &metadata).unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_without_metadata_tells_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        for arch in Arch::aliases() {
+            let network = Network::new(&arch, 7).unwrap();
+            let mut weights = fm_net::init::initial(&network, 3);
+            weights.reverse();
+            let loaded = load(&file(dir.path(), &weights, &[]), None).unwrap();
+            weights.reverse();
+            assert_eq!((loaded.network, loaded.weights), (network, weights));
+            assert_eq!(loaded.class_names, None);
+        }
+    }
+
+    #[test]
+    fn everything_that_does_not_fit_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
+        let mut weights = fm_net::init::initial(&network, 0);
+        weights[0].name = "encoder.convX.weight".to_owned();
+        weights[2].shape = vec![9, 64, 32];
+        let metadata = [("arch", "cnn"), ("classes", r#"["a","b","c"]"#)];
+        let error = load(&file(dir.path(), &weights, &metadata), None).unwrap_err().to_string();
+        for piece in [
+            "missing encoder.conv1.weight",
+            "unexpected encoder.convX.weight",
+            "encoder.conv2.weight is [9, 64, 32], expected [64, 32, 3, 3]",
+            "head.dense2.bias is [10], expected [3]",
+            "m.safetensors",
+        ] {
+            assert!(error.contains(piece), "{piece} in:\n{error}");
+        }
+        assert!(load(&dir.path().join("none"), None).unwrap_err().to_string().contains("model.safetensors"));
+    }
+}

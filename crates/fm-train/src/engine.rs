@@ -1,0 +1,351 @@
+//! Engines compute, [`train::run`](crate::train::run) decides.
+//!
+//! An engine holds a network's tensors and a data set. It is told which rows make a step and does not know
+//! what an epoch is for; whatever it accumulates stays on its device until [`Engine::drain`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use fm_images::Dataset;
+use fm_net::{NamedTensor, Network, Part};
+use fm_run::error::{Error, Kind, Result};
+use fm_run::spec::AUTO;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Phase, Plan};
+
+/// Which file's rows are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The training file: training and validation rows.
+    Train,
+    /// The test file.
+    Test,
+}
+
+/// What an engine accumulated over the steps of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Sum over images of the loss before the step's update.
+    pub loss_sum: f64,
+    /// Images classified correctly before the step's update.
+    pub correct: u64,
+    /// Images seen.
+    pub images: u64,
+    /// First step, from 0, whose loss was not finite.
+    pub diverged_at: Option<usize>,
+}
+
+/// Learning rates of a step, by part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// The encoder's.
+    pub encoder: f64,
+    /// That of what follows the encoder.
+    pub head: f64,
+}
+
+impl Rates {
+    /// The rate of a part.
+    #[must_use]
+    pub fn of(self, part: Part) -> f64 {
+        if part == Part::Encoder { self.encoder } else { self.head }
+    }
+}
+
+/// One optimizer step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Which of the epoch's rows, as positions in the order that [`Engine::begin_epoch`] was given.
+    pub batch: Range<usize>,
+    /// Steps of this phase before this one, also those of earlier processes: what random draws are keyed by.
+    pub number: u64,
+    /// Learning rates of this step.
+    pub rates: Rates,
+}
+
+/// All of an engine that training changes: named groups of tensors, and counters.
+///
+/// The group [`State::WEIGHTS`] holds every tensor of the network, buffers included. The others are the
+/// optimizer's, each tensor under the name of the one that it belongs to; tensors that do not train may be left
+/// out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// Tensors by group; `weights`, and for Adam `m` and `v`.
+    pub groups: BTreeMap<String, Vec<NamedTensor>>,
+    /// Counters by name; for Adam `step`.
+    pub counters: BTreeMap<String, u64>,
+}
+
+impl State {
+    /// The group of the network's own tensors.
+    pub const WEIGHTS: &'static str = "weights";
+
+    /// A state of weights alone.
+    #[must_use]
+    pub fn of(weights: Vec<NamedTensor>) -> Self {
+        Self { groups: BTreeMap::from([(Self::WEIGHTS.to_owned(), weights)]), counters: BTreeMap::new() }
+    }
+
+    /// Adds a group.
+    #[must_use]
+    pub fn with(mut self, group: &str, tensors: Vec<NamedTensor>) -> Self {
+        self.groups.insert(group.to_owned(), tensors);
+        self
+    }
+
+    /// Adds a counter.
+    #[must_use]
+    pub fn counting(mut self, counter: &str, value: u64) -> Self {
+        self.counters.insert(counter.to_owned(), value);
+        self
+    }
+
+    /// A group's tensors; none where there is no such group.
+    #[must_use]
+    pub fn group(&self, name: &str) -> &[NamedTensor] {
+        self.groups.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The network's tensors.
+    #[must_use]
+    pub fn weights(&self) -> &[NamedTensor] {
+        self.group(Self::WEIGHTS)
+    }
+
+    /// A counter; 0 where there is no such counter.
+    #[must_use]
+    pub fn counter(&self, name: &str) -> u64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+}
+
+/// Images to compute on outside training.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// Rows of the engine's own data set.
+    Rows(Source, &'a [u32]),
+    /// Images from outside, `u8 [n, channels, height, width]`, of the network's size.
+    Images(&'a [u8]),
+}
+
+/// What to compute on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The network's output: logits `[n, classes]`, or reconstructions `[n, channels, height, width]` of the
+    /// part of the image that the network sees, pixels from 0 to 1.
+    Output,
+    /// The encoder's codes, `[n, code length]`, in (channel, row, column) order where they are a flattened map.
+    Codes,
+}
+
+/// A network with its data on a device.
+///
+/// Call order: [`begin_phase`](Engine::begin_phase), then for each epoch
+/// [`begin_epoch`](Engine::begin_epoch), any number of [`step`](Engine::step)s and one
+/// [`drain`](Engine::drain). [`restore`](Engine::restore) comes right after `begin_phase`.
+/// [`infer`](Engine::infer), [`weights`](Engine::weights) and [`state`](Engine::state) may come at any time
+/// after `begin_phase` but between a step and its drain; they change nothing.
+///
+/// After an error the engine's tensors are undefined: the caller drops it, or calls `restore`.
+pub trait Engine {
+    /// Name for the records, such as `eager`.
+    fn name(&self) -> &'static str;
+
+    /// Starts the phase with this index of the plan, whose network is the engine's: exactly its scope trains,
+    /// with a fresh optimizer and no gradient left from before. Where the encoder does not train, its codes are
+    /// computed once, in the first epoch.
+    ///
+    /// # Errors
+    /// When memory is short, or something of the phase is not covered (named).
+    fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()>;
+
+    /// Hands over an epoch's rows of the training file in their order. Sums continue from `so_far`, which is
+    /// zero but for an epoch that was interrupted.
+    ///
+    /// # Errors
+    /// When memory is short, or codes cannot be written to the disk.
+    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()>;
+
+    /// One optimizer step. It need not wait for the device; the step's loss is part of the next drain.
+    ///
+    /// # Errors
+    /// When memory is short, or the device fails. The step may have happened in part.
+    fn step(&mut self, step: &Step) -> Result<()>;
+
+    /// Waits for the device and reads the sums since [`Engine::begin_epoch`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn drain(&mut self) -> Result<Totals>;
+
+    /// Outputs or codes of images, row-major, in inference mode.
+    ///
+    /// # Errors
+    /// When memory is short, the length of outside images is no multiple of an image's, or rows are asked of an
+    /// engine that was built without data.
+    fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>>;
+
+    /// Every tensor of the network, buffers included, in canonical order.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn weights(&mut self) -> Result<Vec<NamedTensor>>;
+
+    /// Replaces every tensor of the network; the optimizer's state stays.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has the wrong shape; then none is replaced.
+    fn load(&mut self, weights: &[NamedTensor]) -> Result<()>;
+
+    /// All that training changes.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn state(&mut self) -> Result<State>;
+
+    /// Puts back what [`Engine::state`] gave, in the phase that has begun.
+    ///
+    /// # Errors
+    /// When a group or a tensor is missing or has the wrong shape.
+    fn restore(&mut self, state: &State) -> Result<()>;
+}
+
+/// A kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU.
+    Cpu,
+    /// A CUDA device by number.
+    Cuda(usize),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// A device and its threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// The device.
+    pub device: Device,
+    /// CPU threads; all cores where it is not said.
+    pub threads: Option<usize>,
+}
+
+/// Where codes of a frozen encoder are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeStore<'a> {
+    /// Bytes of memory that they may take; beyond, they go to the disk.
+    pub limit: u64,
+    /// The directory for those that do.
+    pub dir: &'a Path,
+}
+
+impl CodeStore<'_> {
+    /// All codes in memory.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { limit: u64::MAX, dir: Path::new(".") }
+    }
+
+    /// Whether the codes of `rows` images, `len` values each, stay in memory; logs which.
+    #[must_use]
+    pub fn in_memory(&self, rows: usize, len: usize) -> bool {
+        let bytes = (rows * len * size_of::<f32>()) as u64;
+        let fits = bytes <= self.limit;
+        let place = if fits { "in memory".to_owned() } else { format!("on disk, in {}", self.dir.display()) };
+        tracing::info!("codes of {rows} images, computed once: {} MB {place}", bytes / 1_000_000);
+        fits
+    }
+}
+
+/// What an engine is built from, besides a network and its tensors.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// The data that it trains on and evaluates; none for inference on images from outside alone.
+    pub data: Option<&'a Dataset>,
+    /// What computes.
+    pub machine: Machine,
+    /// The most images in a step.
+    pub batch_size: usize,
+    /// The run's seed: what random draws are keyed by.
+    pub seed: u64,
+    /// Where a frozen encoder's codes are kept.
+    pub codes: CodeStore<'a>,
+}
+
+/// An engine as a program lists it: a name, what it covers, and how it is built.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineDef {
+    /// What `--engine` and records call it.
+    pub name: &'static str,
+    /// What it is, for help.
+    pub about: &'static str,
+    /// Whether it computes this network on this machine; if not, why: `images of 3 channels`.
+    pub covers: fn(&Network, Machine) -> Result<(), String>,
+    /// Builds it with data and tensors in place.
+    pub build: BuildEngine,
+}
+
+/// The error of an engine that was built without data and is asked for rows.
+#[must_use]
+pub fn no_data() -> Error {
+    Error::new(Kind::Other, "the engine was built without a data set, for images from outside alone")
+}
+
+/// See [`EngineDef::build`].
+pub type BuildEngine = for<'a> fn(&Network, &[NamedTensor], Setup<'a>) -> Result<Box<dyn Engine + 'a>>;
+
+/// The engine that `wanted` means: one by name, or with [`AUTO`] the first in the list that covers the network.
+///
+/// # Errors
+/// A usage error: there is no such engine, or it does not cover the network (and why).
+pub fn choose<'d>(
+    engines: &'d [EngineDef],
+    wanted: &str,
+    network: &Network,
+    machine: Machine,
+) -> Result<&'d EngineDef> {
+    if wanted == AUTO {
+        let mut error = Error::usage(format!("no engine covers {} on {}", network.label(), machine.device));
+        for def in engines {
+            match (def.covers)(network, machine) {
+                Ok(()) => return Ok(def),
+                Err(why) => error = error.note(format!("{}: not covered: {why}", def.name)),
+            }
+        }
+        return Err(error);
+    }
+    let Some(def) = engines.iter().find(|def| def.name == wanted) else {
+        let known = engines.iter().map(|def| def.name).collect::<Vec<_>>().join(", ");
+        return Err(
+            Error::usage(format!("unknown engine '{wanted}'")).help(format!("known are {AUTO}, {known}"))
+        );
+    };
+    (def.covers)(network, machine).map_err(|why| {
+        Error::usage(format!("--engine {wanted}: not covered: {why}"))
+            .help("use --engine auto, which takes the fastest engine that covers the network")
+    })?;
+    Ok(def)
+}
+
+/// Names of the engines that a plan needs, such as `fused` or `eager+fused`.
+///
+/// # Errors
+/// As for [`choose`].
+pub fn names(engines: &[EngineDef], wanted: &str, plan: &Plan, machine: Machine) -> Result<String> {
+    let mut names = Vec::new();
+    for phase in &plan.phases {
+        names.push(choose(engines, wanted, &phase.network, machine)?.name);
+    }
+    names.dedup();
+    Ok(names.join("+"))
+}

@@ -1,0 +1,121 @@
+//! What happens during a run: the only thing that sinks learn.
+
+use fm_net::NamedTensor;
+
+use crate::checkpoint::Checkpoint;
+use crate::metrics::Scores;
+use crate::plan::{Phase, Plan};
+
+/// One row of `epochs.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Epoch {
+    /// Name of the phase.
+    pub phase: String,
+    /// Epoch within the run, from 1.
+    pub epoch: u32,
+    /// Epochs that the run will have, if nothing stops it early.
+    pub epochs: u32,
+    /// Mean loss over the epoch's images, each before its step's update.
+    pub train_loss: f64,
+    /// Share of the epoch's images classified correctly, each before its step's update, where the phase
+    /// classifies.
+    pub train_acc: Option<f64>,
+    /// Loss on the validation rows, where there are any.
+    pub val_loss: Option<f64>,
+    /// Accuracy on the validation rows, where there are any.
+    pub val_acc: Option<f64>,
+    /// Learning rate (the head's, where the encoder has its own).
+    pub lr: f64,
+    /// Parameters that train in this phase.
+    pub trainable_params: usize,
+    /// Seconds of training, up to the device having finished.
+    pub train_seconds: f64,
+    /// Seconds of validation, where there was any.
+    pub eval_seconds: Option<f64>,
+    /// Training images per second of training.
+    pub images_per_second: f64,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Test scores.
+    pub test: Scores,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// The epoch whose weights were scored; 0 for the untrained model.
+    pub scored_epoch: u32,
+    /// Whether patience ended training before the plan did.
+    pub stopped_early: bool,
+    /// Seconds of training, all epochs.
+    pub train_seconds: f64,
+    /// Seconds that scoring the test set took.
+    pub test_seconds: f64,
+}
+
+/// Images and what an autoencoder makes of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconstructed<'a> {
+    /// Name of the phase.
+    pub phase: &'a str,
+    /// Rows of the training file.
+    pub rows: &'a [u32],
+    /// Height and width of each.
+    pub size: (usize, usize),
+    /// Pixels from 0 to 1, `[rows, channels, height, width]`.
+    pub originals: Vec<f32>,
+    /// The same, given back.
+    pub reconstructions: Vec<f32>,
+}
+
+/// A stage of the run.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// Training starts, or resumes.
+    Started {
+        /// What is to be done.
+        plan: &'a Plan,
+        /// Whole epochs that an earlier process has done.
+        epochs_done: u32,
+    },
+    /// A phase begins; it trains this many parameters and leaves the others as they are.
+    PhaseStarted {
+        /// The phase.
+        phase: &'a Phase,
+        /// Parameters that train.
+        trainable: usize,
+        /// Parameters that do not.
+        frozen: usize,
+    },
+    /// A step was handed to the engine.
+    Stepped {
+        /// Epoch within the run, from 1.
+        epoch: u32,
+        /// Steps of this epoch so far.
+        step: usize,
+        /// Steps of an epoch.
+        steps: usize,
+        /// Images in the step.
+        images: usize,
+    },
+    /// An epoch ended. If it diverged, the loss is not finite and validation was skipped.
+    EpochEnded(&'a Epoch),
+    /// The test set was scored after an epoch, as for a run of that length.
+    Scored {
+        /// Epochs of the last phase's network so far.
+        after: u32,
+        /// What a run of that length would end with.
+        outcome: &'a Outcome,
+    },
+    /// A phase that reconstructs has ended.
+    Reconstructed(&'a Reconstructed<'a>),
+    /// A state from which the run can resume: after an epoch, or on request within one.
+    Checkpoint(&'a Checkpoint),
+    /// The test set is scored: the last event of a run that went well.
+    Finished {
+        /// What came out.
+        outcome: &'a Outcome,
+        /// The weights that were scored.
+        weights: &'a [NamedTensor],
+    },
+}

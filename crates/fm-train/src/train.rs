@@ -1,0 +1,328 @@
+//! Training: the only control flow there is, whatever the engine and whoever listens.
+//!
+//! For each phase and epoch: draw the order, step through it, drain the sums, validate, tell the sinks,
+//! save. At the end the test set is scored, once. A run that starts from a checkpoint passes through the
+//! same code from where it was.
+
+use std::time::Instant;
+
+use fm_images::{Labelled, batches, epoch_order};
+use fm_net::NamedTensor;
+use fm_run::error::{Error, Kind, Result};
+use fm_run::fault;
+
+use crate::checkpoint::{Best, Checkpoint, Partial, Position};
+use crate::engine::{Engine, Input, Source, State, Step, Want};
+use crate::event::{Epoch, Event, Outcome, Reconstructed};
+use crate::metrics::{Scores, reconstruction_loss, seen_pixels};
+use crate::plan::{Objective, Phase, Plan};
+use crate::sink::Sinks;
+
+/// What outputs are held against: classes, and pixels for reconstructions.
+#[derive(Debug, Clone, Copy)]
+pub struct Truth<'a> {
+    /// The training file.
+    pub train: &'a Labelled,
+    /// The test file.
+    pub test: &'a Labelled,
+}
+
+/// Images whose reconstructions are shown after a phase that reconstructs.
+const SHOWN: usize = 10;
+
+/// Seconds since some moment; tests bring their own.
+pub type Clock<'a> = &'a dyn Fn() -> f64;
+
+/// A clock that starts now.
+pub fn wall_clock() -> impl Fn() -> f64 {
+    let start = Instant::now();
+    move || start.elapsed().as_secs_f64()
+}
+
+/// A request to stop: what to end with, and its name.
+pub type Stop<'a> = &'a dyn Fn() -> Option<(Kind, &'static str)>;
+
+/// What a run is given besides engine and sinks.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// What outputs are held against.
+    pub truth: Truth<'a>,
+    /// Epochs between checkpoints.
+    pub checkpoint_every: u32,
+    /// The time.
+    pub clock: Clock<'a>,
+    /// Looked at after every step.
+    pub stop: Stop<'a>,
+}
+
+/// Carries out a plan on `engine`, from the beginning or from a checkpoint, and tells `sinks`.
+///
+/// # Errors
+/// What the engine or a sink says; [`Kind::Diverged`] when an epoch's loss is not finite; what a request to
+/// stop says, after a checkpoint.
+pub fn run(
+    run: Run<'_>,
+    engine: &mut dyn Engine,
+    sinks: &mut Sinks,
+    from: Option<Checkpoint>,
+) -> Result<Outcome> {
+    let saved = from.as_ref().map(|c| c.position.epochs);
+    let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
+    sinks.emit(&Event::Started { plan: run.plan, epochs_done: at.epochs });
+    let mut trainer = Trainer { run, engine, sinks, at, saved };
+    let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
+    for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
+        if index > trainer.at.phase {
+            (trainer.at.phase, trainer.at.phase_epochs, trainer.at.best) = (index, 0, None);
+        }
+        last = trainer.phase(index, phase, state.take())?;
+    }
+
+    let (epochs, train_seconds) = (trainer.at.epochs, trainer.at.seconds);
+    let start = (run.clock)();
+    let test = trainer.score(Source::Test, &run.plan.test_rows)?;
+    if !test.loss.is_finite() {
+        return Err(trainer.diverged(epochs, None));
+    }
+    let test_seconds = (run.clock)() - start;
+    let weights = engine.weights()?;
+    let Ended { scored_epoch, stopped_early } = last;
+    let outcome = Outcome { test, epochs, scored_epoch, stopped_early, train_seconds, test_seconds };
+    sinks.emit(&Event::Finished { outcome: &outcome, weights: &weights });
+    sinks.result().map(|()| outcome)
+}
+
+struct Trainer<'a> {
+    run: Run<'a>,
+    engine: &'a mut dyn Engine,
+    sinks: &'a mut Sinks,
+    at: Position,
+    /// The epoch after which the last checkpoint was saved.
+    saved: Option<u32>,
+}
+
+/// How a phase ended.
+struct Ended {
+    /// The epoch whose weights it leaves.
+    scored_epoch: u32,
+    /// Whether patience ended it.
+    stopped_early: bool,
+}
+
+impl Trainer<'_> {
+    /// Runs one phase, from where the position says.
+    fn phase(&mut self, index: usize, phase: &Phase, state: Option<State>) -> Result<Ended> {
+        self.engine.begin_phase(index, phase)?;
+        if let Some(state) = state {
+            self.engine.restore(&state)?;
+        }
+        let (trainable, frozen) = phase.scope.counts(&phase.network);
+        self.sinks.emit(&Event::PhaseStarted { phase, trainable, frozen });
+
+        while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
+            let val_loss = self.epoch(phase, trainable)?;
+            self.remember_best(val_loss)?;
+            self.score_on_the_way(phase)?;
+            let last = self.at.phase_epochs == phase.epochs || self.out_of_patience();
+            if last || self.at.phase_epochs.is_multiple_of(self.run.checkpoint_every) {
+                self.checkpoint()?;
+            }
+        }
+        let epochs = self.at.epochs;
+        let mut ended = Ended { scored_epoch: epochs, stopped_early: false };
+        if let Some(best) = &self.at.best {
+            if best.epoch < epochs {
+                self.engine.load(&best.weights)?;
+            }
+            let stopped_early = self.at.phase_epochs < phase.epochs;
+            ended = Ended { scored_epoch: best.epoch, stopped_early };
+        }
+        if phase.objective == Objective::Reconstruct {
+            self.show(phase)?;
+        }
+        Ok(ended)
+    }
+
+    /// Scores the test set after an epoch, where the plan says so. Before the checkpoint: what goes on from
+    /// there has these scores.
+    fn score_on_the_way(&mut self, phase: &Phase) -> Result<()> {
+        let plan = self.run.plan;
+        let after = phase.order_start + self.at.phase_epochs;
+        if phase.network != plan.last().network || !plan.score_at.contains(&after) {
+            return Ok(());
+        }
+        let start = (self.run.clock)();
+        let test = self.score(Source::Test, &plan.test_rows)?;
+        if !test.loss.is_finite() {
+            return Err(self.diverged(self.at.epochs, None));
+        }
+        let (epochs, train_seconds) = (self.at.epochs, self.at.seconds);
+        let test_seconds = (self.run.clock)() - start;
+        let outcome =
+            Outcome { test, epochs, scored_epoch: epochs, stopped_early: false, train_seconds, test_seconds };
+        self.sinks.emit(&Event::Scored { after, outcome: &outcome });
+        self.sinks.result()
+    }
+
+    /// Gives a few images back, held out ones where there are any.
+    fn show(&mut self, phase: &Phase) -> Result<()> {
+        let Run { plan, truth, .. } = self.run;
+        let from = if plan.val_rows.is_empty() { &plan.train_rows } else { &plan.val_rows };
+        let rows = &from[..SHOWN.min(from.len())];
+        let size = phase.network.seen();
+        let reconstructions = self.engine.infer(Input::Rows(Source::Train, rows), Want::Output)?;
+        let originals = rows.iter().flat_map(|&row| seen_pixels(truth.train, row, size)).collect();
+        let shown = Reconstructed { phase: &phase.name, rows, size, originals, reconstructions };
+        self.sinks.emit(&Event::Reconstructed(&shown));
+        self.sinks.result()
+    }
+
+    fn out_of_patience(&self) -> bool {
+        let waited = |best: &Best| self.at.epochs - best.epoch;
+        self.run.plan.patience.zip(self.at.best.as_ref()).is_some_and(|(most, best)| waited(best) >= most)
+    }
+
+    fn remember_best(&mut self, val_loss: Option<f64>) -> Result<()> {
+        let (Some(_), Some(loss)) = (self.run.plan.patience, val_loss) else { return Ok(()) };
+        if self.at.best.as_ref().is_none_or(|best| loss < best.loss) {
+            self.at.best = Some(Best { epoch: self.at.epochs, loss, weights: self.engine.weights()? });
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let checkpoint = Checkpoint { position: self.at.clone(), state: self.engine.state()? };
+        // The loss is that of before each update: the last one of the epoch shows in the weights alone.
+        let finite = |w: &NamedTensor| w.data.iter().all(|v| v.is_finite());
+        if !checkpoint.state.weights().iter().all(finite) {
+            return Err(self.diverged(self.at.epochs, None));
+        }
+        self.sinks.emit(&Event::Checkpoint(&checkpoint));
+        self.sinks.result()?;
+        self.saved = Some(self.at.epochs);
+        Ok(())
+    }
+
+    /// Trains and validates one epoch, or the rest of one; returns the validation loss.
+    fn epoch(&mut self, phase: &Phase, trainable_params: usize) -> Result<Option<f64>> {
+        let Run { plan, clock, .. } = self.run;
+        let epoch = self.at.epochs + 1;
+        let turn = phase.order_start + self.at.phase_epochs + 1;
+        let order = epoch_order(&plan.train_rows, plan.seed, turn);
+        let steps = order.len().div_ceil(plan.batch_size);
+        let partial = self.at.partial.take().unwrap_or_default();
+        let start = clock() - partial.seconds;
+        self.engine.begin_epoch(&order, partial.totals)?;
+        for (step, batch) in batches(order.len(), plan.batch_size).enumerate().skip(partial.steps) {
+            let images = batch.len();
+            let number = u64::from(self.at.phase_epochs) * steps as u64 + step as u64;
+            let now = Step { batch, number, rates: phase.rates(number) };
+            let stepped = fault::device().and_then(|()| self.engine.step(&now));
+            stepped.map_err(|error| self.at_step(error, step))?;
+            self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
+            if let Some(request) = (self.run.stop)() {
+                return Err(self.stop(request, step + 1, clock() - start)?);
+            }
+        }
+        let totals = self.engine.drain()?;
+        let train_seconds = clock() - start;
+        let is_good = totals.diverged_at.is_none();
+        if is_good {
+            self.at.epochs = epoch;
+            self.at.phase_epochs += 1;
+            self.at.seconds += train_seconds;
+        }
+
+        let images = totals.images as f64;
+        let (mut val, mut eval_seconds) = (None, None);
+        if is_good && !plan.val_rows.is_empty() {
+            let start = clock();
+            let (loss, accuracy) = self.validate(phase)?;
+            if !loss.is_finite() {
+                return Err(self.diverged(epoch, None));
+            }
+            val = Some((loss, accuracy));
+            eval_seconds = Some(clock() - start);
+        }
+        let row = Epoch {
+            phase: phase.name.clone(),
+            epoch,
+            epochs: plan.epochs(),
+            train_loss: totals.loss_sum / images,
+            train_acc: (phase.objective == Objective::Classify).then(|| totals.correct as f64 / images),
+            val_loss: val.map(|(loss, _)| loss),
+            val_acc: val.and_then(|(_, accuracy)| accuracy),
+            lr: phase.lr,
+            trainable_params,
+            train_seconds,
+            eval_seconds,
+            images_per_second: images / train_seconds,
+        };
+        self.sinks.emit(&Event::EpochEnded(&row));
+        self.sinks.result()?;
+        match totals.diverged_at {
+            Some(step) => Err(self.diverged(epoch, Some(partial.steps + step))),
+            None => Ok(row.val_loss),
+        }
+    }
+
+    /// Saves within an epoch, and says how the process is to end.
+    fn stop(&mut self, (kind, name): (Kind, &str), steps: usize, seconds: f64) -> Result<Error> {
+        let totals = self.engine.drain()?;
+        let epoch = self.at.epochs + 1;
+        if totals.diverged_at.is_some() {
+            return Err(self.diverged(epoch, totals.diverged_at));
+        }
+        self.at.partial = Some(Partial { steps, totals, seconds });
+        self.checkpoint()?;
+        Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
+            .help("resume with --resume"))
+    }
+
+    /// Loss on the validation rows, and accuracy where the phase classifies.
+    fn validate(&mut self, phase: &Phase) -> Result<(f64, Option<f64>)> {
+        let Run { plan, truth, .. } = self.run;
+        match phase.objective {
+            Objective::Classify => {
+                let scores = self.score(Source::Train, &plan.val_rows)?;
+                Ok((scores.loss, Some(scores.accuracy)))
+            }
+            Objective::Reconstruct => {
+                let outputs = self.engine.infer(Input::Rows(Source::Train, &plan.val_rows), Want::Output)?;
+                let size = phase.network.seen();
+                Ok((reconstruction_loss(&outputs, truth.train, &plan.val_rows, size), None))
+            }
+        }
+    }
+
+    fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {
+        let truth = self.run.truth;
+        let all = if source == Source::Train { truth.train } else { truth.test };
+        let labels: Vec<u8> = rows.iter().map(|&row| all.labels[row as usize]).collect();
+        let logits = self.engine.infer(Input::Rows(source, rows), Want::Output)?;
+        Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
+    }
+
+    /// The loss, or a weight, is no longer a number.
+    fn diverged(&self, epoch: u32, step: Option<usize>) -> Error {
+        let at = step.map_or(String::new(), |step| format!(" (step {})", step + 1));
+        let mut error =
+            Error::new(Kind::Diverged, format!("loss became NaN or infinite at epoch {epoch}{at}"));
+        if let Some(saved) = self.saved {
+            error = error.note(format!("the checkpoint after epoch {saved} is kept"));
+        }
+        let lr = self.run.plan.phases[self.at.phase].lr;
+        error.help(format!("use a smaller --lr; this was {lr}"))
+    }
+
+    /// Says where in training an engine failed.
+    fn at_step(&self, error: Error, step: usize) -> Error {
+        let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
+        error.at(&format!("epoch {epoch} step {} (batch {batch})", step + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests;

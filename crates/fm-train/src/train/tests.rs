@@ -1,0 +1,106 @@
+//! The control flow of training, played by the scripted engine.
+
+use super::*;
+use crate::scripted::{Line, Scripted};
+use crate::sink::Sinks;
+use fm_net::{Network, Scope};
+
+fn plan(epochs: u32, patience: Option<u32>) -> Plan {
+    let network = Network::new(&"cnn".parse().unwrap(), 2).unwrap();
+    let phase = Phase::classify("train", &network, Scope::All, epochs, 1e-3);
+    Plan {
+        seed: 0,
+        batch_size: 4,
+        phases: vec![phase],
+        patience,
+        score_at: vec![],
+        train_rows: (0..10).collect(),
+        val_rows: (10..16).collect(),
+        test_rows: (0..6).collect(),
+    }
+}
+
+fn script(p_true: &[f64]) -> Scripted {
+    Scripted::new(p_true.iter().map(|&p_true| Line { train_loss: 1.0, p_true }).collect())
+}
+
+fn play(plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
+    play_saving(1, plan, engine)
+}
+
+/// Plays with a checkpoint every so many epochs.
+fn play_saving(checkpoint_every: u32, plan: &Plan, engine: &mut Scripted) -> Result<Outcome> {
+    let labels = (0..16).map(|row| row % 2).collect();
+    let parity = Labelled { images: vec![0; 16], labels, channels: 1, height: 1, width: 1 };
+    let ticks = std::cell::Cell::new(0.0);
+    let clock = || ticks.replace(ticks.get() + 0.5);
+    let truth = Truth { train: &parity, test: &parity };
+    let given = Run { plan, truth, checkpoint_every, clock: &clock, stop: &|| None };
+    run(given, engine, &mut Sinks::default(), None)
+}
+
+#[test]
+fn trains_validates_each_epoch_and_tests_once_last() {
+    let mut engine = script(&[0.6, 0.7]);
+    let outcome = play(&plan(2, None), &mut engine).unwrap();
+    assert_eq!(
+        engine.calls,
+        [
+            "begin_phase train",
+            "begin_epoch 10",
+            "evaluate Train 6",
+            "begin_epoch 10",
+            "evaluate Train 6",
+            "evaluate Test 6"
+        ]
+    );
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (2, 2, false));
+    assert!((outcome.test.loss + 0.7_f64.ln()).abs() < 1e-6);
+    // The clock ticks half a second a look: one tick for each epoch's training.
+    assert!((outcome.train_seconds - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn no_epochs_scores_the_untrained_model() {
+    let outcome = play(&plan(0, None), &mut script(&[])).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch), (0, 0));
+    assert!((outcome.test.loss - 2.0_f64.ln()).abs() < 1e-6);
+}
+
+#[test]
+fn patience_stops_and_restores_the_best_epoch() {
+    let mut engine = script(&[0.6, 0.8, 0.7, 0.75, 0.9]);
+    let outcome = play(&plan(5, Some(2)), &mut engine).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (4, 2, true));
+    assert!(engine.calls.contains(&"load 2".to_owned()));
+    assert!((outcome.test.loss + 0.8_f64.ln()).abs() < 1e-6, "scored with epoch 2's weights");
+}
+
+#[test]
+fn patience_at_the_last_epoch_is_no_early_stop() {
+    let outcome = play(&plan(3, Some(5)), &mut script(&[0.6, 0.8, 0.7])).unwrap();
+    assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (3, 2, false));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_its_step() {
+    let line = |train_loss| Line { train_loss, p_true: 0.6 };
+    let mut engine = Scripted::new(vec![line(1.0), line(f64::NAN), line(1.0)]);
+    let error = play(&plan(3, None), &mut engine).unwrap_err();
+    assert_eq!(error.kind(), Kind::Diverged);
+    assert_eq!(error.message(), "loss became NaN or infinite at epoch 2 (step 2)");
+    assert!(error.to_string().contains("the checkpoint after epoch 1 is kept"), "{error}");
+    // The second epoch, of which nothing was saved, is not claimed to be.
+    let mut engine = Scripted::new(vec![line(1.0), line(f64::NAN)]);
+    let error = play_saving(2, &plan(3, None), &mut engine).unwrap_err();
+    assert!(!error.to_string().contains("is kept"), "{error}");
+}
+
+#[test]
+fn an_engine_that_fails_is_told_where() {
+    let mut engine = script(&[0.6, 0.6]);
+    engine.fail_at_step = Some(4);
+    let error = play(&plan(2, None), &mut engine).unwrap_err();
+    assert_eq!(error.exit_code(), 5);
+    assert_eq!(error.message(), "out of memory at epoch 2 step 2 (batch 4)");
+}
