@@ -14,12 +14,18 @@ use fm_run::spec::{AUTO, to_text};
 use fm_run::{Field, RunSpec};
 use toml::{Table, Value};
 
+use crate::families::WidthFlags;
+
 /// Flags of `train`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Keys of the run's statement.
     #[command(flatten)]
     pub keys: Keys,
+
+    /// Which member of a family of networks.
+    #[command(flatten)]
+    pub width: WidthFlags,
 
     /// What the process does.
     #[command(flatten)]

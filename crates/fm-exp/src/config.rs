@@ -4,12 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
+use fm_net::family::Families;
 use fm_run::RunSpec;
 use fm_run::store::Claim;
 use toml::{Table, Value};
 
 use crate::args::{ProcessFlags, RunArgs};
 use crate::error::{Error, Result};
+use crate::families;
 
 /// A run as asked for, every value in range, and what this process does with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,11 +28,13 @@ impl RunConfig {
     /// # Errors
     /// A usage error that names the flag and its range; or the file cannot be read or is no configuration.
     pub fn check(args: RunArgs) -> Result<Self> {
-        let mut table = Table::new();
+        let (mut table, mut families) = (Table::new(), Families::new());
         if let Some(path) = &args.process.config {
-            table = read_file(path)?;
+            (table, families) = read_file(path)?;
         }
         table.extend(args.keys.table);
+        args.width.put_into(&mut table)?;
+        families::resolve(&mut table, &families, families::classes_of)?;
         Self::of(&table, args.process)
     }
 
@@ -61,7 +65,7 @@ impl RunConfig {
 }
 
 /// The keys of a configuration file.
-fn read_file(path: &Path) -> Result<Table> {
+fn read_file(path: &Path) -> Result<(Table, Families)> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
     let mut table: Table = text.parse().map_err(|e| bad_file(path, &e))?;
     // A directory in the environment comes first.
@@ -69,12 +73,18 @@ fn read_file(path: &Path) -> Result<Table> {
         table.remove("data-dir");
     }
     let about = format!("{} is not a configuration", path.display());
-    RunSpec::read(&table).map_err(|error| error.about(&about))?;
+    let families = families::taken(&mut table).map_err(|error| error.about(&about))?;
+    // The network may be a family's name, and its width another key.
+    let mut keys = table.clone();
+    for key in ["arch", "w", "fit-params", "fit-macs"] {
+        keys.remove(key);
+    }
+    RunSpec::read(&keys).map_err(|error| error.about(&about))?;
     // A record of a run names the engines that computed; phases that took turns were auto's choice.
     if table.get("engine").and_then(Value::as_str).is_some_and(|name| name.contains('+')) {
         table.remove("engine");
     }
-    Ok(table)
+    Ok((table, families))
 }
 
 fn bad_file(path: &Path, error: &toml::de::Error) -> Error {

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod encode;
 pub(crate) mod eval;
 mod inference;
+pub(crate) mod keys;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod summary;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use fm_engines::ENGINES;
+use fm_net::family::Families;
 use fm_net::{Arch, Network, NotCovered, Operator as _, Part};
 use fm_run::RunSpec;
 use fm_run::spec::{AUTO, EncoderMode};
@@ -12,6 +13,7 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::families::{self, WidthFlags};
 
 /// Flags of `summary`.
 #[derive(Debug, Args)]
@@ -19,6 +21,9 @@ pub(crate) struct SummaryArgs {
     /// Network: a name, or a string of layers
     #[arg(long, env = "FM_ARCH", default_value = "cnn")]
     arch: String,
+
+    #[command(flatten)]
+    width: WidthFlags,
 
     /// Number of classes
     #[arg(long, default_value_t = 10)]
@@ -47,7 +52,10 @@ pub(crate) fn run(args: &SummaryArgs, as_json: bool) -> Result<String> {
     }
     let keys = [("arch", &args.arch), ("encoder", &args.encoder)];
     let keys = keys.map(|(key, text)| (key.to_owned(), Value::from(text.as_str())));
-    let spec = RunSpec::read(&Table::from_iter(keys))?;
+    let mut keys = Table::from_iter(keys);
+    args.width.put_into(&mut keys)?;
+    families::resolve(&mut keys, &Families::new(), |_| Ok(args.classes))?;
+    let spec = RunSpec::read(&keys)?;
     let network = network(&spec.arch, args)?;
     let code = |code: std::result::Result<String, NotCovered>| {
         code.map_err(|e| Error::usage(e.to_string()).help("leave out --torch or --keras for the table"))

@@ -4,6 +4,7 @@ use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::families;
 
 /// Whether a grid may say the key: the sweep decides where and how results are kept.
 pub(super) fn may_vary(field: &Field) -> bool {
@@ -20,6 +21,7 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
     if let Some(ours) = grid.keys().find(ours) {
         return Err(Error::usage(format!("{ours} is not for a grid: the sweep decides it")));
     }
+    let families = families::taken(&mut grid)?;
     let arms = match grid.remove("arm") {
         None => vec![Table::new()],
         Some(Value::Array(arms)) if !arms.is_empty() => {
@@ -49,6 +51,7 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
         for arm in &arms {
             let mut run = table.clone();
             run.extend(arm.clone());
+            families::resolve(&mut run, &families, families::classes_of)?;
             // One form for each value, and none for defaults, so that one arm is not two.
             let run = canonical(&run)?;
             if !runs.contains(&run) {

@@ -16,6 +16,7 @@ use toml::{Table, Value};
 
 use super::grid;
 use crate::error::{Error, Kind, Result};
+use crate::families::WidthFlags;
 use crate::{args, inputs};
 
 /// What says which data set: its name, and where its files are.
@@ -31,9 +32,8 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
 
-    /// Any key, such as --set engine=eager
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    width: WidthFlags,
 
     #[command(flatten)]
     axes: Axes,
@@ -258,14 +258,7 @@ fn with_flags(args: PlanArgs) -> Result<Table> {
         grid.remove("seed");
         grid.insert("seeds".to_owned(), seeds.into());
     }
-    for pair in args.set {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Error::usage(format!("--set takes KEY=VALUE, got '{pair}'")))?;
-        // A number or a truth where it reads as one, text otherwise.
-        let read = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
-        grid.insert(key.to_owned(), read.unwrap_or_else(|| value.into()));
-    }
+    args.width.put_into(&mut grid)?;
     Ok(grid)
 }
 
