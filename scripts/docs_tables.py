@@ -157,8 +157,8 @@ def bench_line():
     """The speed in a sentence."""
     median = {key: statistics.median(values) for key, values in samples().items()}
     ours, keras, torch = (median["cnn", PEERS[i][0]] for i in (0, 2, 3))
-    return [f"**Speed:** an epoch of `cnn` (60,000 images, batch 32) takes {ours:.2f} s on two cores of an AMD EPYC; "
-            f"Keras takes {keras:.1f} s, PyTorch {torch:.1f} s", "([how it was measured](docs/engines.md#speed))."]
+    return [f"**Speed:** an epoch of `cnn` (60,000 images, batch 32) takes {ours:.2f} s on two cores of an AMD EPYC;",
+            f"Keras takes {keras:.1f} s, PyTorch {torch:.1f} s ([how it was measured](docs/engines.md#speed))."]
 
 
 def bench():
