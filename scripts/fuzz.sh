@@ -22,11 +22,10 @@ mkdir -p crates/fm-images/fuzz/corpus/idx
   "$limit" -max_len=4096 -print_final_stats=1)
 [ -z "${FUZZ_RUNS:-}" ] || exit 0
 
-# The checkpoint's decoder lies in a crate that links libtorch, so it gets random tests instead: as many
-# rounds of them as fit.
+# The checkpoint's decoder gets random tests: as many rounds of them as fit.
 end=$((SECONDS + seconds)) rounds=0
 while [ "$SECONDS" -lt "$end" ]; do
-  PROPTEST_CASES=20000 cargo test --quiet -p fm-exp --lib checkpoint::tests >/dev/null
+  PROPTEST_CASES=20000 cargo test --quiet -p fm-train --lib checkpoint::tests >/dev/null
   rounds=$((rounds + 1))
 done
 echo "fuzz: $rounds times 20,000 cases of each of the checkpoint's random tests"

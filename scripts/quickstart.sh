@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 if [ $# = 0 ]; then set -- --arch cnn --epochs 5 --overwrite; fi
-echo "quickstart: building (the first time about four minutes), then: fm-exp $*" >&2
-cargo run --release --quiet -p fm-exp -- "$@"
+# The build that the tests use too: what computes is optimised in it (Cargo.toml).
+echo "quickstart: building (the first time about three minutes), then: fm-exp $*" >&2
+cargo run --quiet -p fm-exp -- "$@"
 
 cat <<'TEXT'
 
@@ -17,8 +18,9 @@ What to open: epochs.csv and confusion.csv in a spreadsheet, curves.png and conf
 results/README.md explains every column.
 
 What to try next:
-  cargo run --release -p fm-exp -- --arch encoder-mlp --epochs 5
-  cargo run --release -p fm-exp -- --arch cnn --protocol notebook       the notebook's experiment, 50 epochs
-  cargo run --release -p fm-exp -- summary --arch cnn
-  cargo run --release -p fm-exp -- --help
+  cargo run -p fm-exp -- --arch encoder-mlp --epochs 5
+  cargo run -p fm-exp -- --arch 16C3.same.bn-MP2-32R3-GAP --epochs 5     a network of your own
+  cargo run -p fm-exp -- --arch cnn --protocol notebook                  the notebook's experiment, 50 epochs
+  cargo run -p fm-exp -- summary --arch cnn
+  cargo run -p fm-exp -- --help
 TEXT
