@@ -13,6 +13,9 @@ use safetensors::{Dtype, SafeTensors};
 use crate::error::{Error, Kind, Result};
 use crate::model_file;
 
+/// How the names of a tensor end that PyTorch writes and nothing here reads.
+const BATCHES_TRACKED: &str = ".num_batches_tracked";
+
 /// A model file's contents.
 #[derive(Debug)]
 pub struct ModelFile {
@@ -70,7 +73,8 @@ impl ModelFile {
         Error::new(Kind::Mismatch, text).note(format!("file {}", self.path.display()))
     }
 
-    /// Every tensor, whatever network it belongs to.
+    /// Every tensor, whatever network it belongs to. PyTorch's count of batches, `*.num_batches_tracked`, is left
+    /// out: it is a number beside every batch norm that computes nothing here.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] when it is no safetensors file.
@@ -80,7 +84,7 @@ impl ModelFile {
         let (_, header) = SafeTensors::read_metadata(&self.bytes).map_err(bad)?;
         let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         let (mut tensors, mut types) = (Vec::new(), Vec::new());
-        for (name, view) in file.iter() {
+        for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(BATCHES_TRACKED)) {
             let (shape, dtype) = (view.shape().to_vec(), view.dtype());
             let data = if dtype == Dtype::F32 {
                 model_file::floats(view.data())
@@ -169,6 +173,8 @@ impl Trained {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::TensorView;
+
     use super::*;
     use crate::store;
 
@@ -191,6 +197,32 @@ mod tests {
             assert_eq!((loaded.network, loaded.weights), (network, weights));
             assert_eq!(loaded.class_names, None);
         }
+    }
+
+    #[test]
+    fn pytorchs_count_of_batches_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let arch: Arch = "4C3.bn-MP2--8".parse().unwrap();
+        let network = Network::new(&arch, 10).unwrap();
+        let weights = fm_net::init::initial(&network, 3);
+        let bytes = |w: &NamedTensor| w.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let data: Vec<Vec<u8>> = weights.iter().map(bytes).collect();
+        let write = |extra: &str| {
+            let tensors = weights.iter().zip(&data);
+            let view = |dtype, shape, data| TensorView::new(dtype, shape, data).unwrap();
+            let mut views: Vec<_> =
+                tensors.map(|(w, data)| (w.name.as_str(), view(Dtype::F32, w.shape.clone(), data))).collect();
+            let count = 20_i64.to_le_bytes();
+            views.push((extra, view(Dtype::I64, vec![], &count)));
+            let path = dir.path().join("m.safetensors");
+            store::write(&path, &safetensors::serialize(views, None).unwrap()).unwrap();
+            path
+        };
+        let loaded = load(&write("encoder.norm1.num_batches_tracked"), Some(&arch)).unwrap();
+        assert_eq!((loaded.network, loaded.weights), (network.clone(), weights.clone()));
+        // Any other number of that type is no part of the network.
+        let error = load(&write("encoder.norm1.steps"), Some(&arch)).unwrap_err().to_string();
+        assert!(error.contains("unexpected encoder.norm1.steps"), "{error}");
     }
 
     #[test]

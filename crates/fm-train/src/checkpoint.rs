@@ -19,7 +19,7 @@ use crate::engine::{State, Totals};
 pub const FORMAT: u32 = 2;
 
 /// The group of the best epoch's tensors, beside those of the engine's state.
-const BEST: &str = "best";
+pub(crate) const BEST: &str = "best";
 
 /// Where in its plan a run is.
 #[derive(Debug, Clone, PartialEq, Default)]

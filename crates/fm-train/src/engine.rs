@@ -3,7 +3,6 @@
 //! An engine holds a network's tensors and a data set. It is told which rows make a step and does not know
 //! what an epoch is for; whatever it accumulates stays on its device until [`Engine::drain`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -15,6 +14,7 @@ use fm_run::spec::AUTO;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Phase, Plan};
+pub use crate::state::State;
 
 /// Which file's rows are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Totals {
     pub correct: u64,
     /// Images seen.
     pub images: u64,
-    /// First step, from 0, whose loss was not finite.
+    /// First step since [`Engine::begin_epoch`], from 0, whose loss was not finite.
     pub diverged_at: Option<usize>,
 }
 
@@ -66,62 +66,6 @@ pub struct Step {
     pub rates: Rates,
 }
 
-/// All of an engine that training changes: named groups of tensors, and counters.
-///
-/// The group [`State::WEIGHTS`] holds every tensor of the network, buffers included. The others are the
-/// optimizer's, each tensor under the name of the one that it belongs to; tensors that do not train may be left
-/// out.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct State {
-    /// Tensors by group; `weights`, and for Adam `m` and `v`.
-    pub groups: BTreeMap<String, Vec<NamedTensor>>,
-    /// Counters by name; for Adam `step`.
-    pub counters: BTreeMap<String, u64>,
-}
-
-impl State {
-    /// The group of the network's own tensors.
-    pub const WEIGHTS: &'static str = "weights";
-
-    /// A state of weights alone.
-    #[must_use]
-    pub fn of(weights: Vec<NamedTensor>) -> Self {
-        Self { groups: BTreeMap::from([(Self::WEIGHTS.to_owned(), weights)]), counters: BTreeMap::new() }
-    }
-
-    /// Adds a group.
-    #[must_use]
-    pub fn with(mut self, group: &str, tensors: Vec<NamedTensor>) -> Self {
-        self.groups.insert(group.to_owned(), tensors);
-        self
-    }
-
-    /// Adds a counter.
-    #[must_use]
-    pub fn counting(mut self, counter: &str, value: u64) -> Self {
-        self.counters.insert(counter.to_owned(), value);
-        self
-    }
-
-    /// A group's tensors; none where there is no such group.
-    #[must_use]
-    pub fn group(&self, name: &str) -> &[NamedTensor] {
-        self.groups.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// The network's tensors.
-    #[must_use]
-    pub fn weights(&self) -> &[NamedTensor] {
-        self.group(Self::WEIGHTS)
-    }
-
-    /// A counter; 0 where there is no such counter.
-    #[must_use]
-    pub fn counter(&self, name: &str) -> u64 {
-        self.counters.get(name).copied().unwrap_or(0)
-    }
-}
-
 /// Images to compute on outside training.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
@@ -144,32 +88,39 @@ pub enum Want {
 /// A network with its data on a device.
 ///
 /// Call order: [`begin_phase`](Engine::begin_phase), then for each epoch
-/// [`begin_epoch`](Engine::begin_epoch), any number of [`step`](Engine::step)s and one
-/// [`drain`](Engine::drain). [`restore`](Engine::restore) comes right after `begin_phase`.
-/// [`infer`](Engine::infer), [`weights`](Engine::weights) and [`state`](Engine::state) may come at any time
-/// after `begin_phase` but between a step and its drain; they change nothing.
+/// [`begin_epoch`](Engine::begin_epoch), [`step`](Engine::step)s and one [`drain`](Engine::drain).
+/// [`restore`](Engine::restore) comes right after `begin_phase`. [`infer`](Engine::infer),
+/// [`weights`](Engine::weights) and [`load`](Engine::load) may come at any time, [`state`](Engine::state) at any
+/// time after `begin_phase`, but none of them between a step and its drain. An epoch may be drained before its
+/// last step: then the state is taken and the engine dropped.
+///
+/// The same calls on the same machine give the same bits, and so do a state, and an engine that has restored it.
 ///
 /// After an error the engine's tensors are undefined: the caller drops it, or calls `restore`.
 pub trait Engine {
     /// Name for the records, such as `eager`.
     fn name(&self) -> &'static str;
 
-    /// Starts the phase with this index of the plan, whose network is the engine's: exactly its scope trains,
-    /// with a fresh optimizer and no gradient left from before. Where the encoder does not train, its codes are
-    /// computed once, in the first epoch.
+    /// Starts the phase with this index of the plan. Its network is the one that the engine was built with
+    /// ([`PerPhase`](crate::per_phase::PerPhase) sees to that). Exactly its scope trains, with a fresh optimizer
+    /// and no gradient left from before; all other tensors, buffers included, keep every bit. Where the encoder
+    /// does not train, its codes are computed once, in the first epoch.
     ///
     /// # Errors
     /// When memory is short, or something of the phase is not covered (named).
     fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()>;
 
     /// Hands over an epoch's rows of the training file in their order. Sums continue from `so_far`, which is
-    /// zero but for an epoch that was interrupted.
+    /// zero except for an epoch that was interrupted.
     ///
     /// # Errors
-    /// When memory is short, or codes cannot be written to the disk.
+    /// When memory is short, codes cannot be written to the disk, or the engine was built without data.
     fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()>;
 
-    /// One optimizer step. It need not wait for the device; the step's loss is part of the next drain.
+    /// One optimizer step on the mean loss of the batch: at least one image, at most [`Setup::batch_size`].
+    /// Batches follow each other without a gap; the first starts at 0, or where an interrupted epoch ended. It
+    /// need not wait for the device; the step's loss is part of the next drain. A loss that is not finite is no
+    /// error here.
     ///
     /// # Errors
     /// When memory is short, or the device fails. The step may have happened in part.
@@ -181,7 +132,8 @@ pub trait Engine {
     /// When the device fails.
     fn drain(&mut self) -> Result<Totals>;
 
-    /// Outputs or codes of images, row-major, in inference mode.
+    /// Outputs or codes of images, row-major, in inference mode; nothing changes. What comes out for an image
+    /// does not depend on where it came from: rows, and the same images from outside, give the same bits.
     ///
     /// # Errors
     /// When memory is short, the length of outside images is no multiple of an image's, or rows are asked of an
@@ -209,7 +161,7 @@ pub trait Engine {
     /// Puts back what [`Engine::state`] gave, in the phase that has begun.
     ///
     /// # Errors
-    /// When a group or a tensor is missing or has the wrong shape.
+    /// When a group or a tensor is missing or has the wrong shape, or the state is another optimizer's.
     fn restore(&mut self, state: &State) -> Result<()>;
 }
 
@@ -238,6 +190,11 @@ pub struct Machine {
     pub device: Device,
     /// CPU threads; all cores where it is not said.
     pub threads: Option<usize>,
+}
+
+impl Machine {
+    /// The CPU with all its cores.
+    pub const CPU: Self = Self { device: Device::Cpu, threads: None };
 }
 
 /// Where codes of a frozen encoder are kept.
@@ -280,6 +237,15 @@ pub struct Setup<'a> {
     pub seed: u64,
     /// Where a frozen encoder's codes are kept.
     pub codes: CodeStore<'a>,
+}
+
+impl<'a> Setup<'a> {
+    /// For a plan on a data set, all codes in memory.
+    #[must_use]
+    pub fn new(data: &'a Dataset, plan: &Plan, machine: Machine) -> Self {
+        let Plan { batch_size, seed, .. } = *plan;
+        Self { data: Some(data), machine, batch_size, seed, codes: CodeStore::unlimited() }
+    }
 }
 
 /// An engine as a program lists it: a name, what it covers, and how it is built.

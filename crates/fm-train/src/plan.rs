@@ -1,6 +1,6 @@
 //! A plan: everything that [`train::run`](crate::train::run) needs to know, as data.
 
-use fm_net::{Network, Scope};
+use fm_net::{Network, Node, Op, Scope, Shape};
 use fm_run::error::{Error, Result};
 
 use crate::engine::Rates;
@@ -115,17 +115,94 @@ impl Plan {
             Some(_) => {}
         }
         for phase in &self.phases {
-            let Phase { name, network, objective, scope, lr, encoder_lr, .. } = phase;
+            let Phase { name, network, objective, scope, epochs, lr, encoder_lr, .. } = phase;
             if (*objective == Objective::Reconstruct) != network.reconstructs() {
                 return bad(format!("phase {name}: {} cannot do that", network.label()));
             }
             if scope.counts(network).0 == 0 {
                 return bad(format!("phase {name}: nothing trains"));
             }
+            if *epochs > 0
+                && let Some(node) = normalises_one_pixel(network, *scope)
+            {
+                self.check_last_batch(name, node)?;
+            }
             if ![lr, encoder_lr].iter().all(|rate| rate.is_finite() && **rate > 0.0) {
                 return bad(format!("phase {name}: learning rates must be finite and > 0"));
             }
         }
         Ok(())
+    }
+
+    /// Sees that no batch has a single image: batch normalisation of one-pixel maps would have one value a channel,
+    /// which has no variance.
+    fn check_last_batch(&self, phase: &str, node: &Node) -> Result<()> {
+        let (rows, size) = (self.train_rows.len(), self.batch_size);
+        let alone = |size: usize| rows > 0 && (size == 1 || rows % size == 1);
+        if !alone(size) {
+            return Ok(());
+        }
+        let which = if size == 1 { "every batch" } else { "the last batch of an epoch" };
+        let error = Error::usage(format!(
+            "phase {phase}: {which} has a single image, and {}.{} normalises maps of one pixel over the batch",
+            node.part, node.name
+        ));
+        let error = error.note(format!("{rows} training images in batches of {size}"));
+        match (size + 1..=rows).find(|&larger| !alone(larger)) {
+            Some(larger) => Err(error.help(format!("use another --batch-size, such as {larger}"))),
+            None => Err(error.help("use group norm (gnN) in place of batch norm (bn)")),
+        }
+    }
+}
+
+/// The first batch normalisation that trains on maps of one pixel. Cutting images to what the network sees makes
+/// no such map smaller: a norm sees all of its input.
+fn normalises_one_pixel(network: &Network, scope: Scope) -> Option<&Node> {
+    let one = |shape| matches!(shape, Shape::Map { height: 1, width: 1, .. });
+    network
+        .nodes
+        .iter()
+        .find(|node| matches!(node.op, Op::BatchNorm) && one(node.output) && scope.contains(node.part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arch: &str, scope: Scope, rows: u32, batch_size: usize) -> Result<()> {
+        let network = Network::new(&arch.parse().unwrap(), 2).unwrap();
+        let plan = Plan {
+            seed: 0,
+            batch_size,
+            phases: vec![Phase::classify("train", &network, scope, 1, 1e-3)],
+            patience: None,
+            score_at: vec![],
+            train_rows: (0..rows).collect(),
+            val_rows: vec![],
+            test_rows: vec![0],
+        };
+        plan.check()
+    }
+
+    #[test]
+    fn a_last_batch_of_one_image_cannot_be_normalised() {
+        let one = "4C3.s2-4C2.bn@5x5";
+        let error = check(one, Scope::All, 33, 32).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "phase train: the last batch of an epoch has a single image, and encoder.norm1 normalises maps of one \
+             pixel over the batch\n  note: 33 training images in batches of 32\n  \
+             help: use another --batch-size, such as 33"
+        );
+        assert_eq!(error.exit_code(), 2);
+        let text = check(one, Scope::All, 5, 1).unwrap_err().to_string();
+        assert!(text.contains("every batch has") && text.contains("such as 3"), "{text}");
+        let text = check(one, Scope::All, 1, 1).unwrap_err().to_string();
+        assert!(text.contains("group norm"), "{text}");
+        for (scope, rows, batch_size) in [(Scope::All, 34, 32), (Scope::All, 64, 32), (Scope::Head, 33, 32)] {
+            assert_eq!(check(one, scope, rows, batch_size), Ok(()), "{scope:?} {rows} {batch_size}");
+        }
+        assert_eq!(check("4C3.s2.bn@5x5", Scope::All, 33, 32), Ok(()), "its maps have four pixels");
+        assert_eq!(check("4C3.s2-4C2.gn2@5x5", Scope::All, 33, 32), Ok(()));
     }
 }

@@ -6,11 +6,21 @@ use fm_run::error::{Error, Result};
 use crate::event::Event;
 
 /// Something that takes part in a run by listening.
+///
+/// Events come on the thread that trains, in the order in which things happen: [`Event::Started`] first, for each
+/// phase [`Event::PhaseStarted`], its steps and the ends of its epochs, and [`Event::Finished`] last. A run that
+/// fails or is stopped has no `Finished`; one that resumes has a `Started` of its own and goes on after the epochs
+/// or steps that were done.
 pub trait Sink {
     /// What it is, for error messages: `epochs.csv`.
     fn name(&self) -> &'static str;
 
-    /// Takes an event. An error is remembered; the other sinks still get theirs.
+    /// Takes an event. Training waits for it: there is an [`Event::Stepped`] after every step. A sink
+    /// ignores events that mean nothing to it.
+    ///
+    /// # Errors
+    /// What the sink cannot do. The error is remembered, and ends the run at the end of the epoch; the other sinks
+    /// still get the event, and this one gets those that follow.
     fn on_event(&mut self, event: &Event<'_>) -> Result<()>;
 }
 

@@ -4,9 +4,10 @@
 //! save. At the end the test set is scored, once. A run that starts from a checkpoint passes through the
 //! same code from where it was.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
-use fm_images::{Labelled, batches, epoch_order};
+use fm_images::{Dataset, Labelled, batches, epoch_order};
 use fm_net::NamedTensor;
 use fm_run::error::{Error, Kind, Result};
 use fm_run::fault;
@@ -27,16 +28,24 @@ pub struct Truth<'a> {
     pub test: &'a Labelled,
 }
 
+impl<'a> Truth<'a> {
+    /// Both files of a data set.
+    #[must_use]
+    pub fn of(data: &'a Dataset) -> Self {
+        Self { train: &data.train, test: &data.test }
+    }
+}
+
 /// Images whose reconstructions are shown after a phase that reconstructs.
 const SHOWN: usize = 10;
 
 /// Seconds since some moment; tests bring their own.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// A clock that starts now.
-pub fn wall_clock() -> impl Fn() -> f64 {
-    let start = Instant::now();
-    move || start.elapsed().as_secs_f64()
+/// The process's own clock: seconds since it was first looked at.
+pub fn wall_clock() -> f64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_secs_f64()
 }
 
 /// A request to stop: what to end with, and its name.
@@ -49,12 +58,21 @@ pub struct Run<'a> {
     pub plan: &'a Plan,
     /// What outputs are held against.
     pub truth: Truth<'a>,
-    /// Epochs between checkpoints.
+    /// Epochs between checkpoints, at least 1.
     pub checkpoint_every: u32,
     /// The time.
     pub clock: Clock<'a>,
     /// Looked at after every step.
     pub stop: Stop<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// A run by the wall clock, with a checkpoint after every epoch, that nobody stops. Another run differs in
+    /// the fields that it says: `Run { stop, ..Run::new(plan, truth) }`.
+    #[must_use]
+    pub fn new(plan: &'a Plan, truth: Truth<'a>) -> Self {
+        Self { plan, truth, checkpoint_every: 1, clock: &wall_clock, stop: &|| None }
+    }
 }
 
 /// Carries out a plan on `engine`, from the beginning or from a checkpoint, and tells `sinks`.

@@ -111,11 +111,9 @@ fn carry_out(
         signals.stop_with_stdin()?;
     }
     let given = train::Run {
-        plan: record.plan,
-        truth: Truth { train: &record.data.train, test: &record.data.test },
         checkpoint_every: config.spec.checkpoint_every,
-        clock: &train::wall_clock(),
         stop: &|| signals.request(),
+        ..train::Run::new(record.plan, Truth::of(record.data))
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
     let row = record.row(&outcome);

@@ -1,0 +1,5 @@
+//! What the training core rests on.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod dependencies;
