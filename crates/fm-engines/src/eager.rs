@@ -7,11 +7,10 @@ mod codes;
 
 use fm_data::Resident;
 use fm_images::{ImageShape, Labelled};
-use fm_models::{Mode, Net, NetError, TorchOps};
+use fm_models::{Mode, Net, NetError};
 use fm_net::draws::Draws;
-use fm_net::{Arch, NamedTensor, Network, Scope};
+use fm_net::{Arch, NamedTensor, Network, Part, Scope};
 use fm_run::error::{Error, Kind as ErrorKind};
-use fm_torch::{Adam, AdamConfig};
 use fm_train::engine::{
     CodeStore, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
 };
@@ -19,6 +18,8 @@ use fm_train::plan::{Objective, Phase};
 use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use crate::device::to_tch;
+use crate::optimizer::{Optimizer, OptimizerDef, Param};
+use crate::parts::Parts;
 use crate::torch::TorchError;
 use codes::Codes;
 
@@ -36,8 +37,9 @@ pub struct Eager<'a> {
     data: Option<(Resident, Resident)>,
     crop: (i64, i64),
     device: Device,
-    /// Of the encoder and of what follows it, as far as they train.
-    adams: Vec<(Scope, Adam)>,
+    kind: OptimizerDef,
+    /// The present phase's.
+    optimizer: Option<Box<dyn Optimizer>>,
     order: Tensor,
     losses: Tensor,
     correct: Tensor,
@@ -53,7 +55,7 @@ pub struct Eager<'a> {
 
 /// Whether libtorch computes this network here: every operator but those from outside.
 pub(crate) fn covers(network: &Network, _: Machine) -> Result<(), String> {
-    fm_models::covers(network, &TorchOps::default()).map_err(|e| e.to_string())
+    Parts::default().covers(network)
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -71,27 +73,25 @@ impl<'a> Eager<'a> {
     /// # Errors
     /// When the device has no room, or an operator is not covered (named).
     pub fn new(network: &Network, weights: &[NamedTensor], setup: Setup<'a>) -> Result<Self> {
-        Self::with_ops(network, weights, setup, &TorchOps::default())
+        Self::with(network, weights, setup, &Parts::default())
     }
 
-    /// [`Eager::new`] with operators from outside.
+    /// [`Eager::new`] with operators and an optimizer from outside.
     ///
     /// # Errors
     /// As for [`Eager::new`].
-    pub fn with_ops(
-        network: &Network,
-        weights: &[NamedTensor],
-        setup: Setup<'a>,
-        ops: &TorchOps,
-    ) -> Result<Self> {
+    pub fn with(network: &Network, weights: &[NamedTensor], setup: Setup<'a>, parts: &Parts) -> Result<Self> {
         let Setup { data, machine, seed, codes: store, .. } = setup;
         if let Some(threads) = machine.threads {
             tch::set_num_threads(threads as i32);
         }
         let device = to_tch(machine.device);
         let (h, w) = network.seen();
-        let net = Net::with_ops(network, weights, device, ops).map_err(|e| match e {
-            NetError::NotCovered(why) => Error::usage(format!("--engine eager: not covered: {why}")),
+        let net = Net::with_ops(network, weights, device, &parts.ops).map_err(|e| match e {
+            NetError::NotCovered(_) => {
+                let why = parts.covers(network).err().unwrap_or_default();
+                Error::usage(format!("--engine eager: not covered: {why}"))
+            }
             NetError::Torch(e) => crate::torch::failed(&e),
         })?;
         for (_, tensor) in net.params(Scope::All) {
@@ -107,7 +107,8 @@ impl<'a> Eager<'a> {
             },
             crop: (h as i64, w as i64),
             device,
-            adams: Vec::new(),
+            kind: parts.optimizer,
+            optimizer: None,
             order: Tensor::new(),
             losses: Tensor::new(),
             correct: Tensor::new(),
@@ -175,15 +176,14 @@ impl<'a> Eager<'a> {
         for (_, tensor) in self.net.params(Scope::All) {
             fm_torch::drop_grad(&mut tensor.shallow_clone())?;
         }
-        self.adams.clear();
-        for part in [Scope::Encoder, Scope::Head] {
-            if phase.scope == Scope::All || phase.scope == part {
-                let params: Vec<Tensor> = self.net.params(part).map(|(_, t)| t.shallow_clone()).collect();
-                if !params.is_empty() {
-                    self.adams.push((part, Adam::new(AdamConfig::default(), params)?));
-                }
-            }
-        }
+        // Dropped before the next is built: there may not be room for two.
+        self.optimizer = None;
+        let params = self.net.params(phase.scope).map(|(name, tensor)| Param {
+            name: name.to_owned(),
+            part: Part::ALL.into_iter().find(|part| part.owns(name)).unwrap_or(Part::Head),
+            tensor: tensor.shallow_clone(),
+        });
+        self.optimizer = Some((self.kind.build)(params.collect())?);
         self.phase = index as u32;
         (self.scope, self.objective, self.codes) = (phase.scope, phase.objective, None);
         Ok(())
@@ -215,8 +215,8 @@ impl<'a> Eager<'a> {
             Objective::Reconstruct => output.f_mse_loss(&images, Reduction::Mean)?,
         };
         loss.f_backward()?;
-        for (part, adam) in &mut self.adams {
-            adam.step(if *part == Scope::Encoder { step.rates.encoder } else { step.rates.head })?;
+        if let Some(optimizer) = &mut self.optimizer {
+            optimizer.step(step.rates)?;
         }
 
         let _guard = tch::no_grad_guard();
@@ -266,31 +266,21 @@ impl<'a> Eager<'a> {
     }
 
     fn try_state(&mut self) -> Result<State> {
-        let (mut m, mut v, mut step) = (Vec::new(), Vec::new(), 0);
-        for (part, adam) in &self.adams {
-            for ((name, _), (first, second)) in self.net.params(*part).zip(adam.moments()) {
-                m.push(fm_models::to_host(name, first)?);
-                v.push(fm_models::to_host(name, second)?);
-            }
-            step = adam.steps();
+        let weights = State::of(self.net.tensors()?);
+        match &self.optimizer {
+            Some(optimizer) => Ok(weights.join(optimizer.state()?)?),
+            None => Ok(weights),
         }
-        Ok(State::of(self.net.tensors()?).with("m", m).with("v", v).counting("step", step))
     }
 
     fn try_restore(&mut self, state: &State) -> Result<()> {
         self.load(state.weights())?;
-        let of = |name: &str, group: &str| -> Result<Tensor> {
-            let missing = || Error::new(ErrorKind::Mismatch, format!("no {group} of {name}"));
-            let found = state.group(group).iter().find(|t| t.name == name).ok_or_else(missing)?;
-            let shape: Vec<i64> = found.shape.iter().map(|&n| n as i64).collect();
-            Ok(Tensor::f_from_slice(&found.data)?.f_view(shape.as_slice())?)
+        let Some(optimizer) = &mut self.optimizer else {
+            return Err(Error::new(ErrorKind::Other, "a state was restored before a phase began").into());
         };
-        for (part, adam) in &mut self.adams {
-            let names = self.net.params(*part).map(|(name, _)| name);
-            let moments = names.map(|name| Ok((of(name, "m")?, of(name, "v")?)));
-            adam.restore(state.counter("step"), &moments.collect::<Result<Vec<_>>>()?)?;
-        }
-        Ok(())
+        optimizer.restore(state)?;
+        let own = optimizer.state()?;
+        Ok(state.kept_by(self.kind.name, |group| own.groups.contains_key(group))?)
     }
 }
 
@@ -327,6 +317,8 @@ impl Engine for Eager<'_> {
     fn load(&mut self, weights: &[NamedTensor]) -> Result<(), Error> {
         // Other weights may be another encoder, whose codes these are not.
         self.codes = None;
+        fm_net::check(self.net.network(), weights)
+            .map_err(|e| Error::new(ErrorKind::Mismatch, e.to_string()))?;
         self.net.load(weights).map_err(|e| crate::torch::failed(&e))
     }
 

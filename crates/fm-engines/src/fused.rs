@@ -104,6 +104,12 @@ pub fn kernel_network(network: &Network) -> Result<fm_kernels::Network, String> 
                     None => {}
                 }
             }
+            // A convolution has no bias because of the norm behind it: that one says more.
+            Op::Conv { bias: false, .. } => {
+                let norm =
+                    nodes.next().filter(|(_, next)| matches!(next.op, Op::BatchNorm | Op::GroupNorm { .. }));
+                return Err(refused(norm.map_or(node, |(_, norm)| norm)));
+            }
             _ => return Err(refused(node)),
         }
     }
@@ -185,11 +191,13 @@ fn named(network: &Network, mut values: &[f32]) -> Vec<NamedTensor> {
     network.tensors().map(take).collect()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn failed(error: KernelError) -> Error {
-    let kind = if matches!(error, KernelError::Unsupported(_)) { Kind::Usage } else { Kind::Other };
-    let error = Error::new(kind, format!("--engine fused: {error}"));
-    if kind == Kind::Usage { error.help("use --engine eager") } else { error }
+    match error {
+        KernelError::Unsupported(why) => {
+            Error::usage(format!("--engine fused: not covered: {why}")).help("use --engine eager")
+        }
+        error => Error::new(Kind::Other, format!("--engine fused: {error}")),
+    }
 }
 
 impl Engine for Fused<'_> {
@@ -293,6 +301,7 @@ impl Engine for Fused<'_> {
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
+        state.kept_by("adam", |group| group == "m" || group == "v")?;
         self.load(state.weights())?;
         let moments = |group: &str| -> Result<Vec<f32>> {
             let tensors = state.group(group);
@@ -308,6 +317,6 @@ impl Engine for Fused<'_> {
             Ok(flat(&self.network, &all))
         };
         let (m, v) = (moments("m")?, moments("v")?);
-        self.trainer.set_moments(&Moments { m, v, step: state.counter("step") }).map_err(failed)
+        self.trainer.set_moments(&Moments { m, v, step: state.count("step")? }).map_err(failed)
     }
 }

@@ -3,11 +3,13 @@
 //! [`Eager`] is libtorch, kernel by kernel, for every network of the notation and any device. [`Fused`] is
 //! [`fm_kernels`] on the CPU, for the networks that the kernels cover. Both implement
 //! [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
-//! engines of its own before them.
+//! engines of its own before them. [`Parts`] bring operators and an [`Optimizer`] from outside into `Eager`.
 
 mod device;
 mod eager;
 mod fused;
+mod optimizer;
+mod parts;
 mod spilled;
 mod torch;
 
@@ -16,6 +18,8 @@ use fm_train::EngineDef;
 pub use device::{resolve, to_tch};
 pub use eager::Eager;
 pub use fused::{Fused, kernel_network};
+pub use optimizer::{ADAM, BuildOptimizer, Optimizer, OptimizerDef, Param, to_device};
+pub use parts::Parts;
 pub use torch::{TorchError, failed};
 
 /// Every engine, the fastest first: `auto` takes the first that covers a network.

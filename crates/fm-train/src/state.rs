@@ -69,6 +69,33 @@ impl State {
         self.group(group).iter().find(|t| t.name == name).ok_or_else(missing)
     }
 
+    /// Sees that `optimizer` keeps all groups that are not the network's: what another one kept would be lost in
+    /// silence. Groups without tensors do not count.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] with the group that it does not keep.
+    pub fn kept_by(&self, optimizer: &str, keeps: impl Fn(&str) -> bool) -> Result<()> {
+        let mut others =
+            self.groups.iter().filter(|(group, tensors)| *group != Self::WEIGHTS && !tensors.is_empty());
+        match others.find(|(group, _)| !keeps(group)) {
+            Some((group, _)) => {
+                let text =
+                    format!("the state has a group '{group}', which the optimizer {optimizer} does not keep");
+                Err(Error::new(Kind::Mismatch, text).help("resume with the optimizer that wrote it"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A counter that must be there.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] when there is none.
+    pub fn count(&self, name: &str) -> Result<u64> {
+        let missing = || Error::new(Kind::Mismatch, format!("the state has no counter {name}"));
+        self.counters.get(name).copied().ok_or_else(missing)
+    }
+
     /// A group's tensors; none where there is no such group.
     #[must_use]
     pub fn group(&self, name: &str) -> &[NamedTensor] {
@@ -92,17 +119,26 @@ impl State {
 mod tests {
     use super::*;
 
+    fn tensor() -> NamedTensor {
+        NamedTensor { name: "head.dense1.bias".to_owned(), shape: vec![1], data: vec![0.5] }
+    }
+
     #[test]
     fn groups_of_an_optimizer_have_names_of_their_own() {
         let weights = State::of(vec![]);
         let joined =
             weights.clone().join(State::default().with("velocity", vec![]).counting("step", 3)).unwrap();
         assert_eq!((joined.groups.len(), joined.counter("step")), (2, 3));
+        let other = State::default().with("velocity", vec![tensor()]);
+        assert_eq!(other.kept_by("heavy-ball", |group| group == "velocity"), Ok(()));
+        let error = other.kept_by("adam", |group| group == "m" || group == "v").unwrap_err();
+        assert!(error.message().contains("'velocity', which the optimizer adam"), "{error}");
         for taken in ["weights", "best", "a.b"] {
             let error = weights.clone().join(State::default().with(taken, vec![])).unwrap_err();
             assert!(error.to_string().contains(&format!("'{taken}'")), "{error}");
         }
         let missing = joined.tensor("velocity", "head.dense1.bias").unwrap_err();
         assert_eq!(missing.message(), "the state has no velocity of head.dense1.bias");
+        assert_eq!(joined.count("t").unwrap_err().message(), "the state has no counter t");
     }
 }
