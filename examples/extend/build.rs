@@ -1,0 +1,9 @@
+//! Gives the program and its tests the path to libtorch, so that nobody sets `LD_LIBRARY_PATH`.
+//! `torch-sys` tells it to its direct dependents only, and link arguments do not travel further.
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    if let Some(dir) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.to_string_lossy());
+    }
+}
