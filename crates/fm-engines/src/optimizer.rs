@@ -30,7 +30,7 @@ pub struct Param {
 
 /// An optimizer over the parameters of one phase. It does not outlive the phase.
 pub trait Optimizer: Debug {
-    /// Updates every parameter from its gradient, at its part's rate, and drops the gradient. It must not wait for
+    /// Updates every parameter from its gradient, at its part's rate, and clears the gradient. It must not wait for
     /// the device, and autograd must not see what it does ([`tch::no_grad_guard`]).
     ///
     /// # Errors

@@ -112,7 +112,7 @@ pub fn table(network: &Network, frozen: &[Part]) -> String {
         None => writeln!(out, "autoencoder of {arch}: {of} images, reconstructed"),
         Some(classes) => writeln!(out, "{arch}: {of} images, {classes} classes"),
     };
-    let whole = seen == [arch.height, arch.width];
+    let whole = seen == [h, w];
     let _ = match whole {
         true => writeln!(out, "sees all pixels\n"),
         false => writeln!(out, "sees the top-left {}x{} pixels\n", seen[0], seen[1]),

@@ -15,6 +15,9 @@ pub(crate) const PREFIX: &str = "LR";
 /// What engines and code generators call it.
 const KIND: &str = "low_rank";
 
+/// The largest rank: a matrix of a higher one is better written as a 1×1 convolution.
+const MOST: usize = 64;
+
 /// What every operator says about itself.
 #[derive(Debug)]
 struct LowRank {
@@ -22,7 +25,13 @@ struct LowRank {
 }
 
 /// The operator of `LR` and this number.
+///
+/// # Errors
+/// A reason that follows the token in the message.
 pub(crate) fn make(rank: usize) -> Result<Arc<dyn Operator>, String> {
+    if rank > MOST {
+        return Err(format!("a rank is from 1 to {MOST}"));
+    }
     Ok(Arc::new(LowRank { rank }))
 }
 

@@ -97,7 +97,8 @@ impl<'a> Softmax<'a> {
     fn add(&mut self, image: &[u8], label: usize, gradient: &mut [Vec<f64>; 2]) {
         let features = self.features(image);
         let logits = self.logits(&features);
-        let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (best, max) =
+            logits.iter().copied().enumerate().rev().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0));
         let sum: f64 = logits.iter().map(|z| (z - max).exp()).sum();
         let loss = sum.ln() + max - logits[label];
         if !loss.is_finite() {
@@ -105,7 +106,7 @@ impl<'a> Softmax<'a> {
         }
         self.totals.loss_sum += loss;
         self.totals.images += 1;
-        self.totals.correct += u64::from(logits.iter().position(|z| *z == max) == Some(label));
+        self.totals.correct += u64::from(best == label);
         let [weight, bias] = gradient;
         for (class, (row, bias)) in weight.chunks_exact_mut(features.len()).zip(bias).enumerate() {
             let error = (logits[class] - max).exp() / sum - f64::from(u8::from(class == label));

@@ -110,8 +110,15 @@ fn saved(state: State, network: &Network) -> State {
     checkpoint::decode(&tensors, &meta, "", &[network]).unwrap().checkpoint.state
 }
 
-fn state_bits(state: &State) -> Vec<(String, Vec<(String, Vec<u32>)>)> {
-    state.groups.iter().map(|(group, tensors)| (group.clone(), all_bits(tensors))).collect()
+/// Every tensor of a state as `group/name` and its bits.
+fn state_bits(state: &State) -> Vec<(String, Vec<u32>)> {
+    let named = |group: &String, tensors: &[NamedTensor]| {
+        all_bits(tensors)
+            .into_iter()
+            .map(|(name, bits)| (format!("{group}/{name}"), bits))
+            .collect::<Vec<_>>()
+    };
+    state.groups.iter().flat_map(|(group, tensors)| named(group, tensors)).collect()
 }
 
 #[test]

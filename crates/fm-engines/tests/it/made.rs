@@ -57,7 +57,7 @@ impl Case {
     pub(crate) fn of(network: Network) -> Self {
         let fm_net::Arch { height, width, channels, .. } = network.arch;
         let mut tensors = init::initial(&network, 5);
-        for bias in tensors.iter_mut().filter(|t| t.name.ends_with(".bias")) {
+        for bias in tensors.iter_mut().filter(|t| t.name.ends_with("bias")) {
             (0..).zip(&mut bias.data).for_each(|(i, v)| *v = 0.01 * i as f32 - 0.025);
         }
         Self { network, tensors, data: data(ImageShape { channels, height, width }) }
