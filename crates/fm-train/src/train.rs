@@ -241,7 +241,7 @@ impl Trainer<'_> {
             stepped.map_err(|error| self.at_step(error, step))?;
             self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
             if let Some(request) = (self.run.stop)() {
-                return Err(self.stop(request, step + 1, clock() - start)?);
+                return Err(self.stop(request, partial.steps, step + 1, clock() - start)?);
             }
         }
         let totals = self.engine.drain()?;
@@ -286,12 +286,19 @@ impl Trainer<'_> {
         }
     }
 
-    /// Saves within an epoch, and says how the process is to end.
-    fn stop(&mut self, (kind, name): (Kind, &str), steps: usize, seconds: f64) -> Result<Error> {
+    /// Saves within an epoch, after so many steps of which an earlier process did the first `before`, and says how
+    /// the process is to end.
+    fn stop(
+        &mut self,
+        (kind, name): (Kind, &str),
+        before: usize,
+        steps: usize,
+        seconds: f64,
+    ) -> Result<Error> {
         let totals = self.engine.drain()?;
         let epoch = self.at.epochs + 1;
-        if totals.diverged_at.is_some() {
-            return Err(self.diverged(epoch, totals.diverged_at));
+        if let Some(step) = totals.diverged_at {
+            return Err(self.diverged(epoch, Some(before + step)));
         }
         self.at.partial = Some(Partial { steps, totals, seconds });
         self.checkpoint()?;
