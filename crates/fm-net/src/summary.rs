@@ -112,10 +112,10 @@ pub fn table(network: &Network, frozen: &[Part]) -> String {
         None => writeln!(out, "autoencoder of {arch}: {of} images, reconstructed"),
         Some(classes) => writeln!(out, "{arch}: {of} images, {classes} classes"),
     };
-    let whole = seen == [h, w];
-    let _ = match whole {
-        true => writeln!(out, "sees all pixels\n"),
-        false => writeln!(out, "sees the top-left {}x{} pixels\n", seen[0], seen[1]),
+    let _ = if seen == [h, w] {
+        writeln!(out, "sees all pixels\n")
+    } else {
+        writeln!(out, "sees the top-left {}x{} pixels\n", seen[0], seen[1])
     };
     let width = |least: usize, of: fn(&Line) -> usize| layers.iter().map(of).max().unwrap_or(0).max(least);
     let (name, operation) = (width(10, |l| l.layer.len()), width(32, |l| l.operation.len()));
