@@ -91,6 +91,32 @@ fn row_33_killed_and_resumed_eager() {
     killed_and_resumed("eager");
 }
 
+/// Batch norm, dropout in both parts, residual blocks, a depthwise, a strided and a padded convolution, global
+/// pooling: everything that has state of its own, or draws.
+#[test]
+fn row_33_killed_and_resumed_with_statistics_and_draws() {
+    let place = Place::new();
+    let arch = "6C3.same.bn-D20-8R3.s2-DW3.same.bn-SD30-10DS3.s2-12IR3.e2.se2-GAP--14-D40";
+    let flags = |name| {
+        let run = ["--epochs", "14", "--seed", "3", "--patience", "60", "--name", name];
+        [&run[..], &["--engine", "eager", "--arch", arch]].concat()
+    };
+    place.run(&flags("whole")).succeeds();
+    for wait in [1, 5, 9] {
+        let mut child = start(&place, &[flags("killed"), vec!["--resume"]].concat());
+        wait_for_rows(&place, "killed", wait);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    place.run(&[flags("killed"), vec!["--resume"]].concat()).succeeds();
+    same(&place, "whole", "killed");
+    let model = std::fs::read(place.out().join("whole/model.safetensors")).unwrap();
+    let names = String::from_utf8_lossy(&model);
+    assert!(
+        names.contains("encoder.norm1.running_var") && names.contains("encoder.block2.norm1.running_mean")
+    );
+}
+
 #[test]
 fn row_34_signals_save_and_the_run_goes_on_within_the_epoch() {
     let place = Place::new();
