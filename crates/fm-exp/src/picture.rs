@@ -44,12 +44,12 @@ pub(crate) fn read(path: &Path, shape: ImageShape, trim: bool) -> Result<Picture
         n => return Err(Error::usage(format!("pictures have 1 or 3 channels, and the model takes {n}"))),
     }
     let bad = |text: String| Error::new(Kind::Data, format!("{}: {text}", path.display()));
-    let told = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?;
-    if !told.is_file() {
+    let metadata = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?;
+    if !metadata.is_file() {
         return Err(bad("not a file".to_owned()));
     }
-    if told.len() > MAX_FILE {
-        return Err(bad(format!("{} bytes, at most {MAX_FILE} are read", told.len())));
+    if metadata.len() > MAX_FILE {
+        return Err(bad(format!("{} bytes, at most {MAX_FILE} are read", metadata.len())));
     }
     let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
     let image = decode(&bytes).map_err(bad)?;

@@ -40,8 +40,8 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Takes the end of standard input for a request, too: whoever holds its other end makes it by dying,
-    /// however that happens, and nobody is left who trains for no one.
+    /// Treats the end of standard input as a request to stop, too: when the parent exits for any reason, the pipe
+    /// closes and this process stops, so that no orphan keeps training.
     ///
     /// # Errors
     /// When there can be no more threads.

@@ -58,7 +58,7 @@ pub struct Dataset {
     /// SHA-256 of a line `<sha256 of the file>  <name>\n` for each of `files`: what `sha256sum` prints for
     /// the plain files, hashed.
     pub sha256: String,
-    /// What the user should be told.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 

@@ -103,13 +103,13 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the header at the start of `bytes`, which may go on behind it.
+    /// Reads the header at the start of `bytes`; what follows it is ignored.
     pub fn parse(bytes: &[u8], kind: IdxKind) -> Result<Self, IdxError> {
         let needed = kind.header_len();
         if bytes.is_empty() {
             return Err(IdxError::Empty { needed });
         }
-        // Magic before length: of a nine-byte label file given as images, the first is the better news.
+        // Magic before length: for a nine-byte label file given as images, the wrong magic is the more useful error.
         if let Some(found) = word(bytes, 0) {
             check_magic(found, kind)?;
         }

@@ -10,7 +10,7 @@ use crate::name::DatasetName;
 /// What to do about files that differ from the published ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verify {
-    /// Say so and go on.
+    /// Print a warning and continue.
     #[default]
     Warn,
     /// Refuse them.

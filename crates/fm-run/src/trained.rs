@@ -1,7 +1,7 @@
 //! A trained model from its file: bytes → tensors and metadata → a network that they fit.
 //!
 //! The file may be one of ours or one that was written from PyTorch with the same names. What does not fit
-//! is told all at once.
+//! is listed all at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -126,8 +126,8 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
     let Contents { tensors: mut weights, types, .. } = contents;
     let mut differences = fm_net::check(&network, &weights).err().map(|e| e.to_string());
     for line in types {
-        let told = differences.get_or_insert_with(|| format!("weights do not fit {arch}:"));
-        let _ = write!(told, "\n  {line}");
+        let lines = differences.get_or_insert_with(|| format!("weights do not fit {arch}:"));
+        let _ = write!(lines, "\n  {line}");
     }
     if let Some(text) = differences {
         return Err(file.mismatch(text).help("--arch names another architecture"));

@@ -36,7 +36,7 @@ pub fn switches() -> Result<Switches, TchError> {
     Ok(now)
 }
 
-/// Turns every switch towards repeatable results. TF32 stays as it is: it rounds, and always alike.
+/// Turns every switch towards repeatable results. TF32 is left unchanged: it rounds, but always in the same way.
 ///
 /// Call it before any thread starts and before the first question about CUDA.
 ///

@@ -1,4 +1,4 @@
-//! A checkpoint: all that a run needs to go on as if it had not stopped.
+//! A checkpoint: all that a run needs to resume as if it had not stopped.
 //!
 //! In memory it is a [`Position`] in the plan and an engine's [`State`]. On disk it is two files: tensors as
 //! safetensors, and everything else as JSON with the tensors' SHA-256 and its own, so that a pair that does
@@ -149,7 +149,7 @@ impl Meta {
     }
 }
 
-/// Only the version, so that a newer format can be told from a damaged file.
+/// Only the version, so that a newer format is not taken for a damaged file.
 #[derive(Deserialize)]
 struct Version {
     format: u32,

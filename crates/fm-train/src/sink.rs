@@ -9,7 +9,7 @@ use crate::event::Event;
 ///
 /// Events come on the thread that trains, in the order in which things happen: [`Event::Started`] first, for each
 /// phase [`Event::PhaseStarted`], its steps and the ends of its epochs, and [`Event::Finished`] last. A run that
-/// fails or is stopped has no `Finished`; one that resumes has a `Started` of its own and goes on after the epochs
+/// fails or is stopped has no `Finished`; one that resumes has a `Started` of its own and continues after the epochs
 /// or steps that were done.
 pub trait Sink {
     /// What it is, for error messages: `epochs.csv`.
@@ -27,7 +27,7 @@ pub trait Sink {
 /// All sinks of a run, in the order in which they get each event.
 #[derive(Default)]
 pub struct Sinks {
-    /// Each with whether it has failed: only its first failure is told.
+    /// Each with whether it has failed: only its first failure is logged.
     sinks: Vec<(Box<dyn Sink>, bool)>,
     failure: Option<Error>,
 }
@@ -48,7 +48,7 @@ impl Sinks {
         for (sink, failed) in &mut self.sinks {
             let Err(error) = sink.on_event(event) else { continue };
             let error = error.note(format!("while writing {}", sink.name()));
-            // The first failure of all ends the run and is told then.
+            // The first failure of all ends the run and is reported then.
             if self.failure.is_some() && !*failed {
                 tracing::error!("{error}");
             }

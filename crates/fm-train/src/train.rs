@@ -163,7 +163,7 @@ impl Trainer<'_> {
         Ok(ended)
     }
 
-    /// Scores the test set after an epoch, where the plan says so. Before the checkpoint: what goes on from
+    /// Scores the test set after an epoch, where the plan says so. Before the checkpoint: what resumes from
     /// there has these scores.
     fn score_on_the_way(&mut self, phase: &Phase) -> Result<()> {
         let plan = self.run.plan;

@@ -35,7 +35,7 @@ pub(crate) struct PredictArgs {
     show: Option<PathBuf>,
 }
 
-/// Classes that are told of.
+/// Classes to print for each picture.
 const TOP: usize = 3;
 
 pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {

@@ -1,4 +1,4 @@
-//! Whatever operation on a file fails, the run can be gone on with, and ends as if none had.
+//! Whatever operation on a file fails, the run can be resumed, and ends as if none had failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -35,7 +35,8 @@ pub(super) enum Ended {
 }
 
 impl Child {
-    /// Starts `train` on the run, to go on with it or (`--overwrite`) from the beginning; what it says goes to `logs/<name>.log`.
+    /// Starts `train` on the run, to resume it or (`--overwrite`) from the beginning; its stderr goes to
+    /// `logs/<name>.log`.
     ///
     /// # Errors
     /// When the process or its log cannot be made.
@@ -68,7 +69,7 @@ impl Child {
         }
         match device.map(|d| d.strip_prefix("cuda:").unwrap_or(d)) {
             None => {}
-            // Each child sees one device and calls it the first: a run is the same wherever it is gone on with.
+            // Each child sees one device and calls it the first: a run is the same wherever it resumes.
             Some(number) if number.parse::<usize>().is_ok() => {
                 command.env("CUDA_VISIBLE_DEVICES", number).arg("--device").arg("cuda");
             }

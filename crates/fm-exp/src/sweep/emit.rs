@@ -96,7 +96,7 @@ fn slurm(args: &EmitArgs, command: &str) -> String {
          #SBATCH --open-mode=append\n\
          #SBATCH --signal=B:USR1@90\n\
          # A task is the shard of its number, also if it is submitted again alone. 90 seconds before its time is\n\
-         # up the program is asked to stop: it saves, and a resubmitted task goes on.\n\
+         # up the program is asked to stop: it saves, and a resubmitted task resumes.\n\
          exec {command} --shard \"$SLURM_ARRAY_TASK_ID/{shards}\"\n"
     )
 }

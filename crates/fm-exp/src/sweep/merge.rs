@@ -55,10 +55,10 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
             Err(why) => missing.push(format!("{}: {why}", run.name)),
         }
     }
-    let told = |error: Error| missing.iter().fold(error, Error::note);
+    let with_missing = |error: Error| missing.iter().fold(error, Error::note);
     let text = format!("{} of {} runs are not there", missing.len(), plan.runs.len());
     if !missing.is_empty() && !args.allow_missing {
-        return Err(told(Error::new(Kind::Incomplete, text))
+        return Err(with_missing(Error::new(Kind::Incomplete, text))
             .help("carry them out with fm-exp sweep run, or merge what is there with --allow-missing"));
     }
     let recalls: Vec<String> = classes.iter().map(|class| format!("recall {class}")).collect();
@@ -69,7 +69,7 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let header = ["name", "run_id", "train_seconds", "test_seconds"];
     write_table(&args.out.join(files::TIMINGS), &header, times)?;
     if !missing.is_empty() {
-        tracing::warn!("{}", told(Error::new(Kind::Incomplete, text)));
+        tracing::warn!("{}", with_missing(Error::new(Kind::Incomplete, text)));
     }
     let path = args.out.join(files::RUNS).display().to_string();
     if as_json {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nothing is shared between shards but the plan, which they only read, so they may lie on NFS and die at any
-//! time: whatever is not DONE is gone on with. Each run is a child process of this very binary; one that
+//! time: whatever is not DONE is resumed. Each run is a child process of this very binary; one that
 //! fails harms no other.
 
 mod child;
@@ -26,7 +26,7 @@ use crate::logging::Console;
 pub(crate) enum SweepCommand {
     /// Print the plan of a grid: every combination of architectures, epochs, seeds and other flags
     Plan(Box<plan::PlanArgs>),
-    /// Carry out a plan, or a shard of it: runs that are done are skipped, others gone on with
+    /// Carry out a plan, or a shard of it: runs that are done are skipped, others are resumed
     Run(run::RunArgs),
     /// Put the results of a plan's runs together
     Merge(merge::MergeArgs),

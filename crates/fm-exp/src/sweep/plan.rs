@@ -133,7 +133,7 @@ impl SweepPlan {
 
 impl PlannedRun {
     /// What is different in the run that the text of a `config.toml` tells of: no line if it is this one.
-    /// What it scores on the way makes no other run.
+    /// Lengths that are scored on the way are no part of a run's identity.
     pub(crate) fn differences(&self, text: &str) -> Option<Vec<String>> {
         let there: Table = text.parse().ok()?;
         let id = there.get("provenance")?.get("run-id")?.as_str()?;

@@ -189,7 +189,7 @@ fn conclude(tally: &Tally, asked: Option<(Kind, &str)>, as_json: bool, out: &Pat
 enum State {
     Done,
     Failed(String),
-    /// To be begun, or gone on with.
+    /// To be started or resumed.
     Open,
     /// To be trained again: it was not scored at every length that is wanted now.
     Again,

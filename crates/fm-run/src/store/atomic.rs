@@ -1,6 +1,6 @@
 //! The one writer of files. A file is either what it was or what it is to be, never half of it: written
 //! beside its place under another name, brought to the disk, renamed, and the directory brought to the disk.
-//! The exception grows row by row ([`Growing`]), and whoever goes on with it knows how much of it counts.
+//! The exception grows row by row ([`Growing`]), and on resume the checkpoint records its valid length.
 //!
 //! Every operation asks [`fault::disk`] first, so that tests can let each of them fail.
 
@@ -95,7 +95,7 @@ pub fn create(path: &Path) -> Result<Growing> {
     make().map_err(|e| Error::io("create", path, &e))
 }
 
-/// Opens the file at `path` to go on after its first `len` bytes; what follows them is cut off. Says whether
+/// Opens the file at `path` to continue after its first `len` bytes; what follows them is cut off. Says whether
 /// anything was.
 ///
 /// # Errors
@@ -114,7 +114,7 @@ pub fn resume(path: &Path, len: u64) -> Result<(Growing, bool)> {
         file.seek(io::SeekFrom::End(0))?;
         Ok((Growing { path: path.to_owned(), file }, found > len))
     };
-    open().map_err(|e| Error::io("go on with", path, &e).help("start again with --overwrite"))
+    open().map_err(|e| Error::io("resume", path, &e).help("start again with --overwrite"))
 }
 
 impl Growing {

@@ -17,7 +17,7 @@ pub enum Claim {
     New,
     /// It may be removed.
     Overwrite,
-    /// It may be gone on with, if it is the same run.
+    /// It may be resumed, if it is the same run.
     Resume,
 }
 
@@ -33,7 +33,7 @@ pub struct RunDir {
 
 impl RunDir {
     /// Claims `path` for a run with `config`: creates it, locks it, sees that it is empty or may be emptied
-    /// or gone on with, and writes `config.toml`.
+    /// or resumed, and writes `config.toml`.
     ///
     /// # Errors
     /// When it cannot be written ([`Kind::Io`]), another process has it ([`Kind::Locked`]), or it holds
@@ -146,7 +146,7 @@ fn occupied(path: &Path, config: &Identified) -> Error {
     let message = format!("{} already holds {state} of {kind} configuration", path.display());
     let mut error = Error::new(Kind::Mismatch, message);
     if differences.is_empty() && !done {
-        error = error.help("go on with it with --resume");
+        error = error.help("resume it with --resume");
     }
     let error = differences.into_iter().fold(error, Error::note);
     error.help("choose another place with --name, or replace what is there with --overwrite")
