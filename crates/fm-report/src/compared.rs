@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::collect::{RunGroup, RunResult};
+use crate::collect::RunResult;
 use crate::error::{Error, Result};
+use crate::groups::RunGroup;
 use crate::stats::{self, Comparison, Interval, McNemar, Summary, TTest};
 
 /// Seed of the bootstrap: the same runs give the same interval.
@@ -80,14 +81,14 @@ pub fn compare(groups: &[RunGroup]) -> Result<Compared> {
 /// The runs of two groups that are compared: those of the seeds that both have, where those are two or more,
 /// so that one unfinished run does not undo all pairs; otherwise all. And how many are left out.
 fn sharing(first: &RunGroup, second: &RunGroup) -> (RunGroup, RunGroup, usize) {
-    let has = |group: &RunGroup, seed: u64| group.runs.iter().any(|run| run.seed == seed);
-    let shared = first.runs.iter().filter(|run| has(second, run.seed)).count();
+    let has = |group: &RunGroup, seed: u64| group.runs.iter().any(|run| run.seed() == seed);
+    let shared = first.runs.iter().filter(|run| has(second, run.seed())).count();
     if shared < 2 {
         return (first.clone(), second.clone(), 0);
     }
     let only = |group: &RunGroup, other: &RunGroup| RunGroup {
         name: group.name.clone(),
-        runs: group.runs.iter().filter(|run| has(other, run.seed)).cloned().collect(),
+        runs: group.runs.iter().filter(|run| has(other, run.seed())).cloned().collect(),
     };
     let left_out = first.runs.len() + second.runs.len() - 2 * shared;
     (only(first, second), only(second, first), left_out)
@@ -99,7 +100,7 @@ fn same_test(groups: &[RunGroup]) -> Result<()> {
     let Some(first) = runs.next() else { return Ok(()) };
     for run in runs {
         let labels = |run: &RunResult| run.predictions.iter().map(|p| p.label).collect::<Vec<_>>();
-        let other = run.data_sha256 != first.data_sha256
+        let other = run.data_sha256() != first.data_sha256()
             || run.confusion.classes() != first.confusion.classes()
             || (!run.predictions.is_empty() && !first.predictions.is_empty() && labels(run) != labels(first));
         if other {
@@ -117,7 +118,7 @@ fn summarized(group: &RunGroup) -> Summarized {
     });
     Summarized {
         name: group.name.clone(),
-        seeds: group.runs.iter().map(|run| run.seed).collect(),
+        seeds: group.runs.iter().map(|run| run.seed()).collect(),
         measures: measures.collect(),
     }
 }
@@ -134,14 +135,14 @@ fn outcomes(group: &RunGroup) -> Result<stats::Group> {
             return Err(Error::NoPredictions { path: run.dir.clone() });
         }
         let correct = run.predictions.iter().map(|p| p.label == p.predicted).collect();
-        Ok(stats::Run { seed: run.seed, correct })
+        Ok(stats::Run { seed: run.seed(), correct })
     };
     let runs = group.runs.iter().map(run).collect::<Result<_>>()?;
     Ok(stats::Group { name: group.name.clone(), runs })
 }
 
 fn measured(first: &RunGroup, second: &RunGroup) -> Vec<(String, Option<TTest>)> {
-    let seeds = |group: &RunGroup| group.runs.iter().map(|run| run.seed).collect::<BTreeSet<_>>();
+    let seeds = |group: &RunGroup| group.runs.iter().map(|run| run.seed()).collect::<BTreeSet<_>>();
     let paired = seeds(first) == seeds(second);
     let names = first.runs.first().map_or(&[][..], |run| &run.measures);
     let test = |name: &String| {

@@ -18,8 +18,10 @@ pub enum Error {
     MissingColumn { path: PathBuf, column: &'static str },
     #[error("{}, row {row}, column {column}: {found:?} is not {expected}", path.display())]
     Value { path: PathBuf, row: u64, column: String, found: String, expected: &'static str },
+    #[error("{}: {what}", path.display())]
+    Statement { path: PathBuf, what: String },
     #[error("no finished run{} in {}", epochs.map_or(String::new(), |n| format!(" of {n} epochs")), path.display())]
-    Nothing { path: PathBuf, epochs: Option<u64> },
+    Nothing { path: PathBuf, epochs: Option<u32> },
     #[error("{name} has two runs with seed {seed}: {} and {}", dirs[0].display(), dirs[1].display())]
     SameSeed { name: String, seed: u64, dirs: [PathBuf; 2] },
     #[error("{} and {} were scored on different test sets", first.display(), second.display())]

@@ -82,6 +82,16 @@ impl Identified {
         keys
     }
 
+    /// What tells runs apart that are no repetitions of each other: what the id is made of, but the seed.
+    #[must_use]
+    pub fn traits(&self) -> Table {
+        let mut traits = self.hashed();
+        traits.remove("results-format");
+        let replicates = RunSpec::fields().iter().filter(|field| field.role == Role::Replicates);
+        replicates.for_each(|field| drop(traits.remove(&field.key)));
+        traits
+    }
+
     /// Names and values of the identity columns of tables, in the order of the statement.
     #[must_use]
     pub fn columns(&self) -> Vec<(&'static str, Option<Value>)> {

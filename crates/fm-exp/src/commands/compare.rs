@@ -19,7 +19,7 @@ pub(crate) struct CompareArgs {
 
     /// Runs of this length alone; longer ones as they were scored on the way
     #[arg(long, value_name = "N")]
-    epochs: Option<u64>,
+    epochs: Option<u32>,
 
     /// Print a table for spreadsheets
     #[arg(long, conflicts_with = "json")]
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
 }
 
 /// Finds the runs; says which were passed over.
-pub(super) fn collect(places: &[PathBuf], epochs: Option<u64>) -> Result<Found> {
+pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
     let found = fm_report::collect(places, epochs).map_err(failed)?;
     if !found.unfinished.is_empty() {
         tracing::warn!(

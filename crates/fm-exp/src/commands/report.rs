@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fm_run::{files, store};
+use fm_run::store;
 
 use super::compare::{collect, failed};
 use crate::error::Result;
@@ -24,14 +24,14 @@ pub(crate) struct ReportArgs {
 pub(crate) fn run(args: &ReportArgs) -> Result<String> {
     let found = collect(&args.places, None)?;
     let compared = fm_report::compare(&found.groups).map_err(failed)?;
-    let config =
-        found.groups.first().and_then(|group| group.runs.first()).map(|run| run.dir.join(files::CONFIG));
-    let data = config.and_then(|config| data_of(&config));
+    let first = found.groups.first().and_then(|group| group.runs.first());
+    // If it is on this machine; nothing is downloaded.
+    let data = first.and_then(|run| inputs::load_local(&run.run.spec).ok());
     if data.is_none() {
         tracing::warn!("the data set is not at hand: the report has no example images");
     }
-    let sha256 = found.groups.iter().flat_map(|g| &g.runs).next().map(|run| run.data_sha256.clone());
-    let test = data.filter(|data| Some(&data.sha256) == sha256.as_ref()).map(|data| data.test);
+    let scored = |data: &fm_data::Dataset| first.is_some_and(|run| run.data_sha256() == data.sha256);
+    let test = data.filter(scored).map(|data| data.test);
     let image = |row: usize| {
         let test = test.as_ref().filter(|test| row < test.len())?;
         Some((test.image(row).to_vec(), (test.height, test.width)))
@@ -47,10 +47,4 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
     let path = out.join("report.html");
     store::write(&path, report.html.as_bytes())?;
     Ok(format!("{}\n", path.display()))
-}
-
-/// The data set that a run's configuration names, if it is on this machine; nothing is downloaded.
-fn data_of(config: &std::path::Path) -> Option<fm_data::Dataset> {
-    let run = fm_run::read_config(&std::fs::read_to_string(config).ok()?).ok()?;
-    inputs::load_local(&run.spec).ok()
 }

@@ -3,11 +3,9 @@
 mod page;
 mod plots;
 
-use std::path::Path;
-
-use crate::collect::RunGroup;
 use crate::compared::Compared;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::groups::RunGroup;
 
 /// Grey test images `[height, width]` by their index, where the data set is at hand.
 pub type Images<'a> = &'a dyn Fn(usize) -> Option<(Vec<u8>, (usize, usize))>;
@@ -39,18 +37,7 @@ struct Figure {
 pub fn report(groups: &[RunGroup], compared: &Compared, images: Option<Images<'_>>) -> Result<Report> {
     let figures = plots::figures(groups)?;
     let confused = plots::confused(groups, images)?;
-    let commands = groups
-        .iter()
-        .flat_map(|group| &group.runs)
-        .map(|run| config(&run.dir))
-        .collect::<Result<Vec<_>>>()?;
-    let html = page::page(groups, compared, &figures, &confused, &commands);
+    let html = page::page(groups, compared, &figures, &confused);
     let pictures = figures.into_iter().map(|figure| (format!("{}.svg", figure.name), figure.svg)).collect();
     Ok(Report { html, pictures })
-}
-
-/// The text of a run's `config.toml`.
-fn config(dir: &Path) -> Result<String> {
-    let path = dir.join("config.toml");
-    std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path, source })
 }

@@ -4,8 +4,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Figure;
 use super::plots::Confused;
-use crate::collect::RunGroup;
+use crate::collect::RunResult;
 use crate::compared::{Compared, Pair};
+use crate::groups::RunGroup;
 use crate::stats::{Interval, Summary};
 
 const STYLE: &str = include_str!("style.css");
@@ -17,7 +18,6 @@ pub(super) fn page(
     compared: &Compared,
     figures: &[Figure],
     confused: &[Confused],
-    configs: &[String],
 ) -> String {
     let title = match groups {
         [only] => only.name.clone(),
@@ -72,7 +72,7 @@ pub(super) fn page(
                     }
                     section aria-labelledby="made" {
                         h2 #made { "How it was made" }
-                        (made(groups, configs))
+                        (made(groups))
                     }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -230,13 +230,10 @@ fn confusions(groups: &[RunGroup], confused: &[Confused]) -> Markup {
     }
 }
 
-fn made(groups: &[RunGroup], configs: &[String]) -> Markup {
-    let value = |text: &str, key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='));
-        line.map(|value| value.trim().trim_matches('"').to_owned())
-    };
+fn made(groups: &[RunGroup]) -> Markup {
+    let runs: Vec<&RunResult> = groups.iter().flat_map(|group| &group.runs).collect();
     let distinct = |key: &str| {
-        let mut all: Vec<String> = configs.iter().filter_map(|text| value(text, key)).collect();
+        let mut all: Vec<String> = runs.iter().filter_map(|run| fact(run, key)).collect();
         all.sort();
         all.dedup();
         all.join(", ")
@@ -250,23 +247,28 @@ fn made(groups: &[RunGroup], configs: &[String]) -> Markup {
         ("data set", "dataset"),
         ("data, SHA-256", "data-sha256"),
     ];
-    let names = groups.iter().flat_map(|group| &group.runs).map(|run| &run.name);
     html! {
         dl { @for (name, key) in facts { dt { (name) } dd { (distinct(key)) } } }
         details {
             summary { "The exact commands" }
             div.scroll tabindex="0" role="region" aria-label="Commands" {
-                pre { @for text in configs { (value(text, "command").unwrap_or_default()) "\n" } }
+                pre { @for run in &runs { (fact(run, "command").unwrap_or_default()) "\n" } }
             }
         }
         details {
             summary { "Configurations" }
-            @for (name, text) in names.zip(configs) {
-                h3 { (name) }
-                div.scroll tabindex="0" role="region" aria-label=(format!("Configuration of {name}")) { pre { (text) } }
+            @for run in &runs {
+                h3 { (run.name) }
+                div.scroll tabindex="0" role="region" aria-label=(format!("Configuration of {}", run.name)) { pre { (run.config) } }
             }
         }
     }
+}
+
+/// What a run's `config.toml` says of a key: as a fact, or under provenance.
+fn fact(run: &RunResult, key: &str) -> Option<String> {
+    let value = run.run.provenance.get(key).cloned().or_else(|| run.run.value(key))?;
+    fm_run::spec::text(&value).ok()
 }
 
 fn p_text(p: f64) -> String {

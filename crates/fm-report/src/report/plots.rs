@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Figure, Images};
 use crate::chart::{Axes, Estimate, Sample, Series, estimates, group_color, lines};
-use crate::collect::{RunGroup, lengths};
+use crate::collect::lengths;
 use crate::compared::values;
 use crate::confusion::Confusion;
 use crate::confusion_heatmap;
 use crate::difference::difference_heatmap;
 use crate::error::{Error, Result};
+use crate::groups::RunGroup;
 use crate::read::{EpochRow, read_epochs};
 use crate::sheet::data_uri;
 use crate::stats::summarize;
@@ -62,7 +63,8 @@ fn curves(groups: &[RunGroup]) -> Result<Vec<Figure>> {
     ];
     let mut tables = Vec::new();
     for group in groups {
-        let rows = group.runs.iter().map(|run| classifying(read_epochs(&run.dir.join("epochs.csv"))?));
+        let rows =
+            group.runs.iter().map(|run| classifying(read_epochs(&run.dir.join(fm_run::files::EPOCHS))?));
         tables.push(rows.collect::<Result<Vec<_>>>()?);
     }
     let mut figures = Vec::new();

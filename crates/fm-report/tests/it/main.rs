@@ -4,6 +4,7 @@
 
 mod compared;
 mod golden;
+mod groups;
 mod made;
 mod pictures;
 mod runs;

@@ -9,7 +9,9 @@ const HEADER: &str = "run_id,arch,seed,phase,epoch,train_loss,train_acc,val_loss
 const EPOCH: &str = "0a,cnn,3,train,1,0.5,0.8,,,0.001,65354,1.5,,40000";
 const CONFUSION: &str = "true \\ predicted,cat,dog\r\ncat,5,1\r\ndog,0,7\r\n";
 
-fn put(dir: &Path, file: &str, content: &str) {
+/// Writes a file of a run.
+pub(crate) fn put(dir: &Path, file: &str, content: &str) {
+    std::fs::create_dir_all(dir).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test's input")]
     std::fs::write(dir.join(file), content).unwrap();
 }
