@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use fm_run::tables::{self, Confusion, Prediction, ReadError};
 use fm_run::{Identified, files, read_config};
 use serde_json::Value;
 
-use crate::confusion::Confusion;
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
-use crate::read::{Prediction, read_confusion, read_predictions};
 
 /// What a finished run has left.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +75,7 @@ pub fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
 
 /// Directories of runs: the place itself, or those right in it.
 fn candidates(place: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |source| Error::Unreadable { path: place.to_owned(), source };
+    let unreadable = |source| ReadError::Unreadable { path: place.to_owned(), source };
     if place.join(files::CONFIG).exists() {
         return Ok(vec![place.to_owned()]);
     }
@@ -94,8 +93,8 @@ fn candidates(place: &Path) -> Result<Vec<PathBuf>> {
 /// A finished run, or none if it is of another length.
 fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
     let path = dir.join(files::CONFIG);
-    let config =
-        std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path: path.clone(), source })?;
+    let config = std::fs::read_to_string(&path)
+        .map_err(|source| ReadError::Unreadable { path: path.clone(), source })?;
     let mut run = read_config(&config)
         .map_err(|e| Error::Statement { path: path.clone(), what: e.message().to_owned() })?;
     let mut place = dir.to_owned();
@@ -107,20 +106,20 @@ fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
         run = run.of_epochs(wanted);
     }
     let path = place.join(files::SUMMARY);
-    let summary = read_json(&path)?;
+    let summary = tables::read_json(&path)?;
     let number = |value: &Value, what: &str| {
-        let lacking = || Error::Malformed { path: path.clone(), row: 1, what: format!("no {what}") };
-        value.as_f64().ok_or_else(lacking)
+        let lacking = || ReadError::Malformed { path: path.clone(), row: 1, what: format!("no {what}") };
+        value.as_f64().ok_or_else(lacking).map_err(Error::from)
     };
-    let confusion = read_confusion(&place.join(files::CONFUSION))?;
+    let confusion = Confusion::read(&place.join(files::CONFUSION))?;
     let test = &summary["test"];
     let mut measures = vec![
         ("accuracy".to_owned(), number(&test["accuracy"], "accuracy")?),
         ("loss".to_owned(), number(&test["loss"], "loss")?),
         ("macro F1".to_owned(), number(&test["macro_f1"], "macro_f1")?),
     ];
-    for (class, recall) in confusion.classes().iter().zip(confusion.recall()) {
-        measures.extend(recall.map(|recall| (format!("recall {class}"), recall)));
+    for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
+        measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
     }
     measures.push(("training seconds".to_owned(), number(&summary["train_seconds"], "train_seconds")?));
     let predictions = place.join(files::PREDICTIONS);
@@ -131,14 +130,8 @@ fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
         config,
         measures,
         confusion,
-        predictions: if predictions.exists() { read_predictions(&predictions)? } else { Vec::new() },
+        predictions: if predictions.exists() { tables::read(&predictions)? } else { Vec::new() },
     }))
-}
-
-fn read_json(path: &Path) -> Result<Value> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    let bad = |e: serde_json::Error| Error::Malformed { path: path.to_owned(), row: 1, what: e.to_string() };
-    serde_json::from_slice(&bytes).map_err(bad)
 }
 
 /// A run's lengths: epochs, test accuracy and training seconds, of those scored on the way and its own.
@@ -146,7 +139,7 @@ fn read_json(path: &Path) -> Result<Value> {
 /// # Errors
 /// When a summary cannot be read.
 pub(crate) fn lengths(dir: &Path) -> Result<Vec<(u64, f64, f64)>> {
-    let unreadable = |source| Error::Unreadable { path: dir.to_owned(), source };
+    let unreadable = |source| ReadError::Unreadable { path: dir.to_owned(), source };
     let mut places = vec![dir.to_owned()];
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -156,7 +149,7 @@ pub(crate) fn lengths(dir: &Path) -> Result<Vec<(u64, f64, f64)>> {
     }
     let mut found = Vec::new();
     for place in places {
-        let summary = read_json(&place.join(files::SUMMARY))?;
+        let summary = tables::read_json(&place.join(files::SUMMARY))?;
         let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
         let epochs = summary["epochs"].as_u64().unwrap_or(0);
         found.push((epochs, number(&summary["test"]["accuracy"]), number(&summary["train_seconds"])));

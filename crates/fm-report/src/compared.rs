@@ -118,7 +118,7 @@ fn summarized(group: &RunGroup) -> Summarized {
     });
     Summarized {
         name: group.name.clone(),
-        seeds: group.runs.iter().map(|run| run.seed()).collect(),
+        seeds: group.runs.iter().map(RunResult::seed).collect(),
         measures: measures.collect(),
     }
 }
@@ -142,7 +142,7 @@ fn outcomes(group: &RunGroup) -> Result<stats::Group> {
 }
 
 fn measured(first: &RunGroup, second: &RunGroup) -> Vec<(String, Option<TTest>)> {
-    let seeds = |group: &RunGroup| group.runs.iter().map(|run| run.seed()).collect::<BTreeSet<_>>();
+    let seeds = |group: &RunGroup| group.runs.iter().map(RunResult::seed).collect::<BTreeSet<_>>();
     let paired = seeds(first) == seeds(second);
     let names = first.runs.first().map_or(&[][..], |run| &run.measures);
     let test = |name: &String| {

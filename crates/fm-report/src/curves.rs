@@ -9,8 +9,8 @@ use std::ops::RangeInclusive;
 use crate::axis::{Scale, epoch_ticks, round_ticks};
 use crate::color::{AXIS, GRID, MUTED, TRAIN, VALIDATION};
 use crate::font;
-use crate::read::EpochRow;
 use crate::svg::{Anchor, Point, Stroke, Svg, Text};
+use fm_run::tables::EpochRow;
 
 const WIDTH: f64 = 1080.0;
 const MARGIN: f64 = 24.0;

@@ -119,8 +119,7 @@ fn name(said: &Said, varied: &[String], other_arm: bool) -> String {
     for key in varied.iter().filter(|key| !["arch", ARM].contains(&key.as_str())) {
         // Not set: the name of the other group says what is.
         let Some(value) = said.get(key) else { continue };
-        name += ", ";
-        name += &match key.as_str() {
+        let said = match key.as_str() {
             "epochs" => format!("{value} epochs"),
             "lr" => format!("learning rate {value}"),
             "batch-size" => format!("batch {value}"),
@@ -130,6 +129,7 @@ fn name(said: &Said, varied: &[String], other_arm: bool) -> String {
             key if value == "true" => key.to_owned(),
             key => format!("{key} {value}"),
         };
+        name = format!("{name}, {said}");
     }
     name
 }

@@ -5,9 +5,9 @@
 //! colours say where the images of a class went, however many there are; its number is the count.
 
 use crate::color::{AXIS, MUTED, hex, ink_on, sequential};
-use crate::confusion::Confusion;
 use crate::font;
 use crate::svg::{Anchor, Stroke, Svg, Text};
+use fm_run::tables::Confusion;
 
 const MARGIN: f64 = 24.0;
 /// Height of title and score above the matrix, and of the heading of the recall column.
@@ -129,9 +129,10 @@ impl Layout {
         svg.rect((self.left, self.top), side, &hex(sequential(0.0)), None);
         let size = self.count_size(confusion);
         let line = Stroke::solid("#ffffff", if self.cell > 20.0 { 1.5 } else { 0.75 });
-        for (t, (counts, shares)) in confusion.rows().iter().zip(confusion.normalised()).enumerate() {
+        for (t, (counts, shares)) in confusion.rows().iter().zip(confusion.shares()).enumerate() {
             for (p, (&count, share)) in counts.iter().zip(shares).enumerate() {
                 let at = (self.left + p as f64 * self.cell, self.top + t as f64 * self.cell);
+                let share = share.unwrap_or(0.0);
                 let color = sequential(share);
                 if count > 0 {
                     let classes = confusion.classes();
@@ -197,7 +198,7 @@ impl Layout {
     fn draw_recall(&self, svg: &mut Svg, confusion: &Confusion) {
         let right = self.left + self.side() + GAP + RECALL - 8.0;
         svg.text(&Text::new((right, self.top - 10.0), "recall", 13.0).anchor(Anchor::End).color(MUTED));
-        let recalls = confusion.recall();
+        let recalls: Vec<Option<f64>> = confusion.per_class().iter().map(|class| class.recall).collect();
         let lowest = recalls.iter().flatten().copied().fold(f64::INFINITY, f64::min);
         for (i, recall) in recalls.into_iter().enumerate() {
             let text = recall.map_or("–".to_owned(), |r| format!("{:.1} %", 100.0 * r));

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use fm_run::files;
+use fm_run::tables::{self, Confusion, EpochRow};
 
 use crate::error::Result;
-use crate::read::{EpochRow, read_confusion, read_epochs};
 use crate::{confusion_heatmap, curves, rasterize};
 
 /// PNG pixels for each of the SVG's: sharp on a dense display and on a slide.
@@ -17,8 +17,8 @@ const PNG_SCALE: f64 = 2.0;
 /// # Errors
 /// When a table is missing or cannot be read.
 pub fn draw_run(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let rows = read_epochs(&dir.join(files::EPOCHS))?;
-    let confusion = read_confusion(&dir.join(files::CONFUSION))?;
+    let rows = tables::read::<EpochRow>(&dir.join(files::EPOCHS))?;
+    let confusion = Confusion::read(&dir.join(files::CONFUSION))?;
     let name = run_name(&rows, dir);
     // What pretraining minimises shares neither axis with the phases that follow.
     let (pretraining, shown): (Vec<_>, Vec<_>) =

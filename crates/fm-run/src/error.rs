@@ -136,7 +136,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// An I/O error in lower case and without the operating system's number.
-fn reason(error: &std::io::Error) -> String {
+#[must_use]
+pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

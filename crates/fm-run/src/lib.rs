@@ -3,7 +3,7 @@
 //! - [`RunSpec`] states a run: every key that a user may give, each once, with its type, default, help and
 //!   role. Flags, environment variables, `config.toml`, the run's id, the identity columns of tables, the
 //!   groups of a comparison and the axes of a sweep all walk [`RunSpec::fields`].
-//! - [`files`] names every file of a run.
+//! - [`files`] names every file of a run; [`tables`] has a type for each table, which writes and reads it.
 //! - [`store`] writes files so that a crash leaves the old or the new one, and claims run directories.
 //! - [`error`] is the error type of everything that a run does, with its exit codes.
 //!
@@ -17,6 +17,7 @@ mod identity;
 pub mod model_file;
 pub mod spec;
 pub mod store;
+pub mod tables;
 pub mod trained;
 
 pub use identity::{Facts, Identified, RESULTS_FORMAT, read_config, sha256};

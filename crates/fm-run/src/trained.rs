@@ -11,7 +11,7 @@ use fm_net::{Arch, NamedTensor, Network, Part};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Kind, Result};
-use crate::model_file;
+use crate::{files, model_file};
 
 /// How the names of a tensor end that PyTorch writes and nothing here reads.
 const BATCHES_TRACKED: &str = ".num_batches_tracked";
@@ -56,7 +56,7 @@ impl ModelFile {
     /// # Errors
     /// [`Kind::Io`] when there is none.
     pub fn read(run: &Path) -> Result<Self> {
-        let path = if run.is_dir() { run.join("model.safetensors") } else { run.to_owned() };
+        let path = if run.is_dir() { run.join(files::MODEL) } else { run.to_owned() };
         let bytes = std::fs::read(&path).map_err(|e| {
             let error = Error::io("read", &path, &e);
             if run.is_dir() && e.kind() == std::io::ErrorKind::NotFound {

@@ -1,6 +1,7 @@
 //! Scores from logits, in `f64` on the host: one implementation for every engine and device.
 
 use fm_images::{Labelled, pixel};
+use fm_run::tables::{ClassScores, Prediction, class_scores};
 
 /// How a model did on a set of labelled images.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,32 +16,6 @@ pub struct Scores {
     pub confusion: Vec<u64>,
     /// One entry per image, in the order of the rows.
     pub predictions: Vec<Prediction>,
-}
-
-/// What the model said of one image.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prediction {
-    /// True class.
-    pub label: u8,
-    /// Class with the largest logit; the first of equals.
-    pub predicted: u8,
-    /// Probability of the true class.
-    pub p_true: f64,
-    /// Probability of the predicted class.
-    pub p_predicted: f64,
-}
-
-/// One row of `per_class.csv`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClassScores {
-    /// Of those predicted to be of the class, the share that are; none if none was predicted.
-    pub precision: Option<f64>,
-    /// Of those of the class, the share found; none if the class has no image.
-    pub recall: Option<f64>,
-    /// Harmonic mean of the two.
-    pub f1: Option<f64>,
-    /// Images of the class.
-    pub support: u64,
 }
 
 impl Scores {
@@ -75,16 +50,7 @@ impl Scores {
     /// Precision, recall and F1 of each class.
     #[must_use]
     pub fn per_class(&self) -> Vec<ClassScores> {
-        let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        (0..self.classes)
-            .map(|c| {
-                let hits = self.confusion[c * self.classes + c];
-                let support = self.confusion[c * self.classes..][..self.classes].iter().sum();
-                let predicted = self.confusion.iter().skip(c).step_by(self.classes).sum();
-                let f1 = share(2 * hits, support + predicted);
-                ClassScores { precision: share(hits, predicted), recall: share(hits, support), f1, support }
-            })
-            .collect()
+        class_scores(&self.confusion.chunks(self.classes).collect::<Vec<_>>())
     }
 
     /// Mean F1 over the classes that have one.

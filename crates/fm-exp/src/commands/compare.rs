@@ -7,6 +7,7 @@ use clap::Args;
 use fm_report::stats::{Interval, Summary};
 use fm_report::{Compared, Found};
 use fm_run::store;
+use fm_run::tables::ReadError;
 
 use crate::error::{Error, Kind, Result};
 
@@ -71,7 +72,7 @@ fn names(dirs: &[PathBuf]) -> String {
 pub(super) fn failed(error: fm_report::Error) -> Error {
     let text = error.to_string();
     match error {
-        fm_report::Error::Unreadable { .. } => Error::new(Kind::Io, text),
+        fm_report::Error::Read(ReadError::Unreadable { .. }) => Error::new(Kind::Io, text),
         fm_report::Error::Nothing { .. } => {
             Error::new(Kind::Mismatch, text).help("give directories of runs, or one that holds them")
         }

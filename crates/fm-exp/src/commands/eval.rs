@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fm_data::{Dataset, Labelled};
 use fm_report::Tile;
+use fm_run::tables::{Confusion, Prediction};
 use fm_run::{files, store};
 use fm_train::engine::{Input, Want};
-use fm_train::metrics::{Prediction, Scores};
+use fm_train::metrics::Scores;
 use serde_json::json;
 
 use super::inference::{self, DataArgs, ModelArgs};
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     store::write_json(&out.join(files::SUMMARY), &summary)?;
     let title = format!("{} · {} · {}", trained.network.arch, data.name, args.data.split.name());
     picture(&out, "confusion", || {
-        let confusion = fm_report::read_confusion(&out.join(files::CONFUSION))?;
+        let confusion = Confusion::read(&out.join(files::CONFUSION))?;
         Ok(fm_report::confusion_heatmap(&confusion, &title))
     })?;
     if args.logits {

@@ -4,35 +4,19 @@ use std::path::Path;
 
 use fm_run::files;
 use fm_run::store::{self, Growing};
+use fm_run::tables::{EpochRow, Record as _};
 use fm_train::{Event, Sink};
 
 use super::Context;
 use crate::error::{Error, Kind, Result};
 
-/// The columns, in order.
-pub(crate) const HEADER: [&str; 14] = [
-    "run_id",
-    "arch",
-    "seed",
-    "phase",
-    "epoch",
-    "train_loss",
-    "train_acc",
-    "val_loss",
-    "val_acc",
-    "lr",
-    "trainable_params",
-    "train_seconds",
-    "eval_seconds",
-    "images_per_second",
-];
-
 /// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured).
 #[derive(Debug)]
 pub struct EpochsCsv {
     file: Growing,
-    /// `run_id`, `arch` and `seed` of every row.
-    run: [String; 3],
+    run_id: String,
+    arch: String,
+    seed: u64,
 }
 
 impl EpochsCsv {
@@ -56,7 +40,7 @@ impl EpochsCsv {
     pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
         let path = dir.join(files::EPOCHS);
         let mut sink = Self::on(store::create(&path)?, run_id, arch, seed);
-        sink.row(&HEADER.map(str::to_owned))?;
+        sink.row(EpochRow::HEADER)?;
         Ok(sink)
     }
 
@@ -74,10 +58,10 @@ impl EpochsCsv {
     }
 
     fn on(file: Growing, run_id: &str, arch: &str, seed: u64) -> Self {
-        Self { file, run: [run_id.to_owned(), arch.to_owned(), seed.to_string()] }
+        Self { file, run_id: run_id.to_owned(), arch: arch.to_owned(), seed }
     }
 
-    fn row(&mut self, fields: &[String]) -> Result<()> {
+    fn row(&mut self, fields: &[impl AsRef<[u8]>]) -> Result<()> {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let other = |text: String| Error::new(Kind::Other, text);
         writer.write_record(fields).map_err(|e| other(e.to_string()))?;
@@ -87,27 +71,27 @@ impl EpochsCsv {
 
 impl Sink for EpochsCsv {
     fn name(&self) -> &'static str {
-        "epochs.csv"
+        files::EPOCHS
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         let Event::EpochEnded(e) = event else { return Ok(()) };
-        let optional =
-            |value: Option<f64>, digits: usize| value.map_or(String::new(), |v| format!("{v:.digits$}"));
-        let mut fields = self.run.to_vec();
-        fields.extend([
-            e.phase.clone(),
-            e.epoch.to_string(),
-            format!("{:.6}", e.train_loss),
-            optional(e.train_acc, 6),
-            optional(e.val_loss, 6),
-            optional(e.val_acc, 6),
-            e.lr.to_string(),
-            e.trainable_params.to_string(),
-            format!("{:.3}", e.train_seconds),
-            optional(e.eval_seconds, 3),
-            format!("{:.1}", e.images_per_second),
-        ]);
-        self.row(&fields)
+        let row = EpochRow {
+            run_id: self.run_id.clone(),
+            arch: self.arch.clone(),
+            seed: self.seed,
+            phase: e.phase.clone(),
+            epoch: e.epoch,
+            train_loss: e.train_loss,
+            train_acc: e.train_acc,
+            val_loss: e.val_loss,
+            val_acc: e.val_acc,
+            lr: e.lr,
+            trainable_params: e.trainable_params as u64,
+            train_seconds: e.train_seconds,
+            eval_seconds: e.eval_seconds,
+            images_per_second: Some(e.images_per_second),
+        };
+        self.row(&row.cells(0))
     }
 }

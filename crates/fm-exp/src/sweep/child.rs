@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use fm_run::tables::{self, EpochRow};
 use fm_run::{files, store};
 use rustix::process::{Pid, Signal, kill_process};
 use toml::Value;
@@ -130,15 +131,14 @@ impl Child {
 
     /// The last row of its `epochs.csv`: epoch and training loss.
     pub(super) fn progress(&self) -> Option<(u32, f64)> {
-        let text = std::fs::read_to_string(self.out.join(&self.name).join(files::EPOCHS)).ok()?;
-        let mut cells = text.lines().skip(1).last()?.split(',').skip(4);
-        Some((cells.next()?.parse().ok()?, cells.next()?.parse().ok()?))
+        let row = tables::read::<EpochRow>(&self.out.join(&self.name).join(files::EPOCHS)).ok()?.pop()?;
+        Some((row.epoch, row.train_loss))
     }
 
     /// Its test accuracy, once it is done.
     pub(super) fn accuracy(&self) -> Option<f64> {
-        let text = std::fs::read(self.out.join(&self.name).join(files::SUMMARY)).ok()?;
-        serde_json::from_slice::<serde_json::Value>(&text).ok()?["test"]["accuracy"].as_f64()
+        let summary = tables::read_json(&self.out.join(&self.name).join(files::SUMMARY)).ok()?;
+        summary["test"]["accuracy"].as_f64()
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use fm_run::files;
+use fm_run::tables::{self, Confusion, EpochRow};
+
 use super::{Figure, Images};
 use crate::chart::{Axes, Estimate, Sample, Series, estimates, group_color, lines};
 use crate::collect::lengths;
 use crate::compared::values;
-use crate::confusion::Confusion;
 use crate::confusion_heatmap;
 use crate::difference::difference_heatmap;
 use crate::error::{Error, Result};
 use crate::groups::RunGroup;
-use crate::read::{EpochRow, read_epochs};
 use crate::sheet::data_uri;
 use crate::stats::summarize;
 
@@ -63,8 +64,7 @@ fn curves(groups: &[RunGroup]) -> Result<Vec<Figure>> {
     ];
     let mut tables = Vec::new();
     for group in groups {
-        let rows =
-            group.runs.iter().map(|run| classifying(read_epochs(&run.dir.join(fm_run::files::EPOCHS))?));
+        let rows = group.runs.iter().map(|run| classifying(tables::read(&run.dir.join(files::EPOCHS))?));
         tables.push(rows.collect::<Result<Vec<_>>>()?);
     }
     let mut figures = Vec::new();
@@ -209,7 +209,7 @@ pub(super) fn confused(groups: &[RunGroup], images: Option<Images<'_>>) -> Resul
             truth: classes[t].clone(),
             predicted: classes[p].clone(),
             counts: (0..groups.len()).map(|g| count(g, t, p)).collect(),
-            examples: examples(groups, t as u32, p as u32, images)?,
+            examples: examples(groups, t as u8, p as u8, images)?,
         });
     }
     Ok(found)
@@ -218,8 +218,8 @@ pub(super) fn confused(groups: &[RunGroup], images: Option<Images<'_>>) -> Resul
 /// The images of class `t` that most runs take for `p`.
 fn examples(
     groups: &[RunGroup],
-    t: u32,
-    p: u32,
+    t: u8,
+    p: u8,
     images: Option<Images<'_>>,
 ) -> Result<Vec<(usize, usize, String)>> {
     let Some(images) = images else { return Ok(Vec::new()) };

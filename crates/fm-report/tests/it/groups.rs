@@ -46,9 +46,9 @@ fn groups(configs: &[String]) -> Vec<(String, usize)> {
 fn other(key: &fm_run::Field) -> Identified {
     let mut other = run();
     match key.key.as_str() {
-        "device" => other.facts.device = "cpu".to_owned(),
-        "engine" => other.facts.engine = "another".to_owned(),
-        "dataset" => other.facts.data_sha256 = "07e4".to_owned(),
+        "device" => "cpu".clone_into(&mut other.facts.device),
+        "engine" => "another".clone_into(&mut other.facts.engine),
+        "dataset" => "07e4".clone_into(&mut other.facts.data_sha256),
         _ => {
             let default = RunSpec::default().get(&key.key);
             let choice = key.choices.iter().find(|(name, _)| default != Some((*name).into()));
@@ -112,7 +112,7 @@ fn value(field: &fm_run::Field) -> &'static str {
 fn a_gpu_is_a_gpu_and_files_are_their_contents() {
     let mut second = run();
     second.spec.seed = 1;
-    second.facts.device = "cuda:3".to_owned();
+    "cuda:3".clone_into(&mut second.facts.device);
     second.spec.dataset = "/elsewhere".into();
     assert_eq!(groups(&[run().to_toml(), second.to_toml()]), [("cnn".to_owned(), 2)]);
 

@@ -1,6 +1,6 @@
 //! Data that looks like a run's.
 
-use fm_report::{Confusion, EpochRow};
+use fm_run::tables::{Confusion, EpochRow};
 
 /// The notebook's ten classes.
 pub(crate) const CLASSES: [&str; 10] = [

@@ -2,7 +2,8 @@
 //!
 //! To look at them: `FM_REPORT_KEEP=DIR cargo test -p fm-report pictures`.
 
-use fm_report::{Confusion, confusion_heatmap, curves, rasterize};
+use fm_report::{confusion_heatmap, curves, rasterize};
+use fm_run::tables::{Confusion, EpochRow};
 use resvg::tiny_skia::{Pixmap, Rect};
 use resvg::usvg::{Group, Node, Options, TextChunk, Tree, fontdb};
 use roxmltree::Document;
@@ -112,7 +113,7 @@ fn curves_say_what_they_show() {
 
 #[test]
 fn curves_have_a_point_for_each_epoch_and_break_between_phases() {
-    let lengths = |rows: &[fm_report::EpochRow]| -> Vec<usize> {
+    let lengths = |rows: &[EpochRow]| -> Vec<usize> {
         let svg = curves(rows, "t");
         let document = Document::parse(&svg).unwrap();
         let curves = document.descendants().filter(|node| node.attribute("stroke-width") == Some("2"));

@@ -1,0 +1,45 @@
+//! `predictions.csv`.
+
+use super::{Cells, ReadError, Record};
+
+/// What a model said of one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// True class.
+    pub label: u8,
+    /// Class with the largest logit; the first of equals.
+    pub predicted: u8,
+    /// Probability of the true class.
+    pub p_true: f64,
+    /// Probability of the predicted class.
+    pub p_predicted: f64,
+}
+
+impl Record for Prediction {
+    const HEADER: &'static [&'static str] = &["index", "true", "predicted", "p_true", "p_predicted"];
+
+    fn cells(&self, index: usize) -> Vec<String> {
+        let Self { label, predicted, p_true, p_predicted } = self;
+        vec![
+            index.to_string(),
+            label.to_string(),
+            predicted.to_string(),
+            format!("{p_true:.6}"),
+            format!("{p_predicted:.6}"),
+        ]
+    }
+
+    fn of(cells: &Cells<'_>, index: usize) -> Result<Self, ReadError> {
+        if cells.value::<usize>("index", "a whole number")? != index {
+            // A sorted or cut table: items of two runs would no longer be the same.
+            return Err(cells.malformed(format!("index is {}, expected {index}", cells.text("index")?)));
+        }
+        let class = |column| cells.value(column, "a class number");
+        Ok(Self {
+            label: class("true")?,
+            predicted: class("predicted")?,
+            p_true: cells.value("p_true", "a number")?,
+            p_predicted: cells.value("p_predicted", "a number")?,
+        })
+    }
+}
