@@ -71,6 +71,8 @@ enum Command {
     Compare(commands::compare::CompareArgs),
     /// Make one HTML file about a directory of runs: verdict, numbers, curves, confusion matrices
     Report(commands::report::ReportArgs),
+    /// Pack what compare and report read of all runs in a directory into one small file
+    Pack(commands::pack::PackArgs),
     /// Score a trained model on a data set; leaves the same files as a run
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
@@ -129,6 +131,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Sweep(command) => crate::sweep::run(command, global.json, console),
         Command::Compare(args) => commands::compare::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
+        Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),

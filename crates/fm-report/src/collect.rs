@@ -1,13 +1,14 @@
 //! Finished runs on disk → results, grouped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use fm_run::tables::{self, Confusion, Prediction, ReadError};
+use fm_run::tables::{Confusion, Prediction};
 use fm_run::{Identified, files, read_config};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
+use crate::source::{Source, sources};
 
 /// What a finished run has left.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct RunResult {
     pub confusion: Confusion,
     /// By test image; empty where they were not kept.
     pub predictions: Vec<Prediction>,
+    /// Where its other files are.
+    pub(crate) source: Source,
 }
 
 impl RunResult {
@@ -49,8 +52,7 @@ pub struct Found {
     pub unfinished: Vec<PathBuf>,
 }
 
-/// Finds the finished runs in `places`, each a run's directory or one that holds runs, and groups them. With
-/// `epochs`, runs of that length alone: longer ones count where they were scored on the way.
+/// Finds the finished runs in `places`, see [`sources`](crate::sources()), and groups them. With `epochs`, runs of that length alone: longer ones count where they were scored on the way.
 ///
 /// # Errors
 /// When a place holds no run, a file cannot be read, or one seed would stand twice in a group.
@@ -59,10 +61,10 @@ pub fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
     let mut unfinished = Vec::new();
     for (index, place) in places.iter().enumerate() {
         let before = runs.len() + unfinished.len();
-        for dir in candidates(place)? {
-            if !dir.join(files::DONE).exists() {
-                unfinished.push(dir);
-            } else if let Some(run) = read_run(&dir, epochs)? {
+        for source in sources(place)? {
+            if !source.done() {
+                unfinished.push(source.dir);
+            } else if let Some(run) = read_run(source, epochs)? {
                 runs.push((index, run));
             }
         }
@@ -73,45 +75,22 @@ pub fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
     Ok(Found { groups: group(places, runs)?, unfinished })
 }
 
-/// Directories of runs: the place itself, or those right in it.
-fn candidates(place: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |source| ReadError::Unreadable { path: place.to_owned(), source };
-    if place.join(files::CONFIG).exists() {
-        return Ok(vec![place.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(place).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.join(files::CONFIG).exists() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// A finished run, or none if it is of another length.
-fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
-    let path = dir.join(files::CONFIG);
-    let config = std::fs::read_to_string(&path)
-        .map_err(|source| ReadError::Unreadable { path: path.clone(), source })?;
+fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
+    let config = source.config()?;
     let mut run = read_config(&config)
-        .map_err(|e| Error::Statement { path: path.clone(), what: e.message().to_owned() })?;
-    let mut place = dir.to_owned();
-    if let Some(wanted) = epochs.filter(|&wanted| wanted != run.spec.epochs) {
-        place = dir.join(files::scores_at(wanted));
-        if !place.join(files::SUMMARY).exists() {
-            return Ok(None);
-        }
-        run = run.of_epochs(wanted);
+        .map_err(|e| Error::File { path: source.dir.join(files::CONFIG), what: e.message().to_owned() })?;
+    let at = epochs.filter(|&wanted| wanted != run.spec.epochs);
+    let Some(summary) = source.summary(at)? else { return Ok(None) };
+    if let Some(shorter) = at {
+        run = run.of_epochs(shorter);
     }
-    let path = place.join(files::SUMMARY);
-    let summary = tables::read_json(&path)?;
+    let path = source.place(at).join(files::SUMMARY);
     let number = |value: &Value, what: &str| {
-        let lacking = || ReadError::Malformed { path: path.clone(), row: 1, what: format!("no {what}") };
-        value.as_f64().ok_or_else(lacking).map_err(Error::from)
+        let lacking = || Error::File { path: path.clone(), what: format!("no {what}") };
+        value.as_f64().ok_or_else(lacking)
     };
-    let confusion = Confusion::read(&place.join(files::CONFUSION))?;
+    let (confusion, predictions) = source.tables(at)?;
     let test = &summary["test"];
     let mut measures = vec![
         ("accuracy".to_owned(), number(&test["accuracy"], "accuracy")?),
@@ -122,15 +101,16 @@ fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
         measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
     }
     measures.push(("training seconds".to_owned(), number(&summary["train_seconds"], "train_seconds")?));
-    let predictions = place.join(files::PREDICTIONS);
+    let name = summary["name"].as_str().unwrap_or_default().to_owned();
     Ok(Some(RunResult {
-        dir: dir.to_owned(),
-        name: summary["name"].as_str().unwrap_or_default().to_owned(),
+        dir: source.dir.clone(),
+        name,
         run,
         config,
         measures,
         confusion,
-        predictions: if predictions.exists() { tables::read(&predictions)? } else { Vec::new() },
+        predictions,
+        source,
     }))
 }
 
@@ -138,18 +118,10 @@ fn read_run(dir: &Path, epochs: Option<u32>) -> Result<Option<RunResult>> {
 ///
 /// # Errors
 /// When a summary cannot be read.
-pub(crate) fn lengths(dir: &Path) -> Result<Vec<(u64, f64, f64)>> {
-    let unreadable = |source| ReadError::Unreadable { path: dir.to_owned(), source };
-    let mut places = vec![dir.to_owned()];
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if files::epochs_of(&path).is_some() && path.join(files::SUMMARY).exists() {
-            places.push(path);
-        }
-    }
+pub(crate) fn lengths(run: &Source) -> Result<Vec<(u64, f64, f64)>> {
     let mut found = Vec::new();
-    for place in places {
-        let summary = tables::read_json(&place.join(files::SUMMARY))?;
+    for at in run.lengths()? {
+        let Some(summary) = run.summary(at)? else { continue };
         let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
         let epochs = summary["epochs"].as_u64().unwrap_or(0);
         found.push((epochs, number(&summary["test"]["accuracy"]), number(&summary["train_seconds"])));

@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("{}: {what}", path.display())]
-    Statement { path: PathBuf, what: String },
+    File { path: PathBuf, what: String },
     #[error("no finished run{} in {}", epochs.map_or(String::new(), |n| format!(" of {n} epochs")), path.display())]
     Nothing { path: PathBuf, epochs: Option<u32> },
     #[error("{name} has two runs with seed {seed}: {} and {}", dirs[0].display(), dirs[1].display())]
@@ -23,6 +23,8 @@ pub enum Error {
     NoPredictions { path: PathBuf },
     #[error("{0}")]
     Compare(#[from] crate::stats::CompareError),
+    #[error("cannot pack: {0}")]
+    Pack(std::io::Error),
     #[error("cannot draw: {0}")]
     Picture(String),
 }

@@ -62,14 +62,15 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> 
     Ok(found)
 }
 
-fn names(dirs: &[PathBuf]) -> String {
+/// The first few of some directories.
+pub(super) fn names(dirs: &[PathBuf]) -> String {
     let shown: Vec<String> = dirs.iter().take(5).map(|dir| dir.display().to_string()).collect();
     if dirs.len() > shown.len() { format!("{} …", shown.join(", ")) } else { shown.join(", ") }
 }
 
 /// Its kind: what cannot be read, or does not fit together.
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-pub(super) fn failed(error: fm_report::Error) -> Error {
+pub(crate) fn failed(error: fm_report::Error) -> Error {
     let text = error.to_string();
     match error {
         fm_report::Error::Read(ReadError::Unreadable { .. }) => Error::new(Kind::Io, text),

@@ -7,6 +7,7 @@ pub(crate) mod encode;
 pub(crate) mod eval;
 mod inference;
 pub(crate) mod keys;
+pub(crate) mod pack;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod summary;

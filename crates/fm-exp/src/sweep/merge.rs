@@ -1,13 +1,16 @@
-//! `fm-exp sweep merge`: the results of a plan's runs as one table, a row a run and length.
+//! `fm-exp sweep merge`: the results of a plan's runs as one table, a row a run and length, and packed.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fm_report::Source;
 use fm_run::store::write_table;
 use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
 
 use super::plan::{PlannedRun, SweepPlan};
+use crate::commands::compare::failed;
+use crate::commands::pack::pack;
 use crate::error::{Error, Kind, Result};
 
 /// Flags of `sweep merge`.
@@ -36,8 +39,9 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let plan = SweepPlan::read(&args.plan)?;
     let (mut rows, mut times, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     let mut classes: Vec<String> = Vec::new();
+    let there = sources(&args.out)?;
     for run in &plan.runs {
-        match summaries(run, &args.out) {
+        match summaries(run, &args.out, &there) {
             Ok(summaries) => {
                 for summary in summaries {
                     let recall = summary["test"]["recall"].as_object().cloned().unwrap_or_default();
@@ -71,6 +75,9 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     if !missing.is_empty() {
         tracing::warn!("{}", with_missing(Error::new(Kind::Incomplete, text)));
     }
+    if let Err(error) = pack(&args.out) {
+        tracing::warn!("the runs are not packed: {error}");
+    }
     let path = args.out.join(files::RUNS).display().to_string();
     if as_json {
         return Ok(format!("{:#}\n", json!({ "rows": rows.len(), "missing": missing, "runs_csv": path })));
@@ -79,28 +86,31 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
 }
 
 /// The summaries of a run at each of its lengths, or why they are not there.
-fn summaries(run: &PlannedRun, out: &Path) -> Result<Vec<Value>, String> {
+fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value>, String> {
     let dir = out.join(&run.name);
     if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
         return Err(format!("failed, {}", why.trim()));
     }
-    if !dir.join(files::DONE).exists() {
+    let Some(source) = there.iter().find(|source| source.dir == dir && source.done()) else {
         return Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() });
-    }
-    let text = std::fs::read_to_string(dir.join(files::CONFIG)).unwrap_or_default();
-    match run.differences(&text) {
+    };
+    match run.differences(&source.config().unwrap_or_default()) {
         None => return Err("its config.toml cannot be read".to_owned()),
         Some(lines) if !lines.is_empty() => return Err(format!("another run: {}", lines.join("; "))),
         Some(_) => {}
     }
     let lengths = run.lengths();
-    let read = |(index, length): (usize, &u32)| {
-        let place = if index + 1 < lengths.len() { dir.join(files::scores_at(*length)) } else { dir.clone() };
-        let path = place.join(files::SUMMARY);
-        let bytes = std::fs::read(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+    let read = |(index, &length): (usize, &u32)| {
+        let at = (index + 1 < lengths.len()).then_some(length);
+        let summary = source.summary(at).map_err(|e| e.to_string())?;
+        summary.ok_or_else(|| format!("not scored after {length} epochs"))
     };
     lengths.iter().enumerate().map(read).collect()
+}
+
+/// The runs in a directory; none where there is no such directory.
+fn sources(out: &Path) -> Result<Vec<Source>> {
+    if out.exists() { fm_report::sources(out).map_err(failed) } else { Ok(Vec::new()) }
 }
 
 fn row(summary: &Value, classes: &[String]) -> Vec<String> {

@@ -119,3 +119,34 @@ fn runs_on_other_test_sets_are_not_compared() {
     std::fs::remove_file(&path).unwrap();
     compare(&[], &[&place.out()]).fails(7, &["has no predictions.csv"]);
 }
+
+#[test]
+fn packed_runs_compare_and_report_as_their_directories_do() {
+    let place = runs();
+    let out = place.out();
+    let said = |flags: &[&str]| compare(flags, &[&out]).succeeds().out.clone();
+    let report = || {
+        run(command().arg("report").arg(&out)).succeeds();
+        std::fs::read_to_string(out.join("report/report.html")).unwrap()
+    };
+    let (text, json, early, page) = (said(&[]), said(&["--json"]), said(&["--epochs", "1"]), report());
+    let packed = run(command().arg("pack").arg(&out));
+    assert!(packed.succeeds().out.starts_with("4 runs in "), "{}", packed.out);
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let dir = entry.unwrap().path();
+        if dir.join("config.toml").exists() {
+            std::fs::remove_dir_all(dir).unwrap();
+        }
+    }
+    assert_eq!((said(&[]), said(&["--json"]), said(&["--epochs", "1"])), (text.clone(), json, early));
+    assert_eq!(report(), page);
+    assert_eq!(compare(&[], &[&out.join("runs.npz")]).succeeds().out, text);
+
+    // One of them by its name; another beside the packed ones; and all packed again.
+    let one = compare(&[], &[&out.join("cnn-3ep-seed0"), &out.join("encoder-mlp-3ep-seed1")]);
+    assert!(one.succeeds().out.contains("takes at least two seeds of each"), "{}", one.out);
+    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
+    assert!(said(&[]).contains("cnn (3 seeds)"));
+    assert!(run(command().arg("pack").arg(&out)).succeeds().out.starts_with("5 runs in "));
+    run(command().arg("pack").arg(place.data())).fails(7, &["no finished run in", "holds runs"]);
+}

@@ -68,6 +68,11 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     assert_eq!(String::from_utf8_lossy(&expected).lines().count(), 1 + 2 * 3 * 2);
     assert!(String::from_utf8_lossy(&read(&one.join("timings.csv"))).lines().count() == 13);
     assert!(!one.join(".runs.lock").exists(), "no file is shared between processes");
+    // What is packed is merged as the directories are.
+    let packed = place.out().join("packed");
+    std::fs::create_dir_all(&packed).unwrap();
+    write(&packed.join("runs.npz"), &read(&one.join("runs.npz")));
+    assert_eq!(merged(&packed), expected);
 
     let text = std::fs::read_to_string(one.join("cnn-3ep-seed0/DONE")).unwrap();
     let planned: serde_json::Value = serde_json::from_slice(&read(&plan)).unwrap();

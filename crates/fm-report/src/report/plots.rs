@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fm_run::files;
-use fm_run::tables::{self, Confusion, EpochRow};
+use fm_run::tables::{Confusion, EpochRow};
 
 use super::{Figure, Images};
 use crate::chart::{Axes, Estimate, Sample, Series, estimates, group_color, lines};
@@ -64,7 +63,7 @@ fn curves(groups: &[RunGroup]) -> Result<Vec<Figure>> {
     ];
     let mut tables = Vec::new();
     for group in groups {
-        let rows = group.runs.iter().map(|run| classifying(tables::read(&run.dir.join(files::EPOCHS))?));
+        let rows = group.runs.iter().map(|run| classifying(run.source.epochs()?));
         tables.push(rows.collect::<Result<Vec<_>>>()?);
     }
     let mut figures = Vec::new();
@@ -107,7 +106,7 @@ fn by_length(groups: &[RunGroup]) -> Result<Vec<Figure>> {
     for (i, group) in groups.iter().enumerate() {
         let mut found: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
         for run in &group.runs {
-            for (epochs, accuracy, seconds) in lengths(&run.dir)? {
+            for (epochs, accuracy, seconds) in lengths(&run.source)? {
                 let entry = found.entry(epochs).or_default();
                 entry.0.push(100.0 * accuracy);
                 entry.1.push(seconds);

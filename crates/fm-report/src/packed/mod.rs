@@ -1,0 +1,94 @@
+//! `runs.npz`: everything that comparisons and reports read of all runs of a directory, as one small file.
+//!
+//! It is an archive of NumPy arrays and one JSON file, so that Python reads it in two lines:
+//!
+//! ```python
+//! packed = numpy.load("runs.npz")
+//! runs = json.loads(packed["runs.json"])["runs"]
+//! ```
+//!
+//! | member | what it is |
+//! |---|---|
+//! | `runs.json` | `format`, `classes` (names by label), and `runs`: for each run its `name`, the text of its `config` (`config.toml`) and `epochs` (`epochs.csv`), and `scored`: for each of its lengths `at` (epochs; null for the run's own), `summary` (`summary.json`), the `row` of `confusion` that is its matrix, and the row of its `predictions`, null where they were not kept |
+//! | `confusion` | `uint32 [rows, true, predicted]` |
+//! | `true` | `uint8 [images]`: the labels of the test set, which all runs share |
+//! | `predicted` | `uint8 [predictions, images]` |
+//! | `p_true`, `p_predicted` | `float32 [predictions, images]`: as in `predictions.csv`, to six decimals |
+
+mod arrays;
+mod read;
+mod write;
+
+use fm_run::tables::{Confusion, Prediction};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(crate) use read::decode;
+pub use write::pack;
+
+/// Counts changes to what the file contains.
+const FORMAT: u32 = 1;
+/// The member that is no array.
+const INDEX: &str = "runs.json";
+
+/// What a finished run has left, as far as comparisons and reports read it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Left {
+    /// Of its directory.
+    pub(crate) name: String,
+    /// The text of `config.toml`.
+    pub(crate) config: String,
+    /// The text of `epochs.csv`.
+    pub(crate) epochs: String,
+    /// By length; its own last.
+    pub(crate) scored: Vec<Scored>,
+}
+
+/// The scores of a run at one of its lengths.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Scored {
+    /// Epochs; none for the run's own.
+    pub(crate) at: Option<u32>,
+    /// `summary.json`.
+    pub(crate) summary: Value,
+    /// `confusion.csv`.
+    pub(crate) confusion: Confusion,
+    /// `predictions.csv`; empty where it was not kept.
+    pub(crate) predictions: Vec<Prediction>,
+}
+
+impl Left {
+    /// The scores at a length.
+    pub(crate) fn at(&self, at: Option<u32>) -> Option<&Scored> {
+        self.scored.iter().find(|scored| scored.at == at)
+    }
+}
+
+/// `runs.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Index {
+    format: u32,
+    classes: Vec<String>,
+    runs: Vec<IndexedRun>,
+}
+
+/// A run in `runs.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct IndexedRun {
+    name: String,
+    config: String,
+    epochs: String,
+    scored: Vec<IndexedScores>,
+}
+
+/// A length of a run in `runs.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct IndexedScores {
+    at: Option<u32>,
+    summary: Value,
+    row: usize,
+    predictions: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests;
