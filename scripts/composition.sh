@@ -13,8 +13,9 @@ if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh
   cargo build --release --quiet -p fm-exp
 fi
+FM_EXP=${FM_EXP:-target/release/fm-exp}
 train() { # seed, then the arm's flags
-  "${FM_EXP:-target/release/fm-exp}" --device cpu --arch encoder-mlp --epochs 20 --out "$out" --resume \
+  "$FM_EXP" --device cpu --arch encoder-mlp --epochs 20 --out "$out" --resume \
     --quiet --seed "$@"
 }
 for seed in 0 1 2; do
@@ -24,3 +25,4 @@ for seed in 0 1 2; do
   train "$seed" --encoder frozen --pretrain classifier
   train "$seed" --pretrain autoencoder
 done
+"$FM_EXP" pack "$out"

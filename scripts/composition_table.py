@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The README's table of the composition experiment.
 
-    scripts/composition_table.py [DIRECTORY]
+    scripts/composition_table.py [DIRECTORY]      one that holds runs.npz, see fm-exp pack
 """
 
-import json
-import pathlib
 import statistics
 import sys
+
+from lib.packed import Packed
 
 # From what is trained least to what is trained most.
 ORDER = ["frozen on random", "frozen on autoencoder", "frozen on classifier", "fine-tuned from autoencoder", "joint"]
@@ -20,10 +20,9 @@ def spread(values, digits):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "results/composition-cpu")
+    packed = Packed(sys.argv[1] if len(sys.argv) > 1 else "results/composition-cpu")
     arms = {}
-    for path in sorted(folder.glob("*/summary.json")):
-        summary = json.loads(path.read_text())
+    for summary in packed.summaries():
         arms.setdefault(summary["arm"], []).append(summary)
     seeds = {tuple(sorted(run["seed"] for run in runs)) for runs in arms.values()}
     assert len(seeds) == 1, f"arms of different seeds: {seeds}"

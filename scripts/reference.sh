@@ -11,9 +11,11 @@ if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh
   cargo build --release --quiet -p fm-exp
 fi
+FM_EXP=${FM_EXP:-target/release/fm-exp}
 for seed in {0..9}; do
   for arch in cnn encoder-mlp; do
-    "${FM_EXP:-target/release/fm-exp}" --device cpu --arch "$arch" --protocol notebook --epochs 50 \
+    "$FM_EXP" --device cpu --arch "$arch" --protocol notebook --epochs 50 \
       --seed "$seed" --out "$out" --resume --quiet
   done
 done
+"$FM_EXP" pack "$out"

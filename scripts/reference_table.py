@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """The README's tables of the reference runs, beside the notebook's own numbers.
 
-    scripts/reference_table.py [DIRECTORY]
+    scripts/reference_table.py [DIRECTORY]      one that holds runs.npz, see fm-exp pack
 """
 
-import csv
-import json
-import pathlib
 import statistics
 import sys
+
+from lib.packed import Packed
 
 # The published confusion matrices of single runs: rows true, columns predicted, in the order of the classes.
 MATRIX = {
@@ -32,8 +31,8 @@ def spread(values, digits):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "results/reference-cpu")
-    summaries = [json.loads(path.read_text()) for path in sorted(folder.glob("*/summary.json"))]
+    packed = Packed(sys.argv[1] if len(sys.argv) > 1 else "results/reference-cpu")
+    summaries = packed.summaries()
     print("| | | notebook, one run | seed 0 | all seeds: mean ± sd (range) |")
     print("|---|---|--:|--:|--:|")
     for arch, notebook in NOTEBOOK.items():
@@ -47,19 +46,14 @@ def main():
             digits = 3 if name == "Shirt recall" else 4
             label = f"`{arch}`, {len(runs)} seeds" if name == "test loss" else ""
             print(f"| {label} | {name} | {theirs:.{digits}f} | {values[0]:.{digits}f} | {spread(values, digits)} |")
-    confusion_tables(folder)
+    confusion_tables(packed)
 
 
-def confusion_tables(folder):
+def confusion_tables(packed):
     """Counts of the largest cells of the confusion matrices, ours as the mean over seeds."""
     for arch, text in MATRIX.items():
         theirs = [int(n) for n in text.split()]
-        ours, names = [], []
-        for path in sorted(folder.glob(f"{arch}-*/confusion.csv")):
-            with open(path, newline="") as file:
-                rows = list(csv.reader(file))[1:]
-            names = [row[0] for row in rows]
-            ours.append([int(n) for row in rows for n in row[1:]])
+        ours, names = packed.confusions(arch), packed.classes
         means = [statistics.mean(cell) for cell in zip(*ours)]
         print(f"\n| `{arch}`: true → predicted | notebook | mean of {len(ours)} seeds (range) |\n|---|--:|--:|")
         off = [i for i in range(100) if i // 10 != i % 10]

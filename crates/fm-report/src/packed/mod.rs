@@ -1,19 +1,8 @@
 //! `runs.npz`: everything that comparisons and reports read of all runs of a directory, as one small file.
 //!
-//! It is an archive of NumPy arrays and one JSON file, so that Python reads it in two lines:
-//!
-//! ```python
-//! packed = numpy.load("runs.npz")
-//! runs = json.loads(packed["runs.json"])["runs"]
-//! ```
-//!
-//! | member | what it is |
-//! |---|---|
-//! | `runs.json` | `format`, `classes` (names by label), and `runs`: for each run its `name`, the text of its `config` (`config.toml`) and `epochs` (`epochs.csv`), and `scored`: for each of its lengths `at` (epochs; null for the run's own), `summary` (`summary.json`), the `row` of `confusion` that is its matrix, and the row of its `predictions`, null where they were not kept |
-//! | `confusion` | `uint32 [rows, true, predicted]` |
-//! | `true` | `uint8 [images]`: the labels of the test set, which all runs share |
-//! | `predicted` | `uint8 [predictions, images]` |
-//! | `p_true`, `p_predicted` | `float32 [predictions, images]`: as in `predictions.csv`, to six decimals |
+//! It is an archive of NumPy arrays and one JSON file, so that Python reads it with `numpy.load` and `json.loads`;
+//! `results/README.md` says what each member holds. [`Index`] is the JSON file: texts and summaries of the runs, and
+//! which rows of the arrays are theirs. The arrays share one set of labels, since all runs have one test set.
 
 mod arrays;
 mod read;
