@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fm_net::family::Families;
 use fm_run::RunSpec;
 use fm_run::store::Claim;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::args::{ProcessFlags, RunArgs};
 use crate::error::{Error, Result};
@@ -76,14 +76,10 @@ fn read_file(path: &Path) -> Result<(Table, Families)> {
     let families = families::taken(&mut table).map_err(|error| error.about(&about))?;
     // The network may be a family's name, and its width another key.
     let mut keys = table.clone();
-    for key in ["arch", "w", "fit-params", "fit-macs"] {
+    for key in families::CHOOSING {
         keys.remove(key);
     }
     RunSpec::read(&keys).map_err(|error| error.about(&about))?;
-    // A record of a run names the engines that computed; phases that took turns were auto's choice.
-    if table.get("engine").and_then(Value::as_str).is_some_and(|name| name.contains('+')) {
-        table.remove("engine");
-    }
     Ok((table, families))
 }
 

@@ -37,6 +37,9 @@ const FIT_PARAMS: &str = "fit-params";
 const FIT_MACS: &str = "fit-macs";
 const FAMILIES: &str = "families";
 
+/// The keys that a family may stand in or that choose its member: what a table holds before [`resolve`].
+pub(crate) const CHOOSING: [&str; 4] = ["arch", WIDTH, FIT_PARAMS, FIT_MACS];
+
 impl WidthFlags {
     /// Puts what the flags say into a table of keys. Of `--set KEY=A,B` the values are a list.
     ///

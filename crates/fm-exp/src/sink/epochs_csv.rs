@@ -8,7 +8,7 @@ use fm_run::tables::{EpochRow, Record as _};
 use fm_train::{Event, Sink};
 
 use super::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured).
 #[derive(Debug)]
@@ -62,10 +62,7 @@ impl EpochsCsv {
     }
 
     fn row(&mut self, fields: &[impl AsRef<[u8]>]) -> Result<()> {
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let other = |text: String| Error::new(Kind::Other, text);
-        writer.write_record(fields).map_err(|e| other(e.to_string()))?;
-        self.file.append(&writer.into_inner().map_err(|e| other(e.to_string()))?)
+        self.file.append(&store::csv_row(fields)?)
     }
 }
 

@@ -27,12 +27,26 @@ pub fn csv_bytes<'a>(
     header: &[&str],
     rows: impl IntoIterator<Item = impl IntoIterator<Item = impl AsRef<[u8]>> + 'a>,
 ) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer = writer();
     writer.write_record(header).map_err(other)?;
     for row in rows {
         writer.write_record(row).map_err(other)?;
     }
     writer.into_inner().map_err(other)
+}
+
+/// The bytes of one row, without a header: for tables that grow.
+///
+/// # Errors
+/// None that a row of cells can cause.
+pub fn csv_row(cells: &[impl AsRef<[u8]>]) -> Result<Vec<u8>> {
+    let mut writer = writer();
+    writer.write_record(cells).map_err(other)?;
+    writer.into_inner().map_err(other)
+}
+
+fn writer() -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new())
 }
 
 /// Writes JSON, indented, with a line end.
