@@ -6,6 +6,7 @@
 //!      └ catalog: classes, mirrors, published hashes ─▸ verify                                        │
 //!                          split: labels ─▸ rows to train on and to validate on ◂─────────────────────┤
 //!                          order: rows, seed, epoch ─▸ rows in the epoch's order                      │
+//!                          augment: rows, seed, epoch ─▸ what training sees of them ◂─────────────────┤
 //!                          pixel: a byte ─▸ the number that networks see ◂────────────────────────────┘
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! The crate knows no models, and links neither libtorch nor anything that speaks to a network or a terminal:
 //! a parser can be fuzzed, and used elsewhere, alone. `fm-data` adds downloads and tensors.
 
+pub mod augment;
 pub mod catalog;
 pub mod classes;
 pub mod dataset;
@@ -37,6 +39,7 @@ mod assemble;
 mod gzip;
 mod pixel;
 
+pub use augment::{Augment, AugmentError, Prepared};
 pub use catalog::{Download, Published};
 pub use dataset::{Dataset, FileInfo, load};
 pub use error::{DataError, ErrorKind};

@@ -23,7 +23,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// |---|---|---|
 /// | `epoch` | purpose 0: the order of the rows in an epoch | [`epoch_order`] |
 /// | `1 << 32` | purpose 1: the rows held out for validation | [`stratified`](crate::stratified) |
-/// | <code>2 << 32 &#124; epoch</code> | purpose 2: changes to the images of an epoch | whoever augments |
+/// | <code>2 << 32 &#124; epoch</code> | purpose 2: changes to the images of an epoch, each at a place of its own in the stream | [`augment`](crate::augment) |
 /// | <code>3 << 32 &#124; …</code> | purpose 3: dropout masks | the networks' crate; not here |
 /// | <code>1 << 63 &#124; …</code> | a tensor's initial values, by its name | the networks' crate; not here |
 ///
@@ -82,7 +82,7 @@ pub(crate) fn shuffle(rows: &mut [u32], generator: &mut ChaCha8Rng) {
 }
 
 /// A number from 0 to `n - 1`, each equally likely; `n` isn't 0.
-fn below(n: u32, mut word: impl FnMut() -> u32) -> u32 {
+pub(crate) fn below(n: u32, mut word: impl FnMut() -> u32) -> u32 {
     loop {
         let product = u64::from(word()) * u64::from(n);
         // 2^32 mod n, in 32 bits.
