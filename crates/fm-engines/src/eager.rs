@@ -3,10 +3,11 @@
 //! Images live on the device as bytes and are gathered, cut and scaled there. Losses are written to a
 //! vector on the device and read once an epoch, so that a GPU never waits for the host.
 
+mod average;
 mod codes;
 
 use fm_data::Resident;
-use fm_images::{ImageShape, Labelled};
+use fm_images::{ImageShape, Labelled, Prepared};
 use fm_models::{Mode, Net, NetError};
 use fm_net::draws::Draws;
 use fm_net::{Arch, NamedTensor, Network, Part, Scope};
@@ -18,9 +19,10 @@ use fm_train::plan::{Objective, Phase};
 use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use crate::device::to_tch;
-use crate::optimizer::{Optimizer, OptimizerDef, Param};
-use crate::parts::Parts;
+use crate::optimizer::{Optimizer, OptimizerDef, Param, asked};
+use crate::parts::{Parts, same_encoder};
 use crate::torch::TorchError;
+use average::Average;
 use codes::Codes;
 
 type Result<T, E = TorchError> = std::result::Result<T, E>;
@@ -37,9 +39,12 @@ pub struct Eager<'a> {
     data: Option<(Resident, Resident)>,
     crop: (i64, i64),
     device: Device,
-    kind: OptimizerDef,
+    /// The optimizer from outside, where there is one.
+    given: Option<OptimizerDef>,
     /// The present phase's.
-    optimizer: Option<Box<dyn Optimizer>>,
+    optimizer: Option<(OptimizerDef, Box<dyn Optimizer>)>,
+    average: Option<Average>,
+    smoothing: f64,
     order: Tensor,
     losses: Tensor,
     correct: Tensor,
@@ -107,8 +112,10 @@ impl<'a> Eager<'a> {
             },
             crop: (h as i64, w as i64),
             device,
-            kind: parts.optimizer,
+            given: parts.optimizer,
             optimizer: None,
+            average: None,
+            smoothing: 0.0,
             order: Tensor::new(),
             losses: Tensor::new(),
             correct: Tensor::new(),
@@ -141,6 +148,27 @@ impl<'a> Eager<'a> {
                 Ok((self.net.forward(&images, mode)?, images, labels))
             }
         }
+    }
+
+    /// Output for images that were augmented on the host, the images and their labels.
+    fn forward_prepared(&self, prepared: &Prepared, mode: Mode<'_>) -> Result<(Tensor, Tensor, Tensor)> {
+        let Arch { height, width, channels, .. } = self.net.network().arch;
+        let shape = ImageShape { channels, height, width };
+        let file = Labelled::new(prepared.pixels.clone(), prepared.labels.clone(), shape);
+        let batch = Resident::new(&file, self.device)?;
+        let rows = Tensor::f_arange(batch.len() as i64, (Kind::Int64, self.device))?;
+        let (images, labels) = batch.batch(&rows, self.crop)?;
+        Ok((self.net.forward(&images, mode)?, images, labels))
+    }
+
+    /// Each image's share of its own class and of its partner's, `[n, classes]`.
+    fn mixed(&self, labels: &Tensor, prepared: &Prepared, output: &Tensor) -> Result<Tensor> {
+        let host = |tensor: Tensor| tensor.f_to_device(self.device)?.f_view([-1, 1]);
+        let partners = host(Tensor::f_from_slice(&prepared.partners)?.f_to_kind(Kind::Int64)?)?;
+        let share = host(Tensor::f_from_slice(&prepared.lambda)?)?;
+        let rest = share.f_neg()?.f_add_scalar(1.0)?;
+        let own = output.f_detach()?.f_zeros_like()?.f_scatter_add(1, &labels.f_view([-1, 1])?, &share)?;
+        Ok(own.f_scatter_add(1, &partners, &rest)?)
     }
 
     fn rows(&self, rows: &[u32]) -> Result<Tensor, TchError> {
@@ -183,7 +211,10 @@ impl<'a> Eager<'a> {
             part: Part::ALL.into_iter().find(|part| part.owns(name)).unwrap_or(Part::Head),
             tensor: tensor.shallow_clone(),
         });
-        self.optimizer = Some((self.kind.build)(params.collect())?);
+        let def = self.given.unwrap_or_else(|| asked(&phase.update));
+        self.optimizer = Some((def, (def.build)(params.collect(), &phase.update)?));
+        self.average = phase.ema.map(|decay| Average::new(decay, &self.net)).transpose()?;
+        self.smoothing = phase.label_smoothing;
         self.phase = index as u32;
         (self.scope, self.objective, self.codes) = (phase.scope, phase.objective, None);
         Ok(())
@@ -203,20 +234,39 @@ impl<'a> Eager<'a> {
         Ok(())
     }
 
-    fn try_step(&mut self, step: &Step) -> Result<()> {
+    fn try_step(&mut self, step: &Step<'_>) -> Result<()> {
         let (start, len) = (step.batch.start as i64, step.batch.len());
         let rows = self.order.f_narrow(0, start, len as i64)?;
         let draws = Draws { seed: self.seed, phase: self.phase, step: step.number };
-        let (output, images, labels) = self.forward(Source::Train, &rows, Mode::Train(&draws))?;
+        let mode = Mode::Train(&draws);
+        let (output, images, labels) = match step.prepared {
+            Some(prepared) => self.forward_prepared(prepared, mode)?,
+            None => self.forward(Source::Train, &rows, mode)?,
+        };
         let loss = match self.objective {
             Objective::Classify => {
-                output.f_cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0)?
+                let targets = match step.prepared {
+                    Some(prepared) if !prepared.lambda.is_empty() => {
+                        self.mixed(&labels, prepared, &output)?
+                    }
+                    _ => labels.shallow_clone(),
+                };
+                output.f_cross_entropy_loss::<Tensor>(
+                    &targets,
+                    None,
+                    Reduction::Mean,
+                    -100,
+                    self.smoothing,
+                )?
             }
             Objective::Reconstruct => output.f_mse_loss(&images, Reduction::Mean)?,
         };
         loss.f_backward()?;
-        if let Some(optimizer) = &mut self.optimizer {
+        if let Some((_, optimizer)) = &mut self.optimizer {
             optimizer.step(step.rates)?;
+        }
+        if let Some(average) = &mut self.average {
+            average.update(&self.net)?;
         }
 
         let _guard = tch::no_grad_guard();
@@ -267,20 +317,22 @@ impl<'a> Eager<'a> {
 
     fn try_state(&mut self) -> Result<State> {
         let weights = State::of(self.net.tensors()?);
-        match &self.optimizer {
-            Some(optimizer) => Ok(weights.join(optimizer.state()?)?),
-            None => Ok(weights),
-        }
+        let state = match &self.optimizer {
+            Some((_, optimizer)) => weights.join(optimizer.state()?)?,
+            None => weights,
+        };
+        self.average.iter().try_fold(state, |state, average| average.state(state))
     }
 
     fn try_restore(&mut self, state: &State) -> Result<()> {
         self.load(state.weights())?;
-        let Some(optimizer) = &mut self.optimizer else {
+        let Some((def, optimizer)) = &mut self.optimizer else {
             return Err(Error::new(ErrorKind::Other, "a state was restored before a phase began").into());
         };
         optimizer.restore(state)?;
         let own = optimizer.state()?;
-        Ok(state.kept_by(self.kind.name, |group| own.groups.contains_key(group))?)
+        state.kept_by(def.name, |group| own.groups.contains_key(group))?;
+        self.average.iter_mut().try_for_each(|average| average.restore(state))
     }
 }
 
@@ -298,7 +350,7 @@ impl Engine for Eager<'_> {
         Ok(self.try_begin_epoch(order, so_far)?)
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), Error> {
+    fn step(&mut self, step: &Step<'_>) -> Result<(), Error> {
         Ok(self.try_step(step)?)
     }
 
@@ -314,11 +366,18 @@ impl Engine for Eager<'_> {
         self.net.tensors().map_err(|e| crate::torch::failed(&e))
     }
 
+    fn average(&mut self) -> Result<Vec<NamedTensor>, Error> {
+        let none = || Error::new(ErrorKind::Other, "the phase keeps no moving average");
+        Ok(self.average.as_ref().ok_or_else(none)?.tensors()?)
+    }
+
     fn load(&mut self, weights: &[NamedTensor]) -> Result<(), Error> {
-        // Other weights may be another encoder, whose codes these are not.
-        self.codes = None;
         fm_net::check(self.net.network(), weights)
             .map_err(|e| Error::new(ErrorKind::Mismatch, e.to_string()))?;
+        // Codes are those of one encoder.
+        if self.codes.is_some() && !same_encoder(&self.weights()?, weights) {
+            self.codes = None;
+        }
         self.net.load(weights).map_err(|e| crate::torch::failed(&e))
     }
 

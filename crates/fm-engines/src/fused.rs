@@ -3,15 +3,17 @@
 //! Data stay on the host as bytes; a step runs on the kernels' own threads and is done when it returns.
 //! Results are the same bits for any number of threads.
 
-use fm_images::Dataset;
-use fm_kernels::{Adam, Error as KernelError, Moments, Options, Trainer};
+use fm_images::{Dataset, Prepared};
+use fm_kernels::{Error as KernelError, Method, Moments, Options, Recipe, Targets, Trainer};
 use fm_net::{Activation, Arch, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
 use fm_run::error::{Error, Kind, Result};
+use fm_run::spec::Optimizer;
 use fm_train::engine::{
     CodeStore, Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
 };
-use fm_train::plan::Phase;
+use fm_train::plan::{Phase, Update};
 
+use crate::parts::same_encoder;
 use crate::spilled::Spilled;
 
 /// `fm-kernels` and the data that it trains on.
@@ -20,8 +22,14 @@ pub struct Fused<'a> {
     data: Option<&'a Dataset>,
     network: Network,
     order: Vec<u32>,
+    /// Rows of a batch that is handed over as images.
+    rows: Vec<u32>,
     totals: Totals,
     steps: usize,
+    /// Whether the phase's optimizer keeps a momentum in place of Adam's moments.
+    momentum: bool,
+    /// Whether the phase keeps a moving average.
+    average: bool,
     frozen: bool,
     store: CodeStore<'a>,
     codes: Option<Codes>,
@@ -42,6 +50,26 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
         return Err("it computes on the CPU alone".to_owned());
     }
     kernel_network(network)?.check().map_err(|e| e.to_string())
+}
+
+/// Whether the kernels train as the phase says.
+pub(crate) fn trains(phase: &Phase) -> Result<(), String> {
+    let optimizer = phase.update.optimizer;
+    method(&phase.update).map(drop).ok_or_else(|| uncovered(optimizer))
+}
+
+fn uncovered(optimizer: Optimizer) -> String {
+    format!("--optimizer {}", optimizer.name())
+}
+
+/// The optimizer in the kernels' words, where they have it.
+fn method(update: &Update) -> Option<Method> {
+    match update.optimizer {
+        Optimizer::Adam => Some(Method::KERAS),
+        Optimizer::AdamW => Some(Method::PYTORCH),
+        Optimizer::Sgd => Some(Method::Sgd { momentum: update.momentum }),
+        Optimizer::Muon => None,
+    }
 }
 
 fn is_relu(op: &Op) -> bool {
@@ -138,8 +166,21 @@ impl<'a> Fused<'a> {
         let lowered = kernel_network(network).map_err(|why| failed(KernelError::Unsupported(why)))?;
         let trainer = Trainer::new(&lowered, options, &flat(network, weights)).map_err(failed)?;
         let (network, totals) = (network.clone(), Totals::default());
-        let (order, steps, frozen, codes) = (Vec::new(), 0, false, None);
-        Ok(Self { trainer, data, network, order, totals, steps, frozen, store, codes })
+        let (order, steps, average, frozen, codes) = (Vec::new(), 0, false, false, None);
+        Ok(Self {
+            trainer,
+            data,
+            network,
+            order,
+            rows: Vec::new(),
+            totals,
+            steps,
+            momentum: false,
+            average,
+            frozen,
+            store,
+            codes,
+        })
     }
 
     /// Encodes the training file, once.
@@ -211,10 +252,21 @@ impl Engine for Fused<'_> {
             Scope::Encoder => fm_kernels::Scope::Encoder,
             Scope::Head => fm_kernels::Scope::Head,
         };
-        let rates = phase.rates(0);
-        let adam = Adam { lr_encoder: rates.encoder, lr_head: rates.head, scope, ..Adam::default() };
+        let update = &phase.update;
+        let method = method(update).ok_or_else(|| Error::usage(uncovered(update.optimizer)))?;
+        let recipe = Recipe {
+            lr_encoder: phase.encoder_lr,
+            lr_head: phase.lr,
+            method,
+            weight_decay: update.weight_decay,
+            decay_all: update.decay_all,
+            smoothing: phase.label_smoothing,
+            average: phase.ema,
+            scope,
+        };
+        (self.momentum, self.average) = (update.optimizer == Optimizer::Sgd, phase.ema.is_some());
         (self.frozen, self.codes) = (phase.scope == Scope::Head, None);
-        self.trainer.begin(adam).map_err(failed)
+        self.trainer.begin(recipe).map_err(failed)
     }
 
     fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
@@ -226,12 +278,21 @@ impl Engine for Fused<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: &Step) -> Result<()> {
+    fn step(&mut self, step: &Step<'_>) -> Result<()> {
         let train = &self.data.ok_or_else(no_data)?.train;
         let rows = &self.order[step.batch.clone()];
         self.trainer.set_rates(step.rates.encoder, step.rates.head).map_err(failed)?;
         match &self.codes {
-            None => self.trainer.step(&train.images, &train.labels, rows),
+            None => match step.prepared {
+                Some(prepared) => {
+                    let Prepared { pixels, labels, partners, lambda, .. } = prepared;
+                    let mixed = (!lambda.is_empty()).then_some((partners.as_slice(), lambda.as_slice()));
+                    self.rows.clear();
+                    self.rows.extend(0..rows.len() as u32);
+                    self.trainer.step(pixels, Targets { labels, mixed }, &self.rows)
+                }
+                None => self.trainer.step(&train.images, &train.labels, rows),
+            },
             Some(Codes::Memory(codes)) => self.trainer.step_codes(codes, &train.labels, rows),
             Some(Codes::Disk(spilled)) => {
                 let labels: Vec<u8> = rows.iter().map(|&row| train.labels[row as usize]).collect();
@@ -287,21 +348,31 @@ impl Engine for Fused<'_> {
         Ok(named(&self.network, &self.trainer.params()))
     }
 
+    fn average(&mut self) -> Result<Vec<NamedTensor>> {
+        Ok(named(&self.network, &self.trainer.average()))
+    }
+
     fn load(&mut self, weights: &[NamedTensor]) -> Result<()> {
-        // Other weights may be another encoder, whose codes these are not.
-        self.codes = None;
         fm_net::check(&self.network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
+        // Codes are those of one encoder.
+        if self.codes.is_some() && !same_encoder(&self.weights()?, weights) {
+            self.codes = None;
+        }
         self.trainer.set_params(&flat(&self.network, weights)).map_err(failed)
     }
 
     fn state(&mut self) -> Result<State> {
         let Moments { m, v, step } = self.trainer.moments();
         let (m, v) = (named(&self.network, &m), named(&self.network, &v));
-        Ok(State::of(self.weights()?).with("m", m).with("v", v).counting("step", step))
+        let state = State::of(self.weights()?).counting("step", step);
+        // Names of the groups are those of the eager engine's optimizers.
+        let state = if self.momentum { state.with("momentum", m) } else { state.with("m", m).with("v", v) };
+        Ok(if self.average { state.with(State::EMA, self.average()?) } else { state })
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        state.kept_by("adam", |group| group == "m" || group == "v")?;
+        let kept: &[&str] = if self.momentum { &["momentum"] } else { &["m", "v"] };
+        state.kept_by(if self.momentum { "sgd" } else { "adam" }, |group| kept.contains(&group))?;
         self.load(state.weights())?;
         let moments = |group: &str| -> Result<Vec<f32>> {
             let tensors = state.group(group);
@@ -316,7 +387,12 @@ impl Engine for Fused<'_> {
                 self.network.tensors().map(|t| known(t).unwrap_or_else(|| zero(t))).collect();
             Ok(flat(&self.network, &all))
         };
-        let (m, v) = (moments("m")?, moments("v")?);
+        let (m, v) = (moments(kept[0])?, moments("v")?);
+        if self.average {
+            fm_net::check(&self.network, state.group(State::EMA))
+                .map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
+            self.trainer.set_average(&flat(&self.network, state.group(State::EMA))).map_err(failed)?;
+        }
         self.trainer.set_moments(&Moments { m, v, step: state.count("step")? }).map_err(failed)
     }
 }

@@ -18,7 +18,7 @@ use fm_train::EngineDef;
 pub use device::{resolve, to_tch};
 pub use eager::Eager;
 pub use fused::{Fused, kernel_network};
-pub use optimizer::{ADAM, BuildOptimizer, Optimizer, OptimizerDef, Param, to_device};
+pub use optimizer::{BuildOptimizer, OPTIMIZERS, Optimizer, OptimizerDef, Param, to_device};
 pub use parts::Parts;
 pub use torch::{TorchError, failed};
 
@@ -28,12 +28,14 @@ pub static ENGINES: &[EngineDef] = &[
         name: "fused",
         about: "the project's own CPU kernels",
         covers: fused::covers,
+        trains: fused::trains,
         build: fused::build,
     },
     EngineDef {
         name: "eager",
         about: "libtorch, kernel by kernel, on any device",
         covers: eager::covers,
+        trains: |_| Ok(()),
         build: eager::build,
     },
 ];

@@ -5,13 +5,22 @@
 //!                             └ state ⇄ named groups and counters of a checkpoint
 //! ```
 
+mod adam;
+mod muon;
+mod sgd;
+
 use std::fmt::Debug;
 
 use fm_net::{NamedTensor, Part};
-use fm_run::error::{Error, Kind};
-use fm_torch::{Adam, AdamConfig};
+use fm_run::error::{Error, Kind as ErrorKind};
+use fm_run::spec::Optimizer as Kind;
 use fm_train::engine::{Rates, State};
+use fm_train::plan::Update;
 use tch::Tensor;
+
+use adam::Adams;
+use muon::Muon;
+use sgd::Sgd;
 
 use crate::torch::TorchError;
 
@@ -52,8 +61,34 @@ pub trait Optimizer: Debug {
     fn restore(&mut self, state: &State) -> Result<()>;
 }
 
-/// Builds a fresh optimizer over `params`, which stand in canonical order.
-pub type BuildOptimizer = fn(params: Vec<Param>) -> Result<Box<dyn Optimizer>>;
+/// Sums that belong to parameters: momenta.
+#[derive(Debug)]
+struct Sums(Vec<Tensor>);
+
+impl Sums {
+    fn zero(params: &[Param]) -> Result<Self> {
+        let zeros = params.iter().map(|param| Ok(param.tensor.f_detach()?.f_zeros_like()?));
+        zeros.collect::<Result<_>>().map(Self)
+    }
+
+    fn state(&self, params: &[Param]) -> Result<Vec<NamedTensor>> {
+        params.iter().zip(&self.0).map(|(param, sum)| Ok(fm_models::to_host(&param.name, sum)?)).collect()
+    }
+
+    fn restore(&mut self, group: &str, params: &[Param], state: &State) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        for (param, sum) in params.iter().zip(&mut self.0) {
+            sum.f_copy_(&to_device(state.tensor(group, &param.name)?, sum)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The group of a momentum.
+const MOMENTUM: &str = "momentum";
+
+/// Builds a fresh optimizer over `params`, which stand in canonical order, as the phase asks for it.
+pub type BuildOptimizer = fn(params: Vec<Param>, update: &Update) -> Result<Box<dyn Optimizer>>;
 
 /// An optimizer as an engine takes it: a name, and how it is built.
 #[derive(Debug, Clone, Copy)]
@@ -64,15 +99,36 @@ pub struct OptimizerDef {
     pub build: BuildOptimizer,
 }
 
-/// Adam with Keras' constants.
-pub const ADAM: OptimizerDef =
-    OptimizerDef { name: "adam", build: |params| Ok(Box::new(Adams::new(params)?)) };
+/// The project's own, by the name that `--optimizer` has for them.
+pub const OPTIMIZERS: [OptimizerDef; 4] = [
+    OptimizerDef {
+        name: Kind::Adam.name(),
+        build: |params, update| Ok(Box::new(Adams::new(params, update)?)),
+    },
+    OptimizerDef {
+        name: Kind::AdamW.name(),
+        build: |params, update| Ok(Box::new(Adams::new(params, update)?)),
+    },
+    OptimizerDef { name: Kind::Sgd.name(), build: |params, update| Ok(Box::new(Sgd::new(params, update)?)) },
+    OptimizerDef {
+        name: Kind::Muon.name(),
+        build: |params, update| Ok(Box::new(Muon::new(params, update)?)),
+    },
+];
 
-impl Default for OptimizerDef {
-    /// [`ADAM`].
-    fn default() -> Self {
-        ADAM
+/// The optimizer that a phase asks for.
+pub(crate) fn asked(update: &Update) -> OptimizerDef {
+    let named = OPTIMIZERS.into_iter().find(|def| def.name == update.optimizer.name());
+    named.unwrap_or_else(|| unreachable!("every kind is listed"))
+}
+
+/// Multiplies a parameter as decoupled weight decay has it.
+fn decay(param: &mut Tensor, update: &Update, lr: f64) -> Result<()> {
+    let kept = update.kept(param.dim(), lr);
+    if kept < 1.0 {
+        let _ = param.f_mul_scalar_(kept)?;
     }
+    Ok(())
 }
 
 /// A host's tensor on the device of `like`.
@@ -83,67 +139,7 @@ pub fn to_device(tensor: &NamedTensor, like: &Tensor) -> Result<Tensor> {
     let shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
     if shape != like.size() {
         let text = format!("{} is {shape:?}, expected {:?}", tensor.name, like.size());
-        return Err(Error::new(Kind::Mismatch, text).into());
+        return Err(Error::new(ErrorKind::Mismatch, text).into());
     }
     Ok(Tensor::f_from_slice(&tensor.data)?.f_view(shape.as_slice())?.f_to_device(like.device())?)
-}
-
-/// Adam's groups: first and second moments.
-const M: &str = "m";
-const V: &str = "v";
-/// Adam's counter.
-const STEP: &str = "step";
-
-/// An Adam for each part that trains, because one kernel call has one rate.
-#[derive(Debug)]
-struct Adams(Vec<(Part, Vec<String>, Adam)>);
-
-impl Adams {
-    fn new(params: Vec<Param>) -> Result<Self> {
-        let mut parts: Vec<(Part, Vec<String>, Vec<Tensor>)> = Vec::new();
-        for Param { name, part, tensor } in params {
-            match parts.last_mut() {
-                Some((last, names, tensors)) if *last == part => {
-                    names.push(name);
-                    tensors.push(tensor);
-                }
-                _ => parts.push((part, vec![name], vec![tensor])),
-            }
-        }
-        let adam = |tensors| Adam::new(AdamConfig::default(), tensors);
-        let parts = parts.into_iter().map(|(part, names, tensors)| Ok((part, names, adam(tensors)?)));
-        Ok(Self(parts.collect::<Result<_>>()?))
-    }
-}
-
-impl Optimizer for Adams {
-    fn step(&mut self, rates: Rates) -> Result<()> {
-        for (part, _, adam) in &mut self.0 {
-            adam.step(rates.of(*part))?;
-        }
-        Ok(())
-    }
-
-    fn state(&self) -> Result<State> {
-        let (mut m, mut v, mut step) = (Vec::new(), Vec::new(), 0);
-        for (_, names, adam) in &self.0 {
-            for (name, (first, second)) in names.iter().zip(adam.moments()) {
-                m.push(fm_models::to_host(name, first)?);
-                v.push(fm_models::to_host(name, second)?);
-            }
-            step = adam.steps();
-        }
-        Ok(State::default().with(M, m).with(V, v).counting(STEP, step))
-    }
-
-    fn restore(&mut self, state: &State) -> Result<()> {
-        for (_, names, adam) in &mut self.0 {
-            let of = |group, name: &String, now: &Tensor| to_device(state.tensor(group, name)?, now);
-            let moments = names.iter().zip(adam.moments());
-            let moments = moments.map(|(name, (m, v))| Ok((of(M, name, m)?, of(V, name, v)?)));
-            let moments = moments.collect::<Result<Vec<_>>>()?;
-            adam.restore(state.count(STEP)?, &moments)?;
-        }
-        Ok(())
-    }
 }

@@ -1,18 +1,18 @@
 //! What a program puts into the eager engine.
 
 use fm_models::TorchOps;
-use fm_net::Network;
+use fm_net::{NamedTensor, Network, Part};
 
 use crate::optimizer::OptimizerDef;
 
 /// Operators and the optimizer of the eager engine. The default is what [`ENGINES`](crate::ENGINES) has: no
-/// operators from outside, and Adam.
+/// operators from outside, and the optimizer that a phase asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// How libtorch computes operators from outside.
     pub ops: TorchOps,
-    /// What moves the parameters.
-    pub optimizer: OptimizerDef,
+    /// What moves the parameters, in place of what a phase asks for.
+    pub optimizer: Option<OptimizerDef>,
 }
 
 impl Parts {
@@ -23,4 +23,11 @@ impl Parts {
     pub fn covers(&self, network: &Network) -> Result<(), String> {
         fm_models::covers(network, &self.ops).map_err(|e| format!("it has no operator `{}`", e.kind))
     }
+}
+
+/// Whether both hold the same encoder, to the bit.
+pub(crate) fn same_encoder(a: &[NamedTensor], b: &[NamedTensor]) -> bool {
+    let bits = |t: &NamedTensor| t.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let of = |name: &str| b.iter().find(|t| t.name == name);
+    a.iter().filter(|t| Part::Encoder.owns(&t.name)).all(|t| of(&t.name).is_some_and(|o| bits(t) == bits(o)))
 }

@@ -15,6 +15,7 @@ use fm_run::{Field, RunSpec};
 use toml::{Table, Value};
 
 use crate::families::WidthFlags;
+use crate::recipes;
 
 /// Flags of `train`.
 #[derive(Debug, Clone, Default, Args)]
@@ -22,6 +23,10 @@ pub struct RunArgs {
     /// Keys of the run's statement.
     #[command(flatten)]
     pub keys: Keys,
+
+    /// Keys for whatever is not said otherwise, by name or from a file.
+    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", env = "FM_RECIPE")]
+    pub recipe: Option<String>,
 
     /// Which member of a family of networks.
     #[command(flatten)]

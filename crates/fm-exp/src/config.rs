@@ -11,7 +11,7 @@ use toml::Table;
 
 use crate::args::{ProcessFlags, RunArgs};
 use crate::error::{Error, Result};
-use crate::families;
+use crate::{families, recipes};
 
 /// A run as asked for, every value in range, and what this process does with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,9 @@ impl RunConfig {
             (table, families) = read_file(path)?;
         }
         table.extend(args.keys.table);
+        table.extend(args.recipe.as_deref().map(|named| (recipes::KEY.to_owned(), named.into())));
         args.width.put_into(&mut table)?;
+        recipes::resolve(&mut table)?;
         families::resolve(&mut table, &families, families::classes_of)?;
         Self::of(&table, args.process)
     }
@@ -76,7 +78,7 @@ fn read_file(path: &Path) -> Result<(Table, Families)> {
     let families = families::taken(&mut table).map_err(|error| error.about(&about))?;
     // The network may be a family's name, and its width another key.
     let mut keys = table.clone();
-    for key in families::CHOOSING {
+    for key in families::CHOOSING.into_iter().chain([recipes::KEY]) {
         keys.remove(key);
     }
     RunSpec::read(&keys).map_err(|error| error.about(&about))?;

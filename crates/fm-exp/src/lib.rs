@@ -17,6 +17,7 @@ mod npy;
 mod pca;
 mod picture;
 mod provenance;
+mod recipes;
 mod record;
 mod scored;
 mod signals;

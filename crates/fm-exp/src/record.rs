@@ -37,18 +37,11 @@ impl Record<'_> {
         head
     }
 
-    /// The ids of the runs that are this one's beginning, by their epochs.
-    pub(crate) fn shorter(&self) -> BTreeMap<u32, String> {
-        let id = |&epochs: &u32| (epochs, self.run.of_epochs(epochs).run_id());
-        self.run.spec.score_at.iter().map(id).collect()
-    }
-
     /// What `model.safetensors` says of itself.
     pub(crate) fn model(&self) -> BTreeMap<String, String> {
         let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         BTreeMap::from([
             text("arch", &self.run.spec.arch.to_string()),
-            text("run_id", &self.run.run_id()),
             text("classes", &serde_json::to_string(&self.data.class_names).unwrap_or_default()),
             text("normalisation", "pixel / 255"),
             text("layout", "PyTorch: conv [out, in, row, column], dense [out, in]"),
@@ -75,6 +68,15 @@ impl Record<'_> {
     pub(crate) fn row(&self, outcome: &Outcome) -> Row {
         let mut row = Row::of(&self.run.spec.directory(), self.run);
         let scores = &outcome.test;
+        for other in &outcome.others {
+            let name = other.weights.name();
+            row.set(&format!("{name}_test_acc"), other.test.accuracy.to_string());
+            let val = other.val.map_or(String::new(), |(_, accuracy)| accuracy.to_string());
+            row.set(&format!("{name}_val_acc"), val);
+        }
+        let val = |of: fn((f64, f64)) -> f64| outcome.val.map_or(String::new(), |val| of(val).to_string());
+        row.set("val_loss", val(|(loss, _)| loss));
+        row.set("val_acc", val(|(_, accuracy)| accuracy));
         row.set("test_loss", scores.loss.to_string());
         row.set("test_acc", scores.accuracy.to_string());
         row.set("macro_f1", scores.macro_f1().to_string());

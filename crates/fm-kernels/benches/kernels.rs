@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fm_kernels::{Adam, Error, Isa, Network, Options, Scope, Trainer};
+use fm_kernels::{Error, Isa, Network, Options, Recipe, Scope, Trainer};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -87,7 +87,7 @@ fn frozen(c: &mut Criterion) {
             continue;
         };
         let mut codes = vec![0.0; IMAGES * features];
-        let adam = Adam { scope: Scope::Head, ..Adam::default() };
+        let adam = Recipe { scope: Scope::Head, ..Recipe::default() };
         if trainer.encode(&set.images, &set.rows, &mut codes).and_then(|()| trainer.begin(adam)).is_err() {
             continue;
         }

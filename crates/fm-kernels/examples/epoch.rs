@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::time::Instant;
 
-use fm_kernels::{Adam, Isa, Network, Options, Scope, Trainer};
+use fm_kernels::{Isa, Network, Options, Recipe, Scope, Trainer};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
         let start = Instant::now();
         trainer.encode(&images, &rows, &mut codes)?;
         println!("encode: {:.3} s", start.elapsed().as_secs_f64());
-        trainer.begin(Adam { scope: Scope::Head, ..Adam::default() })?;
+        trainer.begin(Recipe { scope: Scope::Head, ..Recipe::default() })?;
     }
     let mut times = Vec::new();
     let mut steps = Vec::new();

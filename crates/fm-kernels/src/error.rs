@@ -55,9 +55,9 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
-    /// An optimiser setting is not a usable number.
-    #[error("optimiser setting: {0}")]
-    Adam(&'static str),
+    /// A setting of the recipe is not a usable number.
+    #[error("recipe: {0}")]
+    Recipe(&'static str),
     /// The convolutions cannot be trained from codes.
     #[error("codes train the head alone: begin a phase with the head scope first")]
     Scope,

@@ -1,7 +1,7 @@
 //! Fused CPU kernels that train small convolutional networks on grey images.
 //!
 //! A [`Network`] is a chain of blocks (3x3 valid convolution, bias, ReLU, 2x2 floor max-pooling)
-//! followed by dense layers, trained with softmax cross-entropy and Adam. A [`Trainer`] runs whole
+//! followed by dense layers, trained with softmax cross-entropy. A [`Trainer`] runs whole
 //! training steps on its own persistent threads. Its results are bit-identical for any number of
 //! threads: every sum is taken in an order that depends on the batch alone.
 //!
@@ -29,5 +29,5 @@ pub use error::Error;
 pub use float_mode::flush_denormals;
 pub use isa::Isa;
 pub use network::Network;
-pub use options::{Adam, Moments, Options, Scope, Totals};
+pub use options::{Betas, Method, Moments, Options, Recipe, Scope, Targets, Totals};
 pub use trainer::Trainer;

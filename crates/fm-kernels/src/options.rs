@@ -1,7 +1,7 @@
 //! Settings, and what training hands back besides parameters.
 
-use crate::kernels::adam::Rule;
-use crate::worker::{Moving, Use};
+use crate::kernels::update::{Kind, Rule};
+use crate::worker::{Moving, Rules, Use};
 use crate::{Error, Isa};
 
 /// How to run, as opposed to what.
@@ -33,41 +33,104 @@ pub enum Scope {
     Encoder,
 }
 
-/// Adam in Keras' form: `w -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps)`.
+/// How gradients become updates. `g` is the gradient, `t` the step from 1, `lr` the part's rate of this step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Adam {
-    /// Learning rate of the convolutions.
-    pub lr_encoder: f64,
-    /// Learning rate of the dense layers.
-    pub lr_head: f64,
+pub enum Method {
+    /// Keras' form: `w -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps)`.
+    Adam(Betas),
+    /// PyTorch's form: `w -= lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)`.
+    AdamW(Betas),
+    /// Nesterov momentum in PyTorch's form: `b = momentum * b + g; w -= lr * (g + momentum * b)`.
+    Sgd {
+        /// How much of the sum of gradients is kept.
+        momentum: f64,
+    },
+}
+
+/// Adam's constants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Betas {
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub eps: f64,
+}
+
+impl Method {
+    /// Adam with Keras' constants.
+    pub const KERAS: Self = Self::Adam(Betas { beta1: 0.9, beta2: 0.999, eps: 1e-7 });
+    /// Decoupled Adam with PyTorch's constants.
+    pub const PYTORCH: Self = Self::AdamW(Betas { beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+}
+
+/// How a phase trains.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recipe {
+    /// Learning rate of the convolutions.
+    pub lr_encoder: f64,
+    /// Learning rate of the dense layers.
+    pub lr_head: f64,
+    /// How gradients become updates.
+    pub method: Method,
+    /// Before each update a weight is multiplied by 1 minus this times its learning rate.
+    pub weight_decay: f64,
+    /// Whether biases decay too.
+    pub decay_all: bool,
+    /// Share of each label that is spread over all classes.
+    pub smoothing: f64,
+    /// Decay of a moving average of the parameters, where one is kept: the first step's parameters, then
+    /// `a = d * a + (1 - d) * w` after each step.
+    pub average: Option<f64>,
     /// Which parameters train.
     pub scope: Scope,
 }
 
-impl Default for Adam {
-    /// Keras' defaults.
+impl Default for Recipe {
+    /// Keras' Adam.
     fn default() -> Self {
-        Self { lr_encoder: 1e-3, lr_head: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-7, scope: Scope::All }
+        Self {
+            lr_encoder: 1e-3,
+            lr_head: 1e-3,
+            method: Method::KERAS,
+            weight_decay: 0.0,
+            decay_all: false,
+            smoothing: 0.0,
+            average: None,
+            scope: Scope::All,
+        }
     }
 }
 
-impl Adam {
+impl Recipe {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let positive = |x: f64| x.is_finite() && x >= 0.0;
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        let wrong = |what| Err(Error::Recipe(what));
         if !positive(self.lr_encoder) || !positive(self.lr_head) {
-            return Err(Error::Adam("a learning rate must be finite and not negative"));
+            return wrong("a learning rate must be finite and not negative");
         }
-        if !(0.0..1.0).contains(&self.beta1) || !(0.0..1.0).contains(&self.beta2) {
-            return Err(Error::Adam("a beta must be at least 0 and below 1"));
+        match self.method {
+            Method::Adam(betas) | Method::AdamW(betas) => {
+                if !share(betas.beta1) || !share(betas.beta2) {
+                    return wrong("a beta must be at least 0 and below 1");
+                }
+                // With 0, the padding's 0 / 0 would not be a number.
+                if !positive(betas.eps) || betas.eps == 0.0 {
+                    return wrong("epsilon must be finite and above 0");
+                }
+            }
+            Method::Sgd { momentum } if !share(momentum) => {
+                return wrong("momentum must be at least 0 and below 1");
+            }
+            Method::Sgd { .. } => {}
         }
-        if !positive(self.eps) {
-            return Err(Error::Adam("epsilon must be finite and not negative"));
+        if !positive(self.weight_decay) {
+            return wrong("weight decay must be finite and not negative");
+        }
+        if !share(self.smoothing) || !self.average.is_none_or(share) {
+            return wrong("label smoothing and the average's decay must be at least 0 and below 1");
         }
         Ok(())
     }
@@ -76,27 +139,69 @@ impl Adam {
         Moving { encoder: self.scope != Scope::Head, head: self.scope != Scope::Encoder }
     }
 
+    /// What step `t`, from 1, does to weights and biases of both parts.
     pub(crate) fn rules(&self, step: u64) -> Use {
-        let correction = (1.0 - self.beta2.powf(step as f64)).sqrt() / (1.0 - self.beta1.powf(step as f64));
-        let rule = |rate: f64| Rule {
-            rate: (rate * correction) as f32,
-            fresh1: (1.0 - self.beta1) as f32,
-            fresh2: (1.0 - self.beta2) as f32,
-            eps: self.eps as f32,
+        Use::Update { encoder: self.both(self.lr_encoder, step), head: self.both(self.lr_head, step) }
+    }
+
+    fn both(&self, lr: f64, step: u64) -> Rules {
+        let decayed = (1.0 - lr * self.weight_decay) as f32;
+        let rule = |keep: f32| Rule { keep, fresh: self.fresh(step), ..self.rule(lr, step) };
+        Rules { weight: rule(decayed), bias: rule(if self.decay_all { decayed } else { 1.0 }) }
+    }
+
+    /// How much of the parameters the average takes in.
+    fn fresh(&self, step: u64) -> Option<f32> {
+        self.average.map(|decay| if step == 1 { 1.0 } else { (1.0 - decay) as f32 })
+    }
+
+    fn rule(&self, lr: f64, step: u64) -> Rule {
+        let (method, rate, fresh1, fresh2, eps) = match self.method {
+            Method::Sgd { momentum } => return Rule::sgd(lr as f32, momentum as f32),
+            Method::Adam(Betas { beta1, beta2, eps }) => {
+                let (first, second) = corrections(beta1, beta2, step);
+                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps)
+            }
+            // PyTorch's epsilon is Keras' times the second correction.
+            Method::AdamW(Betas { beta1, beta2, eps }) => {
+                let (first, second) = corrections(beta1, beta2, step);
+                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps * second)
+            }
         };
-        Use::Adam { encoder: rule(self.lr_encoder), head: rule(self.lr_head) }
+        let (rate, fresh1, fresh2, eps) = (rate as f32, fresh1 as f32, fresh2 as f32, eps as f32);
+        Rule { kind: method, rate, fresh1, fresh2, eps, keep: 1.0, fresh: None }
     }
 }
 
-/// Adam's state, in PyTorch's parameter order.
+/// `1 - beta1^t` and `sqrt(1 - beta2^t)`.
+fn corrections(beta1: f64, beta2: f64, step: u64) -> (f64, f64) {
+    (1.0 - beta1.powf(step as f64), (1.0 - beta2.powf(step as f64)).sqrt())
+}
+
+/// What an optimizer keeps, in PyTorch's parameter order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
-    /// First moments.
+    /// First moments, or the sum of gradients that momentum keeps.
     pub m: Vec<f32>,
-    /// Second moments.
+    /// Second moments; zero without Adam.
     pub v: Vec<f32>,
     /// Steps taken.
     pub step: u64,
+}
+
+/// What a batch's images are trained towards, row by row of the set that they come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// Their classes.
+    pub labels: &'a [u8],
+    /// Classes of the images that are mixed into them, and the share that each image itself has.
+    pub mixed: Option<(&'a [u8], &'a [f32])>,
+}
+
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Targets<'a> {
+    fn from(labels: &'a T) -> Self {
+        Self { labels: labels.as_ref(), mixed: None }
+    }
 }
 
 /// What training has seen since the totals were last taken: the state before each update.

@@ -6,8 +6,8 @@ use crate::layout::{collect, map, spread};
 use crate::plan::{GROUP, Plan};
 use crate::pool::Pool;
 use crate::weights::State;
-use crate::worker::{Batch, Deal, Group, Moving, Source, Use};
-use crate::{Adam, Error, Isa, Moments, Network, Options, Scope, Totals};
+use crate::worker::{Batch, Deal, Group, Moving, Source, Towards, Use};
+use crate::{Error, Isa, Moments, Network, Options, Recipe, Scope, Targets, Totals};
 
 /// A network in training.
 ///
@@ -21,13 +21,13 @@ pub struct Trainer {
     map: Vec<u32>,
     max_batch: usize,
     isa: Isa,
-    adam: Adam,
+    recipe: Recipe,
     step: u64,
     totals: Totals,
 }
 
 impl Trainer {
-    /// A trainer that starts a phase of [`Adam::default`] from the given parameters.
+    /// A trainer that starts a phase of [`Recipe::default`] from the given parameters.
     ///
     /// # Errors
     /// When the network is impossible or not covered, the parameters have the wrong length, the
@@ -48,8 +48,8 @@ impl Trainer {
         let pool = Pool::new(threads)?;
         let state = State::new(plan, kernels, options.max_batch, pool.workers());
         let max_batch = options.max_batch;
-        let (adam, totals) = (Adam::default(), Totals::default());
-        let mut trainer = Self { state, pool, map, max_batch, isa, adam, step: 0, totals };
+        let (recipe, totals) = (Recipe::default(), Totals::default());
+        let mut trainer = Self { state, pool, map, max_batch, isa, recipe, step: 0, totals };
         trainer.set_params(params)?;
         Ok(trainer)
     }
@@ -75,14 +75,16 @@ impl Trainer {
     /// Begins a new phase: fresh moments, step zero, fresh totals.
     ///
     /// # Errors
-    /// [`Error::Adam`] for settings that are no usable numbers.
-    pub fn begin(&mut self, adam: Adam) -> Result<(), Error> {
-        adam.check()?;
-        self.adam = adam;
+    /// [`Error::Recipe`] for settings that are no usable numbers.
+    pub fn begin(&mut self, recipe: Recipe) -> Result<(), Error> {
+        recipe.check()?;
+        self.recipe = recipe;
         self.step = 0;
         self.totals = Totals::default();
         self.state.m.all().fill(0.0);
         self.state.v.all().fill(0.0);
+        // Of what does not move, the average is what it is.
+        self.state.average.all().copy_from_slice(self.state.params.all());
         // A frozen encoder leaves part of the derived weights behind.
         self.state.derive();
         Ok(())
@@ -91,38 +93,45 @@ impl Trainer {
     /// Changes the learning rates within a phase (a schedule); moments and step stay.
     ///
     /// # Errors
-    /// [`Error::Adam`] for a rate that is no usable number.
+    /// [`Error::Recipe`] for a rate that is no usable number.
     pub fn set_rates(&mut self, lr_encoder: f64, lr_head: f64) -> Result<(), Error> {
-        let adam = Adam { lr_encoder, lr_head, ..self.adam };
-        adam.check()?;
-        self.adam = adam;
+        let recipe = Recipe { lr_encoder, lr_head, ..self.recipe };
+        recipe.check()?;
+        self.recipe = recipe;
         Ok(())
     }
 
-    /// One Adam step on some rows of a resident set of `[N, height, width]` bytes and `[N]` labels.
+    /// One step on some rows of a resident set of `[N, height, width]` bytes and `[N]` labels.
     ///
     /// # Errors
     /// When a length, row or label does not fit; nothing has changed then.
-    pub fn step(&mut self, images: &[u8], labels: &[u8], rows: &[u32]) -> Result<(), Error> {
+    pub fn step<'a>(
+        &mut self,
+        images: &[u8],
+        targets: impl Into<Targets<'a>>,
+        rows: &[u32],
+    ) -> Result<(), Error> {
+        let targets = targets.into();
         self.check_images(images)?;
         let pixels = self.network().height * self.network().width;
-        self.check_rows(rows, images.len() / pixels, Some(labels))?;
-        self.train(Batch { source: Source::Images(images), rows }, labels);
+        self.check_rows(rows, images.len() / pixels, Some(targets))?;
+        self.train(Batch { source: Source::Images(images), rows }, targets);
         Ok(())
     }
 
-    /// One Adam step of the head on some rows of cached codes, `[N, features]` as from
+    /// One step of the head on some rows of cached codes, `[N, features]` as from
     /// [`Trainer::encode`].
     ///
     /// # Errors
     /// When a length, row or label does not fit, or the scope is not [`Scope::Head`].
     pub fn step_codes(&mut self, codes: &[f32], labels: &[u8], rows: &[u32]) -> Result<(), Error> {
-        if self.adam.scope != Scope::Head {
+        if self.recipe.scope != Scope::Head {
             return Err(Error::Scope);
         }
         let count = self.check_codes(codes)?;
-        self.check_rows(rows, count, Some(labels))?;
-        self.train(Batch { source: Source::Codes(codes), rows }, labels);
+        let targets = labels.into();
+        self.check_rows(rows, count, Some(targets))?;
+        self.train(Batch { source: Source::Codes(codes), rows }, targets);
         Ok(())
     }
 
@@ -188,18 +197,19 @@ impl Trainer {
     ///
     /// # Errors
     /// When a length, row or label does not fit.
-    pub fn gradients(
+    pub fn gradients<'a>(
         &mut self,
         images: &[u8],
-        labels: &[u8],
+        targets: impl Into<Targets<'a>>,
         rows: &[u32],
     ) -> Result<(f64, Vec<f32>), Error> {
+        let targets = targets.into();
         self.check_images(images)?;
         let pixels = self.network().height * self.network().width;
-        self.check_rows(rows, images.len() / pixels, Some(labels))?;
+        self.check_rows(rows, images.len() / pixels, Some(targets))?;
         self.state.grad.all().fill(0.0);
-        let moving = self.adam.moving();
-        self.halves(Batch { source: Source::Images(images), rows }, labels, moving, Use::Keep);
+        let moving = self.recipe.moving();
+        self.halves(Batch { source: Source::Images(images), rows }, targets, moving, Use::Keep);
         let loss = self.state.losses.all()[..rows.len()].iter().map(|&loss| f64::from(loss)).sum::<f64>();
         Ok((loss / rows.len() as f64, collect(&self.map, self.state.grad.all())))
     }
@@ -207,6 +217,21 @@ impl Trainer {
     /// The parameters.
     pub fn params(&mut self) -> Vec<f32> {
         collect(&self.map, self.state.params.all())
+    }
+
+    /// Their moving average: as [`Recipe::average`] has it, or the parameters when the phase began.
+    pub fn average(&mut self) -> Vec<f32> {
+        collect(&self.map, self.state.average.all())
+    }
+
+    /// Replaces the moving average: resumes a phase.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are too few or too many.
+    pub fn set_average(&mut self, average: &[f32]) -> Result<(), Error> {
+        length("averages", average.len(), self.map.len())?;
+        spread(&self.map, average, self.state.average.all());
+        Ok(())
     }
 
     /// Replaces the parameters; moments and step stay.
@@ -220,7 +245,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Adam's moments and step count.
+    /// What the optimizer keeps, and its step count.
     pub fn moments(&mut self) -> Moments {
         Moments {
             m: collect(&self.map, self.state.m.all()),
@@ -229,7 +254,7 @@ impl Trainer {
         }
     }
 
-    /// Replaces Adam's moments and step count: resumes a phase.
+    /// Replaces what the optimizer keeps, and its step count: resumes a phase.
     ///
     /// # Errors
     /// [`Error::Length`] when there are too few or too many.
@@ -242,10 +267,10 @@ impl Trainer {
         Ok(())
     }
 
-    fn train(&mut self, batch: Batch<'_>, labels: &[u8]) {
+    fn train(&mut self, batch: Batch<'_>, targets: Targets<'_>) {
         self.step += 1;
-        let (moving, rules) = (self.adam.moving(), self.adam.rules(self.step));
-        self.halves(batch, labels, moving, rules);
+        let (moving, rules) = (self.recipe.moving(), self.recipe.rules(self.step));
+        self.halves(batch, targets, moving, rules);
         // In slot order, whoever computed them.
         let count = batch.rows.len();
         let sum = self.state.losses.all()[..count].iter().map(|&loss| f64::from(loss)).sum::<f64>();
@@ -256,7 +281,8 @@ impl Trainer {
     }
 
     /// Both halves of a step.
-    fn halves(&mut self, batch: Batch<'_>, labels: &[u8], moving: Moving, with: Use) {
+    fn halves(&mut self, batch: Batch<'_>, targets: Targets<'_>, moving: Moving, with: Use) {
+        let towards = Towards { targets, smoothing: self.recipe.smoothing as f32 };
         let state = &self.state;
         let count = batch.rows.len();
         let groups = Deal::new(count.div_ceil(GROUP));
@@ -268,7 +294,7 @@ impl Trainer {
                 // are only read in this half.
                 unsafe {
                     state.forward(worker, batch, &group);
-                    state.loss(labels, batch, &group, scale);
+                    state.loss(towards, batch, &group, scale);
                     state.backward(worker, &group, moving);
                 }
             }
@@ -314,17 +340,21 @@ impl Trainer {
     }
 
     /// Rows within the set; for training also the batch's size and the labels.
-    fn check_rows(&self, rows: &[u32], count: usize, labels: Option<&[u8]>) -> Result<(), Error> {
+    fn check_rows(&self, rows: &[u32], count: usize, targets: Option<Targets<'_>>) -> Result<(), Error> {
         if let Some(&row) = rows.iter().find(|&&row| row as usize >= count) {
             return Err(Error::Row { row, rows: count });
         }
-        let Some(labels) = labels else { return Ok(()) };
+        let Some(Targets { labels, mixed }) = targets else { return Ok(()) };
         length("labels", labels.len(), count)?;
+        let (partners, shares) = mixed.unwrap_or((labels, &[]));
+        length("partners' labels", partners.len(), count)?;
+        length("shares", shares.len(), if mixed.is_some() { count } else { 0 })?;
         if rows.is_empty() || rows.len() > self.max_batch {
             return Err(Error::Batch { got: rows.len(), max: self.max_batch });
         }
         let classes = self.network().classes();
-        match rows.iter().map(|&row| labels[row as usize]).find(|&label| usize::from(label) >= classes) {
+        let both = rows.iter().flat_map(|&row| [labels[row as usize], partners[row as usize]]);
+        match both.into_iter().find(|&label| usize::from(label) >= classes) {
             Some(label) => Err(Error::Label { label, classes }),
             None => Ok(()),
         }

@@ -2,9 +2,9 @@
 
 use crate::buffer::Buffer;
 use crate::kernels::Kernels;
-use crate::kernels::adam::Rule;
 use crate::kernels::route::Entry;
 use crate::kernels::unit::Transpose;
+use crate::kernels::update::{Rule, Update};
 use crate::kernels::winograd::Weights;
 use crate::plan::{Conv, Dense, GROUP, LANES, Plan, Task, plane};
 
@@ -15,6 +15,8 @@ pub(crate) struct State {
     pub(crate) params: Buffer<f32>,
     pub(crate) m: Buffer<f32>,
     pub(crate) v: Buffer<f32>,
+    /// The moving average of the parameters, where one is kept.
+    pub(crate) average: Buffer<f32>,
     /// The gradient, where it is asked for; training keeps it in each worker's scratch.
     pub(crate) grad: Buffer<f32>,
     pub(crate) conv: Vec<ConvState>,
@@ -88,6 +90,7 @@ impl State {
             params: Buffer::new(plan.padded),
             m: Buffer::new(plan.padded),
             v: Buffer::new(plan.padded),
+            average: Buffer::new(plan.padded),
             grad: Buffer::new(plan.padded),
             conv: conv.collect(),
             dense: dense.collect(),
@@ -147,18 +150,20 @@ impl State {
         }
     }
 
-    /// One Adam update of a range of parameters.
+    /// One update of a range of parameters.
     ///
     /// # Safety
-    /// No one else uses the range's parameters and moments.
+    /// No one else uses the range's parameters, moments and average.
     pub(crate) unsafe fn update(&self, start: usize, g: &[f32], rule: Rule) {
         let range = start..start + g.len();
         // SAFETY: exclusive, says the caller; a kernel in the table is one the CPU can run.
         unsafe {
-            (self.kernels.adam)(crate::kernels::adam::Update {
+            let average = if rule.fresh.is_some() { range.clone() } else { 0..0 };
+            (self.kernels.update)(Update {
                 w: self.params.get_mut(range.clone()),
                 m: self.m.get_mut(range.clone()),
                 v: self.v.get_mut(range),
+                average: self.average.get_mut(average),
                 g,
                 rule,
             });

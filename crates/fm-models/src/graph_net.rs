@@ -157,6 +157,13 @@ impl GraphNet {
             .map(|(spec, tensor)| (spec.name.as_str(), tensor))
     }
 
+    /// Every tensor on the device, buffers too, in canonical order.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let nodes = self.network.nodes.iter().enumerate();
+        let named = nodes.flat_map(|(at, node)| node.tensors.iter().zip(self.tensors.of(at)));
+        named.map(|(spec, tensor)| (spec.name.as_str(), tensor))
+    }
+
     /// Makes exactly the parts in `scope` trainable, and forgets every gradient, so that none of an earlier
     /// phase acts in the next. The others are in inference mode from now on.
     pub fn train_only(&mut self, scope: Scope) {
@@ -174,8 +181,6 @@ impl GraphNet {
 
     /// Copies every tensor to the host, buffers too, in canonical order.
     pub fn tensors(&self) -> Result<Vec<NamedTensor>, TchError> {
-        let nodes = self.network.nodes.iter().enumerate();
-        let named = nodes.flat_map(|(at, node)| node.tensors.iter().zip(self.tensors.of(at)));
-        named.map(|(spec, tensor)| tensors::to_host(&spec.name, tensor)).collect()
+        self.all().map(|(name, tensor)| tensors::to_host(name, tensor)).collect()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::spec::Weights;
+
 /// The statement of the run, written before training.
 pub const CONFIG: &str = "config.toml";
 /// The run's id, written last: a directory without it is unfinished.
@@ -35,8 +37,8 @@ pub const PACKED: &str = "runs.npz";
 /// Pictures, each as SVG and as PNG.
 pub const PICTURES: [&str; 3] = ["curves", "confusion", "reconstructions"];
 
-/// Every file that a run may leave in its directory; `--overwrite` removes these, [`CHECKPOINTS`] and
-/// [`scores_at`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
+/// Every file that a run may leave in its directory; `--overwrite` removes these, [`CHECKPOINTS`],
+/// [`scores_at`] and [`scores_of`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
 /// run.
 pub const RUN_FILES: [&str; 16] = [
     DONE,
@@ -62,6 +64,22 @@ pub const RUN_FILES: [&str; 16] = [
 pub fn scores_at(epochs: u32) -> String {
     format!("at-{epochs}")
 }
+
+/// The directory for scores of other weights than those that the run leaves, at its end.
+#[must_use]
+pub fn scores_of(weights: Weights) -> &'static str {
+    weights.name()
+}
+
+/// Whether a path is a directory of scores beside a run's own.
+#[must_use]
+pub fn is_beside(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    epochs_of(path).is_some() || name.is_some_and(|name| BESIDE.contains(&name))
+}
+
+/// Names of [`scores_of`] directories.
+const BESIDE: [&str; 3] = [Weights::Last.name(), Weights::Ema(0.0).name(), Weights::Mean(0).name()];
 
 /// The epochs of a [`scores_at`] directory; none for another path.
 #[must_use]

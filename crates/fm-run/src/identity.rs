@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::spec::{PROVENANCE, Role, RunSpec, same, text};
+use crate::spec::{PROVENANCE, Role, RunSpec, Weights, same, text};
 
 /// Counts changes to what the files of a run contain.
 pub const RESULTS_FORMAT: u32 = 1;
@@ -107,13 +107,21 @@ impl Identified {
         other
     }
 
+    /// The same run, if it left other weights.
+    #[must_use]
+    pub fn leaving(&self, weights: Weights) -> Self {
+        let mut other = self.clone();
+        (other.spec.weights, other.spec.average) = (weights, Vec::new());
+        other
+    }
+
     /// The text of `config.toml`: keys on top, so that `--config` reads it back.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut keys = self.deciding();
         // Written at its default too: a reader of the file need not know the default.
         keys.extend(self.value("dataset").map(|value| ("dataset".to_owned(), value)));
-        for key in ["score-at", "data-dir"] {
+        for key in ["score-at", "average", "data-dir"] {
             keys.extend(self.spec.get(key).map(|value| (key.to_owned(), value)));
         }
         let mut provenance = self.provenance.clone();

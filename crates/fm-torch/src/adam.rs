@@ -12,15 +12,17 @@ pub struct AdamConfig {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Keras' ε: the paper's ε̂, added to √v before the bias correction (PyTorch adds it after).
+    /// Added to the root of the second moment.
     pub eps: f64,
+    /// Whether ε is added before the bias correction, as in Keras (the paper's ε̂), or after it, as in PyTorch.
+    pub before: bool,
 }
 
-impl Default for AdamConfig {
-    /// Keras' defaults.
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-7 }
-    }
+impl AdamConfig {
+    /// Keras' form and constants.
+    pub const KERAS: Self = Self { beta1: 0.9, beta2: 0.999, eps: 1e-7, before: true };
+    /// PyTorch's form and constants.
+    pub const PYTORCH: Self = Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, before: false };
 }
 
 /// The optimizer of a fixed list of parameters that share a learning rate.
@@ -55,14 +57,14 @@ impl Adam {
     pub fn step(&mut self, lr: f64) -> Result<(), TchError> {
         self.step += 1;
         let _ = self.count.f_fill_(self.step as f64)?;
-        // libtorch divides √v by √(1-β₂ᵗ) and then adds ε. Handing it ε/√(1-β₂ᵗ) makes the quotient the
-        // same as Keras', which adds ε to √v first.
-        let correction = (1.0 - self.config.beta2.powf(self.step as f64)).sqrt();
         let pointers = |tensors: &mut [Tensor]| -> Vec<RawTensor> {
             tensors.iter_mut().map(|t| t.as_mut_ptr().cast()).collect()
         };
         let (params, m, v) = (pointers(&mut self.params), pointers(&mut self.m), pointers(&mut self.v));
-        let AdamConfig { beta1, beta2, eps } = self.config;
+        let AdamConfig { beta1, beta2, eps, before } = self.config;
+        // libtorch divides √v by √(1-β₂ᵗ) and then adds ε. Handing it ε/√(1-β₂ᵗ) makes the quotient the
+        // same as Keras', which adds ε to √v first.
+        let correction = if before { (1.0 - beta2.powf(self.step as f64)).sqrt() } else { 1.0 };
         // SAFETY: three lists of the same length and a count, all live tensors and borrowed for the call;
         // the shim keeps no handle.
         ffi::check(unsafe {
@@ -111,7 +113,7 @@ mod tests {
 
     /// Keras' update written out in f64.
     fn expected(gradients: &[f64], lr: f64) -> f64 {
-        let AdamConfig { beta1, beta2, eps } = AdamConfig::default();
+        let AdamConfig { beta1, beta2, eps, .. } = AdamConfig::KERAS;
         let (mut w, mut m, mut v) = (1.0, 0.0, 0.0);
         for (i, g) in gradients.iter().enumerate() {
             let t = i as i32 + 1;
@@ -124,12 +126,12 @@ mod tests {
 
     fn run(gradients: &[f64], resume_at: Option<usize>) -> f64 {
         let w = Tensor::ones([3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let mut adam = Adam::new(AdamConfig::default(), vec![w.shallow_clone()]).unwrap();
+        let mut adam = Adam::new(AdamConfig::KERAS, vec![w.shallow_clone()]).unwrap();
         for (i, g) in gradients.iter().enumerate() {
             if resume_at == Some(i) {
                 let saved: Vec<_> = adam.moments().map(|(m, v)| (m.copy(), v.copy())).collect();
                 let steps = adam.steps();
-                adam = Adam::new(AdamConfig::default(), vec![w.shallow_clone()]).unwrap();
+                adam = Adam::new(AdamConfig::KERAS, vec![w.shallow_clone()]).unwrap();
                 adam.restore(steps, &saved).unwrap();
             }
             (&w * *g).sum(Kind::Float).backward();
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn a_missing_gradient_is_an_error() {
         let w = Tensor::ones([3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let error = Adam::new(AdamConfig::default(), vec![w]).unwrap().step(0.1).unwrap_err();
+        let error = Adam::new(AdamConfig::KERAS, vec![w]).unwrap().step(0.1).unwrap_err();
         assert!(error.to_string().contains("no gradient"), "{error}");
     }
 }

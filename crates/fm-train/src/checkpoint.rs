@@ -4,7 +4,7 @@
 //! safetensors, and everything else as JSON with the tensors' SHA-256 and its own, so that a pair that does
 //! not belong together, or a damaged one, is seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use fm_net::{NamedTensor, Network, check};
 use fm_run::error::{Error, Kind, Result};
@@ -20,6 +20,8 @@ pub const FORMAT: u32 = 2;
 
 /// The group of the best epoch's tensors, beside those of the engine's state.
 pub(crate) const BEST: &str = "best";
+/// What the groups of the last epochs' tensors begin with; a number follows, 0 for the oldest.
+pub(crate) const RECENT: &str = "recent-";
 
 /// Where in its plan a run is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,6 +36,8 @@ pub struct Position {
     pub seconds: f64,
     /// The phase's best epoch so far, where patience watches.
     pub best: Option<Best>,
+    /// Weights after each of the phase's last epochs, the oldest first, where their mean is scored.
+    pub recent: VecDeque<Vec<NamedTensor>>,
     /// The epoch that was interrupted on request, where one was.
     pub partial: Option<Partial>,
 }
@@ -165,11 +169,17 @@ pub fn encode(
     epochs_csv_bytes: u64,
 ) -> Result<(Vec<u8>, Vec<u8>)> {
     let Checkpoint { position, state } = checkpoint;
-    let best = position.best.iter().map(|best| (BEST, &best.weights));
-    let tensors: Vec<NamedTensor> = (state.groups.iter().map(|(group, tensors)| (group.as_str(), tensors)))
+    let best = position.best.iter().map(|best| (BEST.to_owned(), &best.weights));
+    let recent =
+        (0..).zip(&position.recent).map(|(age, weights): (usize, _)| (format!("{RECENT}{age}"), weights));
+    let tensors: Vec<NamedTensor> = (state.groups.iter().map(|(group, tensors)| (group.clone(), tensors)))
         .chain(best)
+        .chain(recent)
         .flat_map(|(group, tensors)| {
-            tensors.iter().map(move |t| NamedTensor { name: format!("{group}.{}", t.name), ..t.clone() })
+            tensors
+                .iter()
+                .map(move |t| NamedTensor { name: format!("{group}.{}", t.name), ..t.clone() })
+                .collect::<Vec<_>>()
         })
         .collect();
     let tensors = model_file::encode(&tensors, &BTreeMap::new())?;
@@ -219,6 +229,8 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, networks: &[&Network]) 
         tensors.sort_by_key(|w| network.tensors().position(|t| t.name == w.name));
     }
     let best_tensors = groups.remove(BEST);
+    let recent: VecDeque<_> =
+        (0..).map_while(|age: usize| groups.remove(&format!("{RECENT}{age}"))).collect();
     let mut counters = meta.counters;
     counters.extend(meta.optimizer_step.map(|step| ("step".to_owned(), step)));
     let state = State { groups, counters };
@@ -226,6 +238,9 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, networks: &[&Network]) 
     check_groups(network, &state)?;
     if meta.identity.run_id != run_id {
         return Err(bad(format!("belongs to run {}, not {run_id}", meta.identity.run_id)));
+    }
+    for weights in &recent {
+        check(network, weights).map_err(|e| bad(e.to_string()))?;
     }
     if meta.phase >= networks.len() {
         return Err(bad(format!("is in phase {}, and the plan has {}", meta.phase + 1, networks.len())));
@@ -247,6 +262,7 @@ pub fn decode(tensors: &[u8], meta: &[u8], run_id: &str, networks: &[&Network]) 
         epochs: meta.epochs,
         seconds: meta.train_seconds,
         best,
+        recent,
         partial: meta.partial,
     };
     let (identity, epochs_csv_bytes) = (meta.identity, meta.epochs_csv_bytes);

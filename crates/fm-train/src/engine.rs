@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use fm_images::Dataset;
+use fm_images::{Dataset, Prepared};
 use fm_net::{NamedTensor, Network, Part};
 use fm_run::error::{Error, Kind, Result};
 use fm_run::spec::AUTO;
@@ -57,9 +57,12 @@ impl Rates {
 
 /// One optimizer step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct Step<'a> {
     /// Which of the epoch's rows, as positions in the order that [`Engine::begin_epoch`] was given.
     pub batch: Range<usize>,
+    /// Images and labels that stand for those rows, where they are augmented: a row for each position of `batch`. An
+    /// engine that does not take them must refuse the step.
+    pub prepared: Option<&'a Prepared>,
     /// Steps of this phase before this one, also those of earlier processes: what random draws are keyed by.
     pub number: u64,
     /// Learning rates of this step.
@@ -124,7 +127,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// When memory is short, or the device fails. The step may have happened in part.
-    fn step(&mut self, step: &Step) -> Result<()>;
+    fn step(&mut self, step: &Step<'_>) -> Result<()>;
 
     /// Waits for the device and reads the sums since [`Engine::begin_epoch`].
     ///
@@ -146,7 +149,18 @@ pub trait Engine {
     /// When the device fails.
     fn weights(&mut self) -> Result<Vec<NamedTensor>>;
 
-    /// Replaces every tensor of the network; the optimizer's state stays.
+    /// The moving average of every tensor, buffers included, in canonical order, where the phase asks for one
+    /// ([`Phase::ema`]): updated after each step, from the tensors after the first step on. Part of
+    /// [`Engine::state`] as the group [`State::EMA`].
+    ///
+    /// # Errors
+    /// When the device fails, or the engine keeps none.
+    fn average(&mut self) -> Result<Vec<NamedTensor>> {
+        let text = format!("--engine {}: not covered: a moving average of the weights", self.name());
+        Err(Error::usage(text).help("leave out ema, or use --engine auto"))
+    }
+
+    /// Replaces every tensor of the network; the optimizer's state and a moving average stay.
     ///
     /// # Errors
     /// When a tensor is missing or has the wrong shape; then none is replaced.
@@ -257,6 +271,8 @@ pub struct EngineDef {
     pub about: &'static str,
     /// Whether it computes this network on this machine; if not, why: `images of 3 channels`.
     pub covers: fn(&Network, Machine) -> Result<(), String>,
+    /// Whether it trains as the phase says, on a network that it covers; if not, what stands in the way.
+    pub trains: fn(&Phase) -> Result<(), String>,
     /// Builds it with data and tensors in place.
     pub build: BuildEngine,
 }
@@ -270,7 +286,7 @@ pub fn no_data() -> Error {
 /// See [`EngineDef::build`].
 pub type BuildEngine = for<'a> fn(&Network, &[NamedTensor], Setup<'a>) -> Result<Box<dyn Engine + 'a>>;
 
-/// The engine that `wanted` means: one by name, or with [`AUTO`] the first in the list that covers the network.
+/// The engine that `wanted` means for a network: one by name, or with [`AUTO`] the first in the list that covers it.
 ///
 /// # Errors
 /// A usage error: there is no such engine, or it does not cover the network (and why).
@@ -280,10 +296,34 @@ pub fn choose<'d>(
     network: &Network,
     machine: Machine,
 ) -> Result<&'d EngineDef> {
+    pick(engines, wanted, network, machine, &|def| (def.covers)(network, machine))
+}
+
+/// The engine that `wanted` means for a phase: it covers the network and trains as the phase says.
+///
+/// # Errors
+/// As for [`choose`].
+pub fn choose_for<'d>(
+    engines: &'d [EngineDef],
+    wanted: &str,
+    phase: &Phase,
+    machine: Machine,
+) -> Result<&'d EngineDef> {
+    let able = |def: &EngineDef| (def.covers)(&phase.network, machine).and_then(|()| (def.trains)(phase));
+    pick(engines, wanted, &phase.network, machine, &able)
+}
+
+fn pick<'d>(
+    engines: &'d [EngineDef],
+    wanted: &str,
+    network: &Network,
+    machine: Machine,
+    able: &dyn Fn(&EngineDef) -> Result<(), String>,
+) -> Result<&'d EngineDef> {
     if wanted == AUTO {
         let mut error = Error::usage(format!("no engine covers {} on {}", network.label(), machine.device));
         for def in engines {
-            match (def.covers)(network, machine) {
+            match able(def) {
                 Ok(()) => return Ok(def),
                 Err(why) => error = error.note(format!("{}: not covered: {why}", def.name)),
             }
@@ -296,7 +336,7 @@ pub fn choose<'d>(
             Error::usage(format!("unknown engine '{wanted}'")).help(format!("known are {AUTO}, {known}"))
         );
     };
-    (def.covers)(network, machine).map_err(|why| {
+    able(def).map_err(|why| {
         Error::usage(format!("--engine {wanted}: not covered: {why}"))
             .help("use --engine auto, which takes the fastest engine that covers the network")
     })?;
@@ -310,7 +350,7 @@ pub fn choose<'d>(
 pub fn names(engines: &[EngineDef], wanted: &str, plan: &Plan, machine: Machine) -> Result<String> {
     let mut names = Vec::new();
     for phase in &plan.phases {
-        names.push(choose(engines, wanted, &phase.network, machine)?.name);
+        names.push(choose_for(engines, wanted, phase, machine)?.name);
     }
     names.dedup();
     Ok(names.join("+"))

@@ -1,6 +1,7 @@
 //! What happens during a run: the only thing that sinks learn.
 
 use fm_net::NamedTensor;
+use fm_run::spec::Weights;
 
 use crate::checkpoint::Checkpoint;
 use crate::metrics::Scores;
@@ -24,7 +25,9 @@ pub struct Epoch {
     pub val_loss: Option<f64>,
     /// Accuracy on the validation rows, where there are any.
     pub val_acc: Option<f64>,
-    /// Learning rate (the head's, where the encoder has its own).
+    /// Scores of averaged weights on the validation rows, where there are both.
+    pub averages: Vec<Validated>,
+    /// Learning rate of the epoch's last step (the head's, where the encoder has its own).
     pub lr: f64,
     /// Parameters that train in this phase.
     pub trainable_params: usize,
@@ -36,11 +39,26 @@ pub struct Epoch {
     pub images_per_second: f64,
 }
 
+/// Averaged weights on the validation rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validated {
+    /// Which average.
+    pub weights: Weights,
+    /// Mean loss.
+    pub loss: f64,
+    /// Accuracy.
+    pub accuracy: f64,
+}
+
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// Which weights were scored.
+    pub weights: Weights,
     /// Test scores.
     pub test: Scores,
+    /// Loss and accuracy of the same weights on the validation rows, where there are any.
+    pub val: Option<(f64, f64)>,
     /// Epochs trained.
     pub epochs: u32,
     /// The epoch whose weights were scored; 0 for the untrained model.
@@ -49,8 +67,19 @@ pub struct Outcome {
     pub stopped_early: bool,
     /// Seconds of training, all epochs.
     pub train_seconds: f64,
-    /// Seconds that scoring the test set took.
+    /// Seconds that scoring took.
     pub test_seconds: f64,
+    /// What other weights of the same training scored.
+    pub others: Vec<Self>,
+}
+
+/// Scores beside those that the run ends with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Beside {
+    /// As a run of this many epochs would end with.
+    Length(u32),
+    /// As this run would end with, if it left other weights.
+    Weights(Weights),
 }
 
 /// Images and what an autoencoder makes of them.
@@ -100,12 +129,14 @@ pub enum Event<'a> {
     },
     /// An epoch ended. If it diverged, the loss is not finite and validation was skipped.
     EpochEnded(&'a Epoch),
-    /// The test set was scored after an epoch, as for a run of that length.
+    /// The test set was scored as another run would have scored it.
     Scored {
-        /// Epochs of the last phase's network so far.
-        after: u32,
-        /// What a run of that length would end with.
+        /// Which other run.
+        beside: Beside,
+        /// What it would end with.
         outcome: &'a Outcome,
+        /// Its weights.
+        weights: &'a [NamedTensor],
     },
     /// A phase that reconstructs has ended.
     Reconstructed(&'a Reconstructed<'a>),

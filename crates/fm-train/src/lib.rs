@@ -42,16 +42,8 @@
 //! let truth = Truth { train: &images, test: &images };
 //!
 //! let network = Network::new(&"32C3-MP2--64".parse()?, 2)?;
-//! let plan = Plan {
-//!     seed: 0,
-//!     batch_size: 4,
-//!     phases: vec![Phase::classify("train", &network, Scope::All, 2, 1e-3)],
-//!     patience: None,
-//!     score_at: vec![],
-//!     train_rows: (0..10).collect(),
-//!     val_rows: vec![],
-//!     test_rows: (0..10).collect(),
-//! };
+//! let phase = Phase::classify("train", &network, Scope::All, 2, 1e-3);
+//! let plan = Plan::of(phase, 4, (0..10).collect(), (0..10).collect());
 //! plan.check()?;
 //!
 //! let lines = [(0.9, 0.4), (0.5, 0.8)].map(|(train_loss, p_true)| Line { train_loss, p_true });

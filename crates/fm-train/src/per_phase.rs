@@ -67,7 +67,7 @@ impl Engine for PerPhase<'_> {
         self.now().begin_epoch(order, so_far)
     }
 
-    fn step(&mut self, step: &Step) -> Result<()> {
+    fn step(&mut self, step: &Step<'_>) -> Result<()> {
         self.now().step(step)
     }
 
@@ -81,6 +81,10 @@ impl Engine for PerPhase<'_> {
 
     fn weights(&mut self) -> Result<Vec<NamedTensor>> {
         self.now().weights()
+    }
+
+    fn average(&mut self) -> Result<Vec<NamedTensor>> {
+        self.now().average()
     }
 
     fn load(&mut self, weights: &[NamedTensor]) -> Result<()> {

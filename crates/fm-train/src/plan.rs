@@ -1,7 +1,9 @@
 //! A plan: everything that [`train::run`](crate::train::run) needs to know, as data.
 
-use fm_net::{Network, Node, Op, Scope, Shape};
+use fm_images::Augment;
+use fm_net::{Network, Node, Op, Part, Scope, Shape};
 use fm_run::error::{Error, Result};
+use fm_run::spec::{Optimizer, RunSpec, Schedule, Span, Weights};
 
 use crate::engine::Rates;
 
@@ -12,6 +14,44 @@ pub enum Objective {
     Classify,
     /// Mean squared error of the reconstruction, over pixels from 0 to 1 and images.
     Reconstruct,
+}
+
+/// How gradients become updates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// The rule.
+    pub optimizer: Optimizer,
+    /// Momentum, for the rules that have it.
+    pub momentum: f64,
+    /// Before each update a tensor that decays is multiplied by 1 minus this times the learning rate.
+    pub weight_decay: f64,
+    /// Whether biases and norms decay too.
+    pub decay_all: bool,
+}
+
+impl Update {
+    /// Keras' Adam.
+    pub const ADAM: Self =
+        Self { optimizer: Optimizer::Adam, momentum: 0.0, weight_decay: 0.0, decay_all: false };
+
+    /// What a statement asks for.
+    #[must_use]
+    pub fn of(spec: &RunSpec) -> Self {
+        let usual = match spec.optimizer {
+            Optimizer::Adam | Optimizer::AdamW => 0.0,
+            Optimizer::Sgd => 0.9,
+            Optimizer::Muon => 0.95,
+        };
+        let RunSpec { optimizer, weight_decay, decay_all, .. } = *spec;
+        Self { optimizer, momentum: spec.momentum.unwrap_or(usual), weight_decay, decay_all }
+    }
+
+    /// What a tensor with this number of dimensions is multiplied by before its update, at a learning rate. Biases
+    /// and the parameters of norms have one dimension.
+    #[must_use]
+    pub fn kept(&self, dimensions: usize, lr: f64) -> f64 {
+        if self.decay_all || dimensions > 1 { 1.0 - lr * self.weight_decay } else { 1.0 }
+    }
 }
 
 /// A stretch of epochs with one network, one objective, one set of trainable parts and one optimizer.
@@ -33,20 +73,33 @@ pub struct Phase {
     /// Epochs of the batch order that come before this phase's first: runs of one seed that differ in how
     /// an encoder was pretrained then see the same batches while they classify.
     pub order_start: u32,
-    /// Adam's learning rate, constant over the phase.
+    /// Learning rate, before the schedule.
     pub lr: f64,
     /// The encoder's own rate, the same as `lr` unless asked for.
     pub encoder_lr: f64,
+    /// What both rates are multiplied by, step by step.
+    pub schedule: Schedule,
+    /// Epochs over which they rise first.
+    pub warmup: f64,
+    /// How gradients become updates.
+    pub update: Update,
+    /// Share of each label that is spread over all classes (Szegedy et al., "Rethinking the Inception
+    /// Architecture", 2016).
+    pub label_smoothing: f64,
+    /// Decay of a moving average of the weights, where one is kept: see [`Weights::Ema`].
+    pub ema: Option<f64>,
 }
 
 impl Phase {
-    /// Learning rates of the phase's step with this number, counted from 0.
+    /// Learning rates of the phase's step with this number, counted from 0, where an epoch has so many `steps`.
     #[must_use]
-    pub fn rates(&self, _step: u64) -> Rates {
-        Rates { encoder: self.encoder_lr, head: self.lr }
+    pub fn rates(&self, step: u64, steps: u64) -> Rates {
+        let span = Span { epochs: self.epochs, steps, warmup: self.warmup };
+        let factor = self.schedule.factor(step, span);
+        Rates { encoder: self.encoder_lr * factor, head: self.lr * factor }
     }
 
-    /// A phase that classifies, with one learning rate.
+    /// A phase that classifies, with one constant learning rate and Keras' Adam.
     #[must_use]
     pub fn classify(name: &str, network: &Network, scope: Scope, epochs: u32, lr: f64) -> Self {
         let (name, network) = (name.to_owned(), network.clone());
@@ -59,6 +112,11 @@ impl Phase {
             order_start: 0,
             lr,
             encoder_lr: lr,
+            schedule: Schedule::Constant,
+            warmup: 0.0,
+            update: Update::ADAM,
+            label_smoothing: 0.0,
+            ema: None,
         }
     }
 }
@@ -77,6 +135,11 @@ pub struct Plan {
     /// Epochs of the last phase's network after which the test set is scored too, as for runs of that
     /// length.
     pub score_at: Vec<u32>,
+    /// The weights that are scored at the end; the first are those that the run leaves. Averages are of the last
+    /// phase.
+    pub weights: Vec<Weights>,
+    /// What is done to images while they train.
+    pub augment: Augment,
     /// Rows of the training file that train.
     pub train_rows: Vec<u32>,
     /// Rows of the training file that validate; empty in the notebook's protocol.
@@ -90,6 +153,40 @@ impl Plan {
     #[must_use]
     pub fn epochs(&self) -> u32 {
         self.phases.iter().map(|p| p.epochs).sum()
+    }
+
+    /// A plan of seed 0 with one phase, and nothing that it need not have. Another differs in the fields that it says:
+    /// `Plan { val_rows, ..Plan::of(phase, batch_size, train_rows, test_rows) }`.
+    #[must_use]
+    pub fn of(phase: Phase, batch_size: usize, train_rows: Vec<u32>, test_rows: Vec<u32>) -> Self {
+        Self {
+            seed: 0,
+            batch_size,
+            phases: vec![phase],
+            patience: None,
+            score_at: Vec::new(),
+            weights: vec![Weights::Last],
+            augment: Augment::default(),
+            train_rows,
+            val_rows: Vec::new(),
+            test_rows,
+        }
+    }
+
+    /// Steps of an epoch.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.train_rows.len().div_ceil(self.batch_size) as u64
+    }
+
+    /// Of how many of the last epochs a mean is taken; 0 where there is none.
+    #[must_use]
+    pub fn remembered(&self) -> u32 {
+        let epochs = self.weights.iter().map(|weights| match weights {
+            Weights::Mean(epochs) => *epochs,
+            Weights::Last | Weights::Ema(_) => 0,
+        });
+        epochs.max().unwrap_or(0)
     }
 
     /// The last phase, whose network is scored.
@@ -126,6 +223,14 @@ impl Plan {
                 && let Some(node) = normalises_one_pixel(network, *scope)
             {
                 self.check_last_batch(name, node)?;
+            }
+            if *scope == Scope::Head && network.param_count(Part::Encoder) > 0 && !self.augment.is_none() {
+                let text = format!(
+                    "phase {name}: --augment {} needs an encoder that computes every epoch, and this phase trains \
+                     the head on codes that are computed once",
+                    self.augment
+                );
+                return Err(Error::usage(text).help("train the encoder too, or leave out --augment"));
             }
             if ![lr, encoder_lr].iter().all(|rate| rate.is_finite() && **rate > 0.0) {
                 return bad(format!("phase {name}: learning rates must be finite and > 0"));
@@ -171,16 +276,8 @@ mod tests {
 
     fn check(arch: &str, scope: Scope, rows: u32, batch_size: usize) -> Result<()> {
         let network = Network::new(&arch.parse().unwrap(), 2).unwrap();
-        let plan = Plan {
-            seed: 0,
-            batch_size,
-            phases: vec![Phase::classify("train", &network, scope, 1, 1e-3)],
-            patience: None,
-            score_at: vec![],
-            train_rows: (0..rows).collect(),
-            val_rows: vec![],
-            test_rows: vec![0],
-        };
+        let phase = Phase::classify("train", &network, scope, 1, 1e-3);
+        let plan = Plan::of(phase, batch_size, (0..rows).collect(), vec![0]);
         plan.check()
     }
 

@@ -14,10 +14,10 @@ use fm_images::{Dataset, ImageShape};
 use fm_net::{Arch, ArchError, NamedTensor, Network, Part, Scope};
 use fm_run::error::{Error, Kind, Result};
 use fm_run::sha256;
-use fm_run::spec::{EncoderMode, Pretrain, Protocol, RunSpec};
+use fm_run::spec::{EncoderMode, Pretrain, Protocol, RunSpec, Weights};
 use fm_run::trained::ModelFile;
 
-use crate::plan::{Objective, Phase, Plan};
+use crate::plan::{Objective, Phase, Plan, Update};
 
 /// Training steps of a `--fast-dev-run`, and images that it validates and tests on.
 const FAST_STEPS: usize = 8;
@@ -79,6 +79,7 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
             "--batch-size must be from 1 to {most} (the training images), got {got}"
         )));
     }
+    spec.augment.check(data.shape()).map_err(|e| Error::usage(format!("--augment: {e}")))?;
     if spec.fast_dev_run {
         train_rows.truncate(FAST_STEPS * spec.batch_size);
         val_rows.truncate(FAST_EVAL);
@@ -87,7 +88,19 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     let phases = phases(spec, network)?;
     let RunSpec { seed, batch_size, patience, .. } = *spec;
     let score_at = spec.score_at.clone();
-    let plan = Plan { seed, batch_size, phases, patience, score_at, train_rows, val_rows, test_rows };
+    let (weights, augment) = (spec.scored(), spec.augment.clone());
+    let plan = Plan {
+        seed,
+        batch_size,
+        phases,
+        patience,
+        score_at,
+        weights,
+        augment,
+        train_rows,
+        val_rows,
+        test_rows,
+    };
     plan.check()?;
     Ok(plan)
 }
@@ -106,7 +119,7 @@ pub fn phases(spec: &RunSpec, network: &Network) -> Result<Vec<Phase>> {
     }
     if frozen {
         phases.push(phase("head", Scope::Head, spec.epochs));
-        return Ok(phases);
+        return Ok(with_recipe(spec, phases));
     }
     let head_first = spec.unfreeze_at.unwrap_or(0).min(spec.epochs);
     if head_first > 0 {
@@ -117,7 +130,25 @@ pub fn phases(spec: &RunSpec, network: &Network) -> Result<Vec<Phase>> {
         encoder_lr: spec.encoder_lr.unwrap_or(spec.lr),
         ..phase("train", Scope::All, spec.epochs - head_first)
     });
-    Ok(phases)
+    Ok(with_recipe(spec, phases))
+}
+
+/// The phases, trained as the statement says; averages are of the last.
+fn with_recipe(spec: &RunSpec, mut phases: Vec<Phase>) -> Vec<Phase> {
+    for phase in &mut phases {
+        phase.schedule = spec.schedule.clone();
+        phase.warmup = spec.warmup;
+        phase.update = Update::of(spec);
+        phase.label_smoothing = spec.label_smoothing;
+    }
+    let ema = spec.scored().into_iter().find_map(|weights| match weights {
+        Weights::Ema(decay) => Some(decay),
+        Weights::Last | Weights::Mean(_) => None,
+    });
+    if let Some(last) = phases.last_mut() {
+        last.ema = ema;
+    }
+    phases
 }
 
 /// Composition needs an encoder that has something to train, freeze or read.

@@ -43,7 +43,7 @@ fn batches_continue_where_the_head_ended() {
     let phases =
         phases(&spec("epochs = 20\nunfreeze-at = 3\nencoder-lr = 1e-4"), &net("encoder-mlp")).unwrap();
     assert_eq!(phases.iter().map(|p| p.order_start).collect::<Vec<_>>(), [0, 3]);
-    let rates: Vec<(f64, f64)> = phases.iter().map(|p| (p.rates(0).encoder, p.rates(0).head)).collect();
+    let rates: Vec<(f64, f64)> = phases.iter().map(|p| (p.rates(0, 1).encoder, p.rates(0, 1).head)).collect();
     assert_eq!(rates, [(1e-3, 1e-3), (1e-4, 1e-3)]);
 }
 

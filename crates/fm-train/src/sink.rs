@@ -100,16 +100,9 @@ mod tests {
         let (seen, mut sinks) = (Rc::new(RefCell::new(0)), Sinks::default());
         sinks.push(Broken);
         sinks.push(Counts(Rc::clone(&seen)));
-        let plan = Plan {
-            seed: 0,
-            batch_size: 1,
-            phases: vec![],
-            patience: None,
-            score_at: vec![],
-            train_rows: vec![],
-            val_rows: vec![],
-            test_rows: vec![],
-        };
+        let network = fm_net::Network::new(&"cnn".parse().unwrap(), 2).unwrap();
+        let phase = crate::Phase::classify("train", &network, fm_net::Scope::All, 1, 1e-3);
+        let plan = Plan::of(phase, 1, vec![], vec![]);
         sinks.emit(&Event::Started { plan: &plan, epochs_done: 0 });
         assert_eq!(*seen.borrow(), 1);
         let error = sinks.result().unwrap_err();

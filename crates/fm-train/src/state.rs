@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use fm_net::NamedTensor;
 use fm_run::error::{Error, Kind, Result};
 
-use crate::checkpoint::BEST;
+use crate::checkpoint::{BEST, RECENT};
 
 /// All of an engine that training changes: named groups of tensors, and counters.
 ///
 /// The group [`State::WEIGHTS`] holds every tensor of the network, buffers included. The others are the
 /// optimizer's: each tensor has the name and shape of the one that it belongs to, and tensors that do not train
-/// may be left out. A checkpoint names a tensor `group.tensor`, so a group's name has no dot; `weights` and `best`
-/// are taken.
+/// may be left out. A checkpoint names a tensor `group.tensor`, so a group's name has no dot; `weights`, `ema`, `best`
+/// and names that begin with `recent` are taken.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// Tensors by group; `weights`, and for Adam `m` and `v`.
@@ -24,6 +24,8 @@ pub struct State {
 impl State {
     /// The group of the network's own tensors.
     pub const WEIGHTS: &'static str = "weights";
+    /// The group of their moving average, where a phase keeps one.
+    pub const EMA: &'static str = "ema";
 
     /// A state of weights alone.
     #[must_use]
@@ -50,7 +52,10 @@ impl State {
     /// # Errors
     /// [`Kind::Other`], a bug of the optimizer, when a group's name is taken or has a dot.
     pub fn join(mut self, optimizer: Self) -> Result<Self> {
-        let bad = |name: &&String| name.contains('.') || *name == BEST || self.groups.contains_key(*name);
+        let bad = |name: &&String| {
+            let reserved = name.contains('.') || [BEST, Self::EMA].contains(&name.as_str());
+            reserved || name.starts_with(RECENT) || self.groups.contains_key(*name)
+        };
         if let Some(name) = optimizer.groups.keys().find(bad) {
             let text = format!("the optimizer's state has a group '{name}', which is taken or has a dot");
             return Err(Error::new(Kind::Other, text).help("name the group otherwise"));
@@ -75,8 +80,9 @@ impl State {
     /// # Errors
     /// [`Kind::Mismatch`] with the group that it does not keep.
     pub fn kept_by(&self, optimizer: &str, keeps: impl Fn(&str) -> bool) -> Result<()> {
-        let mut others =
-            self.groups.iter().filter(|(group, tensors)| *group != Self::WEIGHTS && !tensors.is_empty());
+        let mut others = self.groups.iter().filter(|(group, tensors)| {
+            !tensors.is_empty() && ![Self::WEIGHTS, Self::EMA].contains(&group.as_str())
+        });
         match others.find(|(group, _)| !keeps(group)) {
             Some((group, _)) => {
                 let text =

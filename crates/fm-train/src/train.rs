@@ -4,18 +4,22 @@
 //! save. At the end the test set is scored, once. A run that starts from a checkpoint passes through the
 //! same code from where it was.
 
+use std::collections::VecDeque;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use fm_images::{Dataset, Labelled, batches, epoch_order};
+use fm_images::{Dataset, Labelled, Prepared, batches, epoch_order};
 use fm_net::NamedTensor;
 use fm_run::error::{Error, Kind, Result};
 use fm_run::fault;
 
+mod branch;
+mod scoring;
+
 use crate::checkpoint::{Best, Checkpoint, Partial, Position};
 use crate::engine::{Engine, Input, Source, State, Step, Want};
 use crate::event::{Epoch, Event, Outcome, Reconstructed};
-use crate::metrics::{Scores, reconstruction_loss, seen_pixels};
+use crate::metrics::seen_pixels;
 use crate::plan::{Objective, Phase, Plan};
 use crate::sink::Sinks;
 
@@ -89,27 +93,16 @@ pub fn run(
     let saved = from.as_ref().map(|c| c.position.epochs);
     let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
     sinks.emit(&Event::Started { plan: run.plan, epochs_done: at.epochs });
-    let mut trainer = Trainer { run, engine, sinks, at, saved };
+    let mut trainer = Trainer { run, engine, sinks, at, saved, branch: None, prepared: Prepared::default() };
     let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
     for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
         if index > trainer.at.phase {
-            (trainer.at.phase, trainer.at.phase_epochs, trainer.at.best) = (index, 0, None);
+            (trainer.at.phase, trainer.at.phase_epochs) = (index, 0);
+            (trainer.at.best, trainer.at.recent) = (None, VecDeque::new());
         }
         last = trainer.phase(index, phase, state.take())?;
     }
-
-    let (epochs, train_seconds) = (trainer.at.epochs, trainer.at.seconds);
-    let start = (run.clock)();
-    let test = trainer.score(Source::Test, &run.plan.test_rows)?;
-    if !test.loss.is_finite() {
-        return Err(trainer.diverged(epochs, None));
-    }
-    let test_seconds = (run.clock)() - start;
-    let weights = engine.weights()?;
-    let Ended { scored_epoch, stopped_early } = last;
-    let outcome = Outcome { test, epochs, scored_epoch, stopped_early, train_seconds, test_seconds };
-    sinks.emit(&Event::Finished { outcome: &outcome, weights: &weights });
-    sinks.result().map(|()| outcome)
+    trainer.finish(&last)
 }
 
 struct Trainer<'a> {
@@ -119,6 +112,10 @@ struct Trainer<'a> {
     at: Position,
     /// The epoch after which the last checkpoint was saved.
     saved: Option<u32>,
+    /// The length towards which the run cools down on a branch, where it does.
+    branch: Option<u32>,
+    /// The present step's images, where they are augmented.
+    prepared: Prepared,
 }
 
 /// How a phase ended.
@@ -140,8 +137,9 @@ impl Trainer<'_> {
         self.sinks.emit(&Event::PhaseStarted { phase, trainable, frozen });
 
         while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
-            let val_loss = self.epoch(phase, trainable)?;
-            self.remember_best(val_loss)?;
+            self.branches(index, phase)?;
+            let row = self.epoch(phase)?;
+            self.remember_best(row.val_loss)?;
             self.score_on_the_way(phase)?;
             let last = self.at.phase_epochs == phase.epochs || self.out_of_patience();
             if last || self.at.phase_epochs.is_multiple_of(self.run.checkpoint_every) {
@@ -161,27 +159,6 @@ impl Trainer<'_> {
             self.show(phase)?;
         }
         Ok(ended)
-    }
-
-    /// Scores the test set after an epoch, where the plan says so. Before the checkpoint: what resumes from
-    /// there has these scores.
-    fn score_on_the_way(&mut self, phase: &Phase) -> Result<()> {
-        let plan = self.run.plan;
-        let after = phase.order_start + self.at.phase_epochs;
-        if phase.network != plan.last().network || !plan.score_at.contains(&after) {
-            return Ok(());
-        }
-        let start = (self.run.clock)();
-        let test = self.score(Source::Test, &plan.test_rows)?;
-        if !test.loss.is_finite() {
-            return Err(self.diverged(self.at.epochs, None));
-        }
-        let (epochs, train_seconds) = (self.at.epochs, self.at.seconds);
-        let test_seconds = (self.run.clock)() - start;
-        let outcome =
-            Outcome { test, epochs, scored_epoch: epochs, stopped_early: false, train_seconds, test_seconds };
-        self.sinks.emit(&Event::Scored { after, outcome: &outcome });
-        self.sinks.result()
     }
 
     /// Gives a few images back, held out ones where there are any.
@@ -223,20 +200,24 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Trains and validates one epoch, or the rest of one; returns the validation loss.
-    fn epoch(&mut self, phase: &Phase, trainable_params: usize) -> Result<Option<f64>> {
+    /// Trains and validates one epoch, or the rest of one; returns its row.
+    fn epoch(&mut self, phase: &Phase) -> Result<Epoch> {
         let Run { plan, clock, .. } = self.run;
         let epoch = self.at.epochs + 1;
         let turn = phase.order_start + self.at.phase_epochs + 1;
         let order = epoch_order(&plan.train_rows, plan.seed, turn);
-        let steps = order.len().div_ceil(plan.batch_size);
+        let steps = plan.steps() as usize;
         let partial = self.at.partial.take().unwrap_or_default();
         let start = clock() - partial.seconds;
         self.engine.begin_epoch(&order, partial.totals)?;
+        let mut lr = phase.lr;
         for (step, batch) in batches(order.len(), plan.batch_size).enumerate().skip(partial.steps) {
             let images = batch.len();
             let number = u64::from(self.at.phase_epochs) * steps as u64 + step as u64;
-            let now = Step { batch, number, rates: phase.rates(number) };
+            let rates = phase.rates(number, steps as u64);
+            lr = rates.head;
+            let prepared = self.prepare(&order[batch.clone()], turn);
+            let now = Step { batch, prepared: prepared.then_some(&self.prepared), number, rates };
             let stepped = fault::device().and_then(|()| self.engine.step(&now));
             stepped.map_err(|error| self.at_step(error, step))?;
             self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
@@ -251,10 +232,11 @@ impl Trainer<'_> {
             self.at.epochs = epoch;
             self.at.phase_epochs += 1;
             self.at.seconds += train_seconds;
+            self.remember()?;
         }
 
         let images = totals.images as f64;
-        let (mut val, mut eval_seconds) = (None, None);
+        let (mut val, mut averages, mut eval_seconds) = (None, Vec::new(), None);
         if is_good && !plan.val_rows.is_empty() {
             let start = clock();
             let (loss, accuracy) = self.validate(phase)?;
@@ -262,6 +244,7 @@ impl Trainer<'_> {
                 return Err(self.diverged(epoch, None));
             }
             val = Some((loss, accuracy));
+            averages = self.validate_averages(phase)?;
             eval_seconds = Some(clock() - start);
         }
         let row = Epoch {
@@ -272,18 +255,31 @@ impl Trainer<'_> {
             train_acc: (phase.objective == Objective::Classify).then(|| totals.correct as f64 / images),
             val_loss: val.map(|(loss, _)| loss),
             val_acc: val.and_then(|(_, accuracy)| accuracy),
-            lr: phase.lr,
-            trainable_params,
+            averages,
+            lr,
+            trainable_params: phase.scope.counts(&phase.network).0,
             train_seconds,
             eval_seconds,
             images_per_second: images / train_seconds,
         };
-        self.sinks.emit(&Event::EpochEnded(&row));
-        self.sinks.result()?;
+        if self.branch.is_none() {
+            self.sinks.emit(&Event::EpochEnded(&row));
+            self.sinks.result()?;
+        }
         match totals.diverged_at {
             Some(step) => Err(self.diverged(epoch, Some(partial.steps + step))),
-            None => Ok(row.val_loss),
+            None => Ok(row),
         }
+    }
+
+    /// Augments the images of a step, where the plan says so.
+    fn prepare(&mut self, rows: &[u32], epoch: u32) -> bool {
+        let Run { plan, truth, .. } = self.run;
+        if plan.augment.is_none() {
+            return false;
+        }
+        plan.augment.prepare(truth.train, rows, &plan.train_rows, plan.seed, epoch, &mut self.prepared);
+        true
     }
 
     /// Saves within an epoch, after so many steps of which an earlier process did the first `before`, and says how
@@ -297,6 +293,13 @@ impl Trainer<'_> {
     ) -> Result<Error> {
         let totals = self.engine.drain()?;
         let epoch = self.at.epochs + 1;
+        if let Some(length) = self.branch {
+            let saved = self.saved.unwrap_or(0);
+            let text = format!(
+                "stopped by {name} while cooling down to {length} epochs; the checkpoint after epoch {saved} is kept"
+            );
+            return Ok(Error::new(kind, text).help("resume with --resume"));
+        }
         if let Some(step) = totals.diverged_at {
             return Err(self.diverged(epoch, Some(before + step)));
         }
@@ -304,30 +307,6 @@ impl Trainer<'_> {
         self.checkpoint()?;
         Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
             .help("resume with --resume"))
-    }
-
-    /// Loss on the validation rows, and accuracy where the phase classifies.
-    fn validate(&mut self, phase: &Phase) -> Result<(f64, Option<f64>)> {
-        let Run { plan, truth, .. } = self.run;
-        match phase.objective {
-            Objective::Classify => {
-                let scores = self.score(Source::Train, &plan.val_rows)?;
-                Ok((scores.loss, Some(scores.accuracy)))
-            }
-            Objective::Reconstruct => {
-                let outputs = self.engine.infer(Input::Rows(Source::Train, &plan.val_rows), Want::Output)?;
-                let size = phase.network.seen();
-                Ok((reconstruction_loss(&outputs, truth.train, &plan.val_rows, size), None))
-            }
-        }
-    }
-
-    fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {
-        let truth = self.run.truth;
-        let all = if source == Source::Train { truth.train } else { truth.test };
-        let labels: Vec<u8> = rows.iter().map(|&row| all.labels[row as usize]).collect();
-        let logits = self.engine.infer(Input::Rows(source, rows), Want::Output)?;
-        Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
     }
 
     /// The loss, or a weight, is no longer a number.

@@ -44,13 +44,14 @@ const EXTENDED: EngineDef = EngineDef {
     name: "extended",
     about: "libtorch with low-rank mixing, trained by gradient descent with momentum",
     covers: |network, _| parts(momentum::MOMENTUM).covers(network),
+    trains: |_| Ok(()),
     build: |network, weights, setup| {
         Ok(Box::new(Eager::with(network, weights, setup, &parts(momentum::MOMENTUM))?))
     },
 };
 
 fn parts(optimizer: OptimizerDef) -> Parts {
-    Parts { ops: low_rank::torch(), optimizer }
+    Parts { ops: low_rank::torch(), optimizer: Some(optimizer) }
 }
 
 /// This program's engines: its own, and the project's. `auto` takes the first that covers a network.

@@ -9,7 +9,7 @@ use tch::{TchError, Tensor};
 
 /// With μ = 0.9.
 pub(crate) const MOMENTUM: OptimizerDef =
-    OptimizerDef { name: "momentum", build: |params| Ok(Box::new(Momentum::new(0.9, params)?)) };
+    OptimizerDef { name: "momentum", build: |params, _| Ok(Box::new(Momentum::new(0.9, params)?)) };
 
 /// The group and the counter that it adds to a checkpoint.
 pub(crate) const VELOCITY: &str = "velocity";

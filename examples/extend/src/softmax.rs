@@ -16,6 +16,7 @@ pub(crate) const SOFTMAX: EngineDef = EngineDef {
     name: "softmax",
     about: "softmax regression in plain Rust, for networks without a hidden layer",
     covers,
+    trains: |_| Ok(()),
     build: |network, weights, setup| Ok(Box::new(Softmax::new(network, weights, setup)?)),
 };
 
@@ -139,7 +140,11 @@ impl Engine for Softmax<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: &Step) -> Result<()> {
+    fn step(&mut self, step: &Step<'_>) -> Result<()> {
+        if step.prepared.is_some() {
+            let error = Error::usage("--engine softmax: not covered: --augment");
+            return Err(error.help("leave out --augment, or use --engine eager"));
+        }
         let train = &self.data.ok_or_else(no_data)?.train;
         let mut gradient = [0, 1].map(|i| vec![0.0; self.tensors[i].data.len()]);
         for at in step.batch.clone() {

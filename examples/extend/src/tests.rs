@@ -101,7 +101,8 @@ fn adams_state_is_not_taken_for_momentums() {
 #[test]
 fn softmax_regression_agrees_with_libtorch() {
     let Made { data, network, plan } = made(LINEAR);
-    let descent = OptimizerDef { name: "descent", build: |params| Ok(Box::new(Momentum::new(0.0, params)?)) };
+    let descent =
+        OptimizerDef { name: "descent", build: |params, _| Ok(Box::new(Momentum::new(0.0, params)?)) };
     let weights = fm_net::init::initial(&network, 0);
     let setup = Setup::new(&data, &plan, MACHINE);
     let mut torch = Eager::with(&network, &weights, setup, &parts(descent)).map_err(Error::from).unwrap();

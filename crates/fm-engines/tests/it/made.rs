@@ -94,7 +94,14 @@ pub(crate) fn steps(engine: &mut dyn Engine, phase: &Phase, which: Range<usize>,
     engine.begin_epoch(&order, so_far).unwrap();
     for number in which {
         let batch = number * BATCH..(number + 1) * BATCH;
-        engine.step(&Step { batch, number: number as u64, rates: phase.rates(number as u64) }).unwrap();
+        engine
+            .step(&Step {
+                batch,
+                number: number as u64,
+                prepared: None,
+                rates: phase.rates(number as u64, 1),
+            })
+            .unwrap();
     }
     engine.drain().unwrap()
 }

@@ -5,3 +5,4 @@
 mod conformance;
 mod made;
 mod optimizer;
+mod recipes;

@@ -37,10 +37,10 @@ impl Optimizer for Descent {
 }
 
 const DESCENT: OptimizerDef =
-    OptimizerDef { name: "descent", build: |params| Ok(Box::new(Descent { params, steps: 0 })) };
+    OptimizerDef { name: "descent", build: |params, _| Ok(Box::new(Descent { params, steps: 0 })) };
 
 fn engine(case: &Case) -> Eager<'_> {
-    let parts = Parts { optimizer: DESCENT, ..Parts::default() };
+    let parts = Parts { optimizer: Some(DESCENT), ..Parts::default() };
     Eager::with(&case.network, &case.tensors, case.setup(), &parts).map_err(Error::from).unwrap()
 }
 
@@ -110,8 +110,8 @@ impl Optimizer for Rude {
 #[test]
 fn it_cannot_put_its_tensors_in_the_place_of_the_networks() {
     let case = Case::new("4C3-MP2--8@12x12");
-    let optimizer = OptimizerDef { name: "rude", build: |_| Ok(Box::new(Rude)) };
-    let parts = Parts { optimizer, ..Parts::default() };
+    let optimizer = OptimizerDef { name: "rude", build: |_, _| Ok(Box::new(Rude)) };
+    let parts = Parts { optimizer: Some(optimizer), ..Parts::default() };
     let mut engine =
         Eager::with(&case.network, &case.tensors, case.setup(), &parts).map_err(Error::from).unwrap();
     engine.begin_phase(0, &case.phase(Scope::All)).unwrap();

@@ -86,7 +86,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
             lane.engine.begin_epoch(&order, Totals::default())?;
             for (number, batch) in batches(order.len(), spec.batch_size).take(timed).enumerate() {
                 let number = (round * steps + number) as u64;
-                lane.engine.step(&Step { batch, number, rates: phase.rates(number) })?;
+                lane.engine.step(&Step { batch, number, prepared: None, rates: phase.rates(number, 1) })?;
             }
             lane.engine.drain()?;
             if round > 0 {

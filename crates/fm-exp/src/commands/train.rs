@@ -49,7 +49,7 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     let build = |phase: &Phase, weights: &[NamedTensor]| {
         let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &run_dir };
         let network = &phase.network;
-        let def = engine::choose(ENGINES, &spec.engine, network, machine)?;
+        let def = engine::choose_for(ENGINES, &spec.engine, phase, machine)?;
         let (batch_size, seed) = (plan.batch_size, spec.seed);
         (def.build)(network, weights, Setup { data: Some(&data), machine, batch_size, seed, codes })
     };
@@ -159,18 +159,26 @@ fn report(config: &RunConfig, row: &Row, outcome: &Outcome) -> String {
     let spec = &config.spec;
     let arm = spec.arm();
     let arm = if arm == "joint" { String::new() } else { format!(" {arm}") };
+    let recipe = spec.recipe();
     let epochs =
         if outcome.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", outcome.epochs) };
     let (protocol, device) = (spec.protocol.name(), row.get("device"));
     let _ =
         writeln!(out, "{}{arm}, seed {}, {protocol} protocol, {epochs} on {device}", spec.arch, spec.seed);
+    let _ = writeln!(out, "  recipe          {recipe}");
     if outcome.scored_epoch != outcome.epochs {
         let _ = writeln!(out, "  scored epoch    {} (the lowest validation loss)", outcome.scored_epoch);
+    }
+    if let Some((loss, accuracy)) = outcome.val {
+        let _ = writeln!(out, "  validation      loss {loss:.4}, accuracy {accuracy:.4}");
     }
     let scores = &outcome.test;
     let _ = writeln!(out, "  test loss       {:.4}", scores.loss);
     let _ = writeln!(out, "  test accuracy   {:.4}", scores.accuracy);
     let _ = writeln!(out, "  macro F1        {:.4}", scores.macro_f1());
+    for other in &outcome.others {
+        let _ = writeln!(out, "  with {:<10} test accuracy {:.4}", other.weights, other.test.accuracy);
+    }
     if let Some((_, recall)) = scores.weakest() {
         let _ = writeln!(out, "  weakest class   {} (recall {recall:.3})", row.get("weakest_class"));
     }
@@ -188,7 +196,8 @@ fn dry_run(config: &RunConfig, network: &Network, plan: &Plan, run: &Identified)
     let mut out = fm_net::summary::table(network, frozen);
     let _ = writeln!(out, "\n{}", run.to_toml().trim_end());
     let (train, val, test) = (plan.train_rows.len(), plan.val_rows.len(), plan.test_rows.len());
-    let _ = writeln!(out, "\n{train} images train, {val} validate, {test} test");
+    let _ = writeln!(out, "\nrecipe: {}", run.spec.recipe());
+    let _ = writeln!(out, "{train} images train, {val} validate, {test} test");
     let steps = train.div_ceil(plan.batch_size);
     for phase in &plan.phases {
         let (trainable, frozen) = phase.scope.counts(&phase.network);

@@ -73,6 +73,10 @@ impl Sink for EpochsCsv {
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         let Event::EpochEnded(e) = event else { return Ok(()) };
+        let average = |name: &str| {
+            let found = e.averages.iter().find(|average| average.weights.name() == name);
+            (found.map(|average| average.loss), found.map(|average| average.accuracy))
+        };
         let row = EpochRow {
             run_id: self.run_id.clone(),
             arch: self.arch.clone(),
@@ -88,6 +92,8 @@ impl Sink for EpochsCsv {
             train_seconds: e.train_seconds,
             eval_seconds: e.eval_seconds,
             images_per_second: Some(e.images_per_second),
+            ema: average("ema"),
+            mean: average("mean"),
         };
         self.row(&row.cells(0))
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use fm_run::{files, model_file, store};
+use fm_net::NamedTensor;
+use fm_run::{Identified, files, model_file, store};
 use fm_train::Sink;
-use fm_train::event::{Event, Outcome};
+use fm_train::event::{Beside, Event, Outcome};
 
 use super::Context;
 use crate::error::Result;
@@ -25,8 +26,8 @@ pub struct Files {
     pub identity: serde_json::Map<String, serde_json::Value>,
     /// What else `model.safetensors` says of itself.
     pub model_metadata: BTreeMap<String, String>,
-    /// The run ids of runs that are this one's beginning, by their epochs.
-    pub shorter: BTreeMap<u32, String>,
+    /// The run.
+    pub run: Identified,
 }
 
 impl Sink for Files {
@@ -35,13 +36,15 @@ impl Sink for Files {
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
-        if let Event::Scored { after, outcome } = event {
-            return self.on_the_way(*after, outcome);
+        match event {
+            Event::Scored { beside, outcome, weights } => self.beside(*beside, outcome, weights),
+            Event::Finished { outcome, weights, .. } => {
+                scored::write_tables(&self.dir, &self.class_names, &outcome.test)?;
+                store::write_json(&self.dir.join(files::SUMMARY), &self.summary(outcome))?;
+                self.model(weights)
+            }
+            _ => Ok(()),
         }
-        let Event::Finished { outcome, weights } = event else { return Ok(()) };
-        scored::write_tables(&self.dir, &self.class_names, &outcome.test)?;
-        store::write_json(&self.dir.join(files::SUMMARY), &self.summary(outcome))?;
-        store::write(&self.dir.join(files::MODEL), &model_file::encode(weights, &self.model_metadata)?)
     }
 }
 
@@ -54,29 +57,44 @@ impl Files {
             class_names: record.data.class_names.clone(),
             identity: record.summary(),
             model_metadata: record.model(),
-            shorter: record.shorter(),
+            run: record.run.clone(),
         }
     }
 
-    /// What a run that ended after so many epochs would have left, but for model and pictures.
-    fn on_the_way(&self, after: u32, outcome: &Outcome) -> Result<()> {
-        let place = files::scores_at(after);
+    /// What another run would have left that is part of this one, but for pictures and the table of epochs; its
+    /// model only where it is none of this run's checkpoints.
+    fn beside(&self, beside: Beside, outcome: &Outcome, weights: &[NamedTensor]) -> Result<()> {
+        let (place, run) = match beside {
+            Beside::Length(epochs) => (files::scores_at(epochs), self.run.of_epochs(epochs)),
+            Beside::Weights(weights) => (files::scores_of(weights).to_owned(), self.run.leaving(weights)),
+        };
         let mut identity = self.identity.clone();
-        identity.insert("epochs".to_owned(), json!(after));
-        identity.insert("run_id".to_owned(), json!(self.shorter.get(&after)));
+        identity.insert("run_id".to_owned(), json!(run.run_id()));
+        for key in ["epochs", "weights"] {
+            identity.insert(key.to_owned(), json!(run.value(key)));
+        }
         let name = format!("{}/{place}", identity.get("name").and_then(|n| n.as_str()).unwrap_or_default());
         identity.insert("name".to_owned(), json!(name));
         let there = Self {
             dir: self.dir.join(place),
             class_names: self.class_names.clone(),
             identity,
-            model_metadata: BTreeMap::new(),
-            shorter: BTreeMap::new(),
+            model_metadata: self.model_metadata.clone(),
+            run,
         };
         store::create_dir(&there.dir)?;
         scored::write_tables(&there.dir, &there.class_names, &outcome.test)?;
+        if matches!(beside, Beside::Weights(_)) {
+            there.model(weights)?;
+        }
         // Last: with it, the directory is whole.
         store::write_json(&there.dir.join(files::SUMMARY), &there.summary(outcome))
+    }
+
+    fn model(&self, weights: &[NamedTensor]) -> Result<()> {
+        let mut metadata = self.model_metadata.clone();
+        metadata.insert("run_id".to_owned(), self.run.run_id());
+        store::write(&self.dir.join(files::MODEL), &model_file::encode(weights, &metadata)?)
     }
 
     fn summary(&self, outcome: &Outcome) -> serde_json::Value {
@@ -87,6 +105,10 @@ impl Files {
             ("stopped_early".to_owned(), json!(outcome.stopped_early)),
             ("train_seconds".to_owned(), json!(outcome.train_seconds)),
             ("test_seconds".to_owned(), json!(outcome.test_seconds)),
+            (
+                "val".to_owned(),
+                outcome.val.map_or(Value::Null, |(loss, acc)| json!({ "loss": loss, "accuracy": acc })),
+            ),
             ("test".to_owned(), scored::to_json(&self.class_names, &outcome.test)),
         ]);
         serde_json::Value::Object(summary)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use fm_train::Sink;
-use fm_train::event::{Epoch, Event};
+use fm_train::event::{Beside, Epoch, Event};
 
 use crate::error::Result;
 
@@ -80,8 +80,12 @@ impl Sink for Progress {
                     tracing::info!("{text}  {:.1} s  {:.0} images/s", e.train_seconds, e.images_per_second);
                 }
             }
-            Event::Scored { after, outcome } => {
-                tracing::info!("after {after} epochs: test accuracy {:.4}", outcome.test.accuracy);
+            Event::Scored { beside, outcome, .. } => {
+                let what = match beside {
+                    Beside::Length(epochs) => format!("after {epochs} epochs"),
+                    Beside::Weights(weights) => format!("weights {weights}"),
+                };
+                tracing::info!("{what}: test accuracy {:.4}", outcome.test.accuracy);
             }
             Event::Reconstructed(_) => {}
             Event::Finished { .. } => self.bar.finish_and_clear(),

@@ -4,7 +4,7 @@ use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
-use crate::families;
+use crate::{families, recipes};
 
 /// Whether a grid may say the key: the sweep decides where and how results are kept.
 pub(super) fn may_vary(field: &Field) -> bool {
@@ -51,6 +51,7 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
         for arm in &arms {
             let mut run = table.clone();
             run.extend(arm.clone());
+            recipes::resolve(&mut run)?;
             families::resolve(&mut run, &families, families::classes_of)?;
             // One form for each value, and none for defaults, so that one arm is not two.
             let run = canonical(&run)?;

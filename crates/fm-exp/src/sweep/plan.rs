@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fm_data::Dataset;
 use fm_engines::ENGINES;
-use fm_run::spec::{DeviceRequest, same};
+use fm_run::spec::{DeviceRequest, Shorter, same};
 use fm_run::{Facts, Field, Identified, Role, RunSpec};
 use fm_train::engine::{self, Device};
 use fm_train::{Machine, recipe};
@@ -17,7 +17,7 @@ use toml::{Table, Value};
 use super::grid;
 use crate::error::{Error, Kind, Result};
 use crate::families::WidthFlags;
-use crate::{args, inputs};
+use crate::{args, inputs, recipes};
 
 /// What says which data set: its name, and where its files are.
 type DataKey = (PathBuf, Option<PathBuf>);
@@ -31,6 +31,9 @@ pub(crate) struct PlanArgs {
     /// Seeds: 0..9, or 0,3,5..7
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
+
+    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", value_delimiter = ',')]
+    recipe: Vec<String>,
 
     #[command(flatten)]
     width: WidthFlags,
@@ -238,9 +241,9 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
         (text("arch"), text("encoder"), text("pretrain"), text("lr"), seed, run.run_id.clone())
     });
     let Some((_, data)) = data else { return Err(Error::usage("the grid is empty")) };
-    let note = "with a constant learning rate a run is the beginning of a longer one: each is trained once, to its \
-                largest number of epochs, and its weights are scored at the smaller ones; with patience each is \
-                trained for itself";
+    let note = "where a shorter run is the beginning of a longer one, each is trained once, to its largest number of \
+                epochs: with a constant learning rate it is scored at the smaller ones, with wsd it branches off and \
+                cools down to each; with other schedules and with patience each is trained for itself";
     Ok(SweepPlan { format: FORMAT, data_sha256: data.sha256, note: note.to_owned(), runs })
 }
 
@@ -258,6 +261,9 @@ fn with_flags(args: PlanArgs) -> Result<Table> {
         grid.remove("seed");
         grid.insert("seeds".to_owned(), seeds.into());
     }
+    if !args.recipe.is_empty() {
+        grid.insert(recipes::KEY.to_owned(), args.recipe.into());
+    }
     args.width.put_into(&mut grid)?;
     Ok(grid)
 }
@@ -267,7 +273,8 @@ fn by_length(runs: Vec<Table>) -> Vec<(Table, Vec<u32>)> {
     let mut groups: BTreeMap<String, (Table, Vec<u32>)> = BTreeMap::new();
     for mut run in runs {
         let untrained = run.get("epochs").and_then(Value::as_integer) == Some(0);
-        let separate = untrained || run.contains_key("patience") || run.contains_key("fast-dev-run");
+        let own = RunSpec::read(&run).is_ok_and(|spec| spec.shorter(spec.epochs) == Shorter::Own);
+        let separate = untrained || own || run.contains_key("fast-dev-run");
         let own = if separate { run.to_string() } else { String::new() };
         let epochs = run.remove("epochs").and_then(|v| v.as_integer()).and_then(|n| u32::try_from(n).ok());
         let group = groups.entry(format!("{run}{own}")).or_insert((run, Vec::new()));

@@ -1,7 +1,7 @@
 //! The fused kernels' gradients against libtorch's autograd, on every path that this machine has.
 
 use fm_engines::kernel_network;
-use fm_kernels::{Adam, Isa, Options, Trainer};
+use fm_kernels::{Isa, Options, Recipe, Trainer};
 use fm_models::{Mode, Net};
 use fm_net::{Arch, Draws, Scope};
 use rand_chacha::ChaCha8Rng;
@@ -62,7 +62,7 @@ fn check(spec: &str, classes: usize, batch: usize, seed: u64) {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
         let options = Options { threads: 2, isa: Some(isa), max_batch: batch };
         let mut trainer = Trainer::new(&kernel_network(&network).unwrap(), options, &flat).unwrap();
-        trainer.begin(Adam::default()).unwrap();
+        trainer.begin(Recipe::default()).unwrap();
         let (loss, gradients) = trainer.gradients(&pixels, &labels, &rows).unwrap();
         let what = format!("{spec}, {classes} classes, batch {batch}, seed {seed}, {isa}");
         let off = (f64::from(loss as f32) - expected_loss).abs() / expected_loss;

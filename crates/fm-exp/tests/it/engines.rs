@@ -41,8 +41,8 @@ pub(crate) fn fused<'a>(
 }
 
 /// The step on these positions of the epoch's order, with the phase's rates.
-pub(crate) fn step(phase: &Phase, batch: Range<usize>, number: u64) -> Step {
-    Step { batch, number, rates: phase.rates(number) }
+pub(crate) fn step(phase: &Phase, batch: Range<usize>, number: u64) -> Step<'static> {
+    Step { batch, number, prepared: None, rates: phase.rates(number, 1) }
 }
 
 pub(crate) fn outputs(engine: &mut dyn Engine, source: Source, rows: &[u32]) -> Vec<f32> {

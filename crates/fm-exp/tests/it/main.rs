@@ -12,6 +12,7 @@ mod faults;
 mod golden;
 mod made;
 mod outputs;
+mod recipes;
 mod report;
 mod resume;
 mod sweep;

@@ -27,7 +27,7 @@ fn flags<'a>(name: &'a str, engine: &'a str) -> Vec<&'a str> {
 
 /// Everything that must be the same: model, tables, and every tensor of the last checkpoint.
 #[track_caller]
-fn same(place: &Place, a: &str, b: &str) {
+pub(crate) fn same(place: &Place, a: &str, b: &str) {
     let dir = |name: &str| place.out().join(name);
     for file in ["model.safetensors", "predictions.csv", "confusion.csv"] {
         let read = |name: &str| std::fs::read(dir(name).join(file)).unwrap();
@@ -45,12 +45,12 @@ fn newest(run: &Path, extension: &str) -> PathBuf {
     files.filter(|p| p.extension().is_some_and(|e| e == extension)).max_by_key(number).unwrap()
 }
 
-fn start(place: &Place, flags: &[&str]) -> Child {
+pub(crate) fn start(place: &Place, flags: &[&str]) -> Child {
     place.command(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Waits until the run has written its n-th row, so that there is something to go on from.
-fn wait_for_rows(place: &Place, name: &str, n: usize) {
+pub(crate) fn wait_for_rows(place: &Place, name: &str, n: usize) {
     let path = place.out().join(name).join("epochs.csv");
     for _ in 0..6000 {
         if std::fs::read_to_string(&path).is_ok_and(|text| text.lines().count() > n) {

@@ -6,12 +6,12 @@
 #![expect(clippy::needless_range_loop, reason = "small arrays of registers are walked in step")]
 #![expect(clippy::needless_pass_by_value, reason = "a kernel takes its arguments as one value")]
 
-pub(crate) mod adam;
 pub(crate) mod first;
 pub(crate) mod gemm;
 pub(crate) mod route;
 pub(crate) mod sparse;
 pub(crate) mod unit;
+pub(crate) mod update;
 pub(crate) mod winograd;
 
 use crate::Isa;
@@ -88,7 +88,7 @@ kernels! {
     /// Weight gradient of sixteen output channels.
     patches: sparse::patches, sparse::Patches<'_>;
     /// One Adam update.
-    adam: adam::run, adam::Update<'_>;
+    update: update::run, update::Update<'_>;
     /// ReLU in place.
     relu: unit::relu, unit::Relu<'_>;
     /// Gradient through a ReLU, in place.

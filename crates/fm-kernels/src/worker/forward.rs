@@ -1,6 +1,7 @@
 //! The forward pass of one group of images, and its loss.
 
 use super::{Batch, Group, Source};
+use crate::Targets;
 use crate::kernels::first::{Cut, Forward};
 use crate::kernels::gemm::Gemm;
 use crate::kernels::unit::Relu;
@@ -194,7 +195,7 @@ impl State {
     ///
     /// # Safety
     /// No one else uses the group's slots.
-    pub(crate) unsafe fn loss(&self, labels: &[u8], batch: Batch<'_>, group: &Group, scale: f32) {
+    pub(crate) unsafe fn loss(&self, towards: Towards<'_>, batch: Batch<'_>, group: &Group, scale: f32) {
         let last = self.plan.dense.len() - 1;
         let (classes, outputs) = self.plan.dense[last].outputs;
         // SAFETY: own slots.
@@ -210,16 +211,42 @@ impl State {
         for (index, ((scores, delta), &row)) in
             scores.zip(deltas.chunks_exact_mut(outputs)).zip(rows).enumerate()
         {
-            let label = usize::from(labels[row as usize]);
+            let target = towards.of(row as usize);
             (losses[index], hits[index]) =
-                cross_entropy(&scores[..classes], &mut delta[..classes], label, scale);
+                cross_entropy(&scores[..classes], &mut delta[..classes], target, scale);
         }
     }
 }
 
+/// What all images are trained towards.
+#[derive(Clone, Copy)]
+pub(crate) struct Towards<'a> {
+    pub(crate) targets: Targets<'a>,
+    pub(crate) smoothing: f32,
+}
+
+impl Towards<'_> {
+    fn of(&self, row: usize) -> Target {
+        let label = usize::from(self.targets.labels[row]);
+        let mixed = self.targets.mixed.map(|(partners, shares)| (usize::from(partners[row]), shares[row]));
+        let (partner, share) = mixed.unwrap_or((label, 1.0));
+        Target { label, partner, share, smoothing: self.smoothing }
+    }
+}
+
+/// What one image is trained towards: `share` of its label, the rest of its partner's, and of both `smoothing` spread
+/// over all classes.
+#[derive(Clone, Copy)]
+struct Target {
+    label: usize,
+    partner: usize,
+    share: f32,
+    smoothing: f32,
+}
+
 /// Softmax cross-entropy of one image, whether the first maximum is the label, and `scale` times the
 /// gradient.
-fn cross_entropy(scores: &[f32], delta: &mut [f32], label: usize, scale: f32) -> (f32, u8) {
+fn cross_entropy(scores: &[f32], delta: &mut [f32], target: Target, scale: f32) -> (f32, u8) {
     let mut best = 0;
     for (class, &score) in scores.iter().enumerate() {
         if score > scores[best] {
@@ -235,6 +262,20 @@ fn cross_entropy(scores: &[f32], delta: &mut [f32], label: usize, scale: f32) ->
     for delta in &mut *delta {
         *delta *= scale / sum;
     }
-    delta[label] -= scale;
-    (sum.ln() + top - scores[label], u8::from(best == label))
+    let Target { label, partner, share, smoothing } = target;
+    let (log, hit) = (sum.ln() + top, u8::from(best == label));
+    if partner == label && smoothing == 0.0 {
+        delta[label] -= scale;
+        return (log - scores[label], hit);
+    }
+    let (all, one) = (smoothing / scores.len() as f32, 1.0 - smoothing);
+    let (own, other) = (one * share, one * (1.0 - share));
+    let mut expected = own * scores[label] + other * scores[partner];
+    for (delta, &score) in delta.iter_mut().zip(scores) {
+        *delta -= scale * all;
+        expected += all * score;
+    }
+    delta[label] -= scale * own;
+    delta[partner] -= scale * other;
+    (log - expected, hit)
 }

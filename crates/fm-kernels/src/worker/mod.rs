@@ -11,7 +11,8 @@ mod backward;
 mod forward;
 mod update;
 
-pub(crate) use update::Use;
+pub(crate) use forward::Towards;
+pub(crate) use update::{Rules, Use};
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,17 +1,24 @@
 //! The second half of a step: gradients of one task's parameters, their update, their derived forms.
 
 use super::Moving;
-use crate::kernels::adam::Rule;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::sparse::Patches;
+use crate::kernels::update::Rule;
 use crate::plan::{LANES, Task};
 use crate::weights::State;
+
+/// The rules of a part.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) weight: Rule,
+    pub(crate) bias: Rule,
+}
 
 /// What to do with a gradient.
 #[derive(Clone, Copy)]
 pub(crate) enum Use {
-    /// One Adam update, by the encoder's rule or the head's.
-    Adam { encoder: Rule, head: Rule },
+    /// One update, by the encoder's rules or the head's.
+    Update { encoder: Rules, head: Rules },
     /// Leave it in `State::grad`.
     Keep,
 }
@@ -38,7 +45,7 @@ impl State {
                 }
                 _ => return,
             }
-            if matches!(with, Use::Adam { .. }) {
+            if matches!(with, Use::Update { .. }) {
                 self.derive_task(task);
             }
         }
@@ -53,7 +60,7 @@ impl State {
         // SAFETY: exclusive, says the caller.
         unsafe {
             match with {
-                Use::Adam { .. } => self.scratch[worker].grads.get_mut(scratch..scratch + len),
+                Use::Update { .. } => self.scratch[worker].grads.get_mut(scratch..scratch + len),
                 Use::Keep => self.grad.get_mut(start..start + len),
             }
         }
@@ -71,8 +78,10 @@ impl State {
                     *sum += part;
                 }
             }
-            if let Use::Adam { encoder, .. } = with {
-                self.update(conv.at, sum, encoder);
+            if let Use::Update { encoder, .. } = with {
+                let (weights, bias) = sum.split_at(conv.weights);
+                self.update(conv.at, weights, encoder.weight);
+                self.update(conv.bias().start, bias, encoder.bias);
             }
         }
     }
@@ -104,9 +113,9 @@ impl State {
                     fresh: block == 0,
                 });
             }
-            if let Use::Adam { encoder, .. } = with {
-                self.update(starts.0, weights, encoder);
-                self.update(starts.1, bias, encoder);
+            if let Use::Update { encoder, .. } = with {
+                self.update(starts.0, weights, encoder.weight);
+                self.update(starts.1, bias, encoder.bias);
             }
         }
     }
@@ -139,8 +148,8 @@ impl State {
                 c_pitch: outputs,
                 bias: None,
             });
-            if let Use::Adam { head, .. } = with {
-                self.update(start, grads, head);
+            if let Use::Update { head, .. } = with {
+                self.update(start, grads, head.weight);
             }
             if row + rows == inputs {
                 let start = dense.bias().start;
@@ -151,8 +160,8 @@ impl State {
                         *sum += delta;
                     }
                 }
-                if let Use::Adam { head, .. } = with {
-                    self.update(start, bias, head);
+                if let Use::Update { head, .. } = with {
+                    self.update(start, bias, head.bias);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Bit-identity over threads and over a resume, frozen parts, codes, and refusals.
 
 use crate::common::{data, params};
-use fm_kernels::{Adam, Error, Isa, Moments, Network, Options, Scope, Totals, Trainer};
+use fm_kernels::{Error, Isa, Moments, Network, Options, Recipe, Scope, Totals, Trainer};
 use proptest::prelude::*;
 
 const COUNT: usize = 100;
@@ -76,7 +76,7 @@ fn a_resume_does_not_show() {
     assert_eq!(moments.step, 4);
     epoch(&mut straight, &images, &labels);
     let mut resumed = trainer(&net, 1, Isa::detect());
-    resumed.begin(Adam::default()).unwrap();
+    resumed.begin(Recipe::default()).unwrap();
     resumed.set_params(&params).unwrap();
     resumed.set_moments(&moments).unwrap();
     epoch(&mut resumed, &images, &labels);
@@ -88,7 +88,7 @@ fn codes_train_the_head_as_images_do() {
     for net in [Network::cnn(28, 28, 10), Network::encoder_mlp(30, 28, 10)] {
         let (images, labels) = data(&net, COUNT, 13);
         let rows: Vec<u32> = (0..COUNT as u32).collect();
-        let adam = Adam { scope: Scope::Head, ..Adam::default() };
+        let adam = Recipe { scope: Scope::Head, ..Recipe::default() };
         let mut by_image = trainer(&net, 2, Isa::detect());
         by_image.begin(adam).unwrap();
         let mut by_code = trainer(&net, 2, Isa::detect());
@@ -108,7 +108,7 @@ fn codes_train_the_head_as_images_do() {
         // After the head alone, the encoder must train with up-to-date weights.
         let (params, mut fresh) = (by_image.params(), trainer(&net, 1, Isa::detect()));
         fresh.set_params(&params).unwrap();
-        by_image.begin(Adam::default()).unwrap();
+        by_image.begin(Recipe::default()).unwrap();
         epoch(&mut by_image, &images, &labels);
         epoch(&mut fresh, &images, &labels);
         assert!(bits(&by_image.params()) == bits(&fresh.params()));
@@ -148,8 +148,8 @@ fn refusals_change_nothing() {
     assert!(matches!(trainer.encode(&images, &[0], &mut [0.0; 65]), Err(Error::Length { .. })));
     labels[7] = 10;
     assert_eq!(trainer.step(&images, &labels, &[7]), Err(Error::Label { label: 10, classes: 10 }));
-    let wild = Adam { lr_head: f64::NAN, ..Adam::default() };
-    assert!(matches!(trainer.begin(wild), Err(Error::Adam(_))));
+    let wild = Recipe { lr_head: f64::NAN, ..Recipe::default() };
+    assert!(matches!(trainer.begin(wild), Err(Error::Recipe(_))));
     assert_eq!(bits(&before), bits(&trainer.params()));
     assert_eq!(trainer.moments().step, 0);
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::common::{data, distance, params, reference, tensors, worst};
-use fm_kernels::{Adam, Isa, Network, Options, Scope, Trainer};
+use fm_kernels::{Isa, Network, Options, Recipe, Scope, Trainer};
 
 fn paths() -> Vec<Isa> {
     let paths: Vec<_> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).collect();
@@ -121,7 +121,7 @@ fn many_random_batches() {
 fn follow(net: &Network, isa: Isa, scope: Scope) {
     let start = params(net, 7);
     let mut wide: Vec<f64> = start.iter().map(|&x| f64::from(x)).collect();
-    let adam = Adam { lr_encoder: 5e-4, scope, ..Adam::default() };
+    let adam = Recipe { lr_encoder: 5e-4, scope, ..Recipe::default() };
     let options = Options { threads: 2, isa: Some(isa), max_batch: 8 };
     let mut trainer = Trainer::new(net, options, &start).unwrap();
     trainer.begin(adam).unwrap();

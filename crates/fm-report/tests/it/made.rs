@@ -83,6 +83,8 @@ pub(crate) fn learning(epochs: u32, validated: bool) -> Vec<EpochRow> {
             train_seconds: 8.1,
             eval_seconds: validated.then_some(0.4),
             images_per_second: Some(6_800.0),
+            ema: (None, None),
+            mean: (None, None),
         }
     };
     (1..=epochs).map(row).collect()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{EncoderMode, Pretrain, Protocol, RunSpec};
+use super::{EncoderMode, Optimizer, Pretrain, Protocol, RunSpec, Shorter, Weights};
 use crate::error::{Error, Result};
 
 /// Epochs of pretraining where nothing is said.
@@ -34,12 +34,70 @@ impl RunSpec {
         if self.fast_dev_run {
             (self.epochs, self.pretrain_epochs) = (1, self.pretrain_epochs.map(|n| n.min(1)));
         }
+        self.check_recipe()?;
         self.check_composition()?;
         self.check_score_at()?;
         if let Some(name) = &self.name {
             check_name(name)?;
         }
         Ok(self)
+    }
+
+    fn check_recipe(&self) -> Result<()> {
+        let bad = |text: String| Err(Error::usage(text));
+        let share = |flag: &str, value: f64| match value {
+            value if (0.0..1.0).contains(&value) => Ok(()),
+            value => bad(format!("{flag} must be at least 0 and below 1, got {value}")),
+        };
+        share("--label-smoothing", self.label_smoothing)?;
+        if let Some(momentum) = self.momentum {
+            share("--momentum", momentum)?;
+            if matches!(self.optimizer, Optimizer::Adam | Optimizer::AdamW) {
+                let name = self.optimizer.name();
+                return bad(format!("--momentum is of sgd and muon, and --optimizer is {name}"));
+            }
+        }
+        if !(0.0..f64::INFINITY).contains(&self.weight_decay) {
+            return bad(format!("--weight-decay must be finite and at least 0, got {}", self.weight_decay));
+        }
+        if self.weight_decay > 0.0 && self.optimizer == Optimizer::Adam {
+            let text = "--weight-decay: Keras' Adam has none".to_owned();
+            return Err(Error::usage(text).help("use --optimizer adamw"));
+        }
+        if self.decay_all && self.weight_decay == 0.0 {
+            return bad("--decay-all needs --weight-decay".to_owned());
+        }
+        if !(0.0..=f64::from(self.epochs.max(1))).contains(&self.warmup) {
+            let text = format!("--warmup must be from 0 to --epochs ({}), got {}", self.epochs, self.warmup);
+            return bad(text);
+        }
+        if self.average.contains(&Weights::Last) {
+            return bad("--average takes ema:DECAY and mean:EPOCHS".to_owned());
+        }
+        let same = self.average.iter().find(|a| a.name() == self.weights.name() && **a != self.weights);
+        if let Some(other) = same {
+            return bad(format!("--average {other} and --weights {} cannot both be kept", self.weights));
+        }
+        if self.patience.is_some() && self.weights != Weights::Last {
+            let text = format!("--weights {}: with --patience a run leaves its best epoch", self.weights);
+            return Err(Error::usage(text).help("use --average to score the average too"));
+        }
+        Ok(())
+    }
+
+    /// What a run of `epochs` has to do with this one, which has more.
+    #[must_use]
+    pub fn shorter(&self, epochs: u32) -> Shorter {
+        if self.patience.is_some() { Shorter::Own } else { self.schedule.shorter(epochs) }
+    }
+
+    /// All weights that are scored, those that the run leaves first.
+    #[must_use]
+    pub fn scored(&self) -> Vec<Weights> {
+        let mut all = vec![self.weights];
+        let others = std::iter::once(Weights::Last).chain(self.average.iter().copied());
+        all.extend(others.filter(|&weights| weights != self.weights));
+        all
     }
 
     fn check_composition(&mut self) -> Result<()> {
@@ -88,11 +146,19 @@ impl RunSpec {
             );
             return Err(Error::usage(text));
         }
-        if !at.is_empty() && self.patience.is_some() {
-            let text = "--score-at: with --patience a shorter run is not the beginning of a longer one";
-            return Err(Error::usage(text));
+        match at.iter().find(|&&n| self.shorter(n) == Shorter::Own) {
+            None => Ok(()),
+            Some(_) if self.patience.is_some() => Err(Error::usage(
+                "--score-at: with --patience a shorter run is not the beginning of a longer one",
+            )),
+            Some(_) => {
+                let text = format!(
+                    "--score-at: with --schedule {} a shorter run is not the beginning of a longer one",
+                    self.schedule
+                );
+                Err(Error::usage(text).help("use --schedule constant or wsd, or a run for each length"))
+            }
         }
-        Ok(())
     }
 
     /// What the recipe is called in tables: `joint`, `frozen on autoencoder`, `fine-tuned from classifier` …

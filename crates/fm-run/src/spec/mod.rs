@@ -5,17 +5,24 @@
 
 mod check;
 mod field;
+mod recipe;
+mod schedule;
 mod setting;
 mod values;
+mod weights;
 
 use std::path::PathBuf;
 
+use fm_images::Augment;
 use fm_net::Arch;
 use toml::{Table, Value};
 
 pub use field::{Field, Role};
+pub use recipe::{RECIPES, Recipe};
+pub use schedule::{Schedule, Shorter, Span};
 pub use setting::{Setting, from_text, text, to_text};
-pub use values::{DeviceRequest, EncoderMode, Pretrain, Protocol, VerifyMode};
+pub use values::{DeviceRequest, EncoderMode, Optimizer, Pretrain, Protocol, VerifyMode};
+pub use weights::Weights;
 
 use crate::error::{Error, Result};
 use Role::{Aside, Decides, Place, Replicates, Resolved};
@@ -35,7 +42,7 @@ field::statement! {
             epochs: u32 = 50, Decides, always;
             /// Images in a step [default: 32]
             batch_size: usize = 32, Decides, always;
-            /// Adam's learning rate [default: 0.001]
+            /// Learning rate [default: 0.001]
             lr: f64 = 1e-3, Decides, always;
             /// Seed of initial weights, split and batch order [default: 0]
             seed: u64 = 0, Replicates, always;
@@ -53,6 +60,29 @@ field::statement! {
             deterministic: bool = false, Resolved("on CUDA alone");
             /// A few steps on a few images, to see that everything works
             fast_dev_run: bool = false, Decides;
+        }
+        "Recipe" {
+            /// What turns gradients into updates [default: adam]
+            optimizer: Optimizer = Optimizer::Adam, Decides;
+            /// Momentum of sgd and muon [default: 0.9, muon 0.95]
+            momentum: Option<f64> = None, Decides;
+            /// Decoupled weight decay, as a share of the learning rate; biases and norms are left out [default: 0]
+            weight_decay: f64 = 0.0, Decides;
+            /// Decay biases and norms too
+            decay_all: bool = false, Decides;
+            /// Learning rate over a run: constant, cosine[:FLOOR], one-cycle[:RISE], wsd[:COOLDOWN] or
+            /// step:FACTOR@SHARE,SHARE [default: constant]
+            schedule: Schedule = Schedule::Constant, Decides;
+            /// Epochs over which the learning rate rises first [default: 0]
+            warmup: f64 = 0.0, Decides;
+            /// Share of each label that is spread over all classes [default: 0]
+            label_smoothing: f64 = 0.0, Decides;
+            /// What is done to images while they train, such as flip,shift2,erase8,mixup0.2 [default: none]
+            augment: Augment = Augment::default(), Decides;
+            /// Which weights the run leaves: last, ema:DECAY or mean:EPOCHS [default: last]
+            weights: Weights = Weights::Last, Decides;
+            /// Averages that are scored too, in directories of their own: ema:DECAY,mean:EPOCHS [default: none]
+            average: Vec<Weights> = Vec::new(), Place("scoring changes no weight");
         }
         "Composition" {
             /// Whether the encoder trains [default: unfrozen]

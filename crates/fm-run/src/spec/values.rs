@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use fm_images::Augment;
 use fm_net::Arch;
 use toml::Value;
 
@@ -37,6 +38,20 @@ choice! {
         Frozen = "frozen",
         /// Encoder and head train together
         Unfrozen = "unfrozen",
+    }
+}
+
+choice! {
+    /// What turns gradients into updates.
+    Optimizer {
+        /// Adam in Keras' form, without weight decay (Kingma & Ba 2015)
+        Adam = "adam",
+        /// Adam in PyTorch's form with decoupled weight decay (Loshchilov & Hutter 2019)
+        AdamW = "adamw",
+        /// Stochastic gradient descent with Nesterov momentum (Sutskever et al. 2013), decay decoupled
+        Sgd = "sgd",
+        /// Orthogonalised momentum for matrices and kernels (Jordan et al. 2024), AdamW for the rest
+        Muon = "muon",
     }
 }
 
@@ -130,6 +145,16 @@ impl Setting for DeviceRequest {
     const NAME: &'static str = "DEVICE";
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|e: Error| lines(&e))
+    }
+    fn show(&self) -> Option<Value> {
+        Some(self.to_string().into())
+    }
+}
+
+impl Setting for Augment {
+    const NAME: &'static str = "OPERATION,OPERATION";
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|e: fm_images::AugmentError| e.to_string())
     }
     fn show(&self) -> Option<Value> {
         Some(self.to_string().into())

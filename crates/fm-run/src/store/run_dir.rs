@@ -122,7 +122,7 @@ fn clear(path: &Path) -> Result<()> {
         }
     }
     let on_the_way = fs::read_dir(path).map_err(|e| Error::io("read", path, &e))?.flatten().map(|e| e.path());
-    let is_scores = |path: &PathBuf| files::epochs_of(path).is_some();
+    let is_scores = |path: &PathBuf| files::is_beside(path);
     for directory in on_the_way.filter(is_scores).chain([path.join(files::CHECKPOINTS)]) {
         match fs::remove_dir_all(&directory) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &directory, &e)),

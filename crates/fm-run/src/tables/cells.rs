@@ -91,6 +91,15 @@ impl<'a> Cells<'a> {
         parse(self.path, self.row, column, self.text(column)?, expected)
     }
 
+    /// A number of a column that earlier versions did not write; none where the cell is empty or there is no such
+    /// column.
+    ///
+    /// # Errors
+    /// When the cell holds something else.
+    pub fn newer(&self, column: &'static str) -> Result<Option<f64>, ReadError> {
+        if self.header.iter().any(|name| name == column) { self.optional(column) } else { Ok(None) }
+    }
+
     /// A number; none where the cell is empty.
     ///
     /// # Errors

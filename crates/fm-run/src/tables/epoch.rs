@@ -33,6 +33,11 @@ pub struct EpochRow {
     pub eval_seconds: Option<f64>,
     /// Training images by `train_seconds`.
     pub images_per_second: Option<f64>,
+    /// Mean loss over the validation images and share of them classified correctly, of the moving average of the
+    /// weights.
+    pub ema: (Option<f64>, Option<f64>),
+    /// The same of the mean of the last epochs' weights.
+    pub mean: (Option<f64>, Option<f64>),
 }
 
 impl Record for EpochRow {
@@ -51,6 +56,10 @@ impl Record for EpochRow {
         "train_seconds",
         "eval_seconds",
         "images_per_second",
+        "ema_val_loss",
+        "ema_val_acc",
+        "mean_val_loss",
+        "mean_val_acc",
     ];
 
     fn cells(&self, _: usize) -> Vec<String> {
@@ -69,6 +78,10 @@ impl Record for EpochRow {
             decimals(Some(self.train_seconds), 3),
             decimals(self.eval_seconds, 3),
             decimals(self.images_per_second, 1),
+            decimals(self.ema.0, 6),
+            decimals(self.ema.1, 6),
+            decimals(self.mean.0, 6),
+            decimals(self.mean.1, 6),
         ]
     }
 
@@ -88,6 +101,8 @@ impl Record for EpochRow {
             train_seconds: cells.value("train_seconds", "a number")?,
             eval_seconds: cells.optional("eval_seconds")?,
             images_per_second: cells.optional("images_per_second")?,
+            ema: (cells.newer("ema_val_loss")?, cells.newer("ema_val_acc")?),
+            mean: (cells.newer("mean_val_loss")?, cells.newer("mean_val_acc")?),
         })
     }
 }

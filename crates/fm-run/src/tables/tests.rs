@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::files;
 
+/// As earlier versions wrote it; later columns follow.
 const HEADER: &str = "run_id,arch,seed,phase,epoch,train_loss,train_acc,val_loss,val_acc,lr,trainable_params,\
                       train_seconds,eval_seconds,images_per_second";
 
@@ -129,11 +130,14 @@ fn what_is_written_reads_back() {
         train_seconds: 1.5,
         eval_seconds: None,
         images_per_second: Some(40_000.5),
+        ema: (Some(0.25), Some(0.875)),
+        mean: (None, None),
     };
     write(&path, std::slice::from_ref(&row)).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    let line = "0a,32C3-MP2--10,3,\"fine, tune\",2,0.250000,,0.500000,0.750000,0.0001,330,1.500,,40000.5";
-    assert_eq!(text, format!("{HEADER}\r\n{line}\r\n"));
+    let line = "0a,32C3-MP2--10,3,\"fine, tune\",2,0.250000,,0.500000,0.750000,0.0001,330,1.500,,40000.5,0.250000,0.875000,,";
+    let newer = "ema_val_loss,ema_val_acc,mean_val_loss,mean_val_acc";
+    assert_eq!(text, format!("{HEADER},{newer}\r\n{line}\r\n"));
     assert_eq!(read::<EpochRow>(&path).unwrap(), [row]);
 
     let said = [Prediction { label: 1, predicted: 0, p_true: 0.25, p_predicted: 0.75 }];

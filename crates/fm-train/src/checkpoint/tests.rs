@@ -14,9 +14,17 @@ fn checkpoint() -> Checkpoint {
     let m: Vec<NamedTensor> = weights.iter().map(zeros).collect();
     let best = Best { epoch: 2, loss: 0.25, weights: fm_net::init::initial(&network(), 2) };
     let totals = Totals { loss_sum: 0.1 + 0.2, correct: 3, images: 4, diverged_at: None };
+    let recent = VecDeque::from([weights.clone(), m.clone()]);
     let partial = Some(Partial { steps: 7, totals, seconds: 0.5 });
-    let position =
-        Position { phase: 1, phase_epochs: 2, epochs: 3, seconds: 1.0 / 3.0, best: Some(best), partial };
+    let position = Position {
+        phase: 1,
+        phase_epochs: 2,
+        epochs: 3,
+        seconds: 1.0 / 3.0,
+        best: Some(best),
+        recent,
+        partial,
+    };
     Checkpoint { position, state: State::of(weights).with("v", m.clone()).with("m", m).counting("step", 99) }
 }
 

@@ -8,16 +8,8 @@ use fm_net::{Network, Scope};
 fn plan(epochs: u32, patience: Option<u32>) -> Plan {
     let network = Network::new(&"cnn".parse().unwrap(), 2).unwrap();
     let phase = Phase::classify("train", &network, Scope::All, epochs, 1e-3);
-    Plan {
-        seed: 0,
-        batch_size: 4,
-        phases: vec![phase],
-        patience,
-        score_at: vec![],
-        train_rows: (0..10).collect(),
-        val_rows: (10..16).collect(),
-        test_rows: (0..6).collect(),
-    }
+    let val_rows = (10..16).collect();
+    Plan { patience, val_rows, ..Plan::of(phase, 4, (0..10).collect(), (0..6).collect()) }
 }
 
 fn script(p_true: &[f64]) -> Scripted {
@@ -51,7 +43,9 @@ fn trains_validates_each_epoch_and_tests_once_last() {
             "evaluate Train 6",
             "begin_epoch 10",
             "evaluate Train 6",
-            "evaluate Test 6"
+            "load 2",
+            "evaluate Test 6",
+            "evaluate Train 6"
         ]
     );
     assert_eq!((outcome.epochs, outcome.scored_epoch, outcome.stopped_early), (2, 2, false));
