@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the golden files in crates/fm-models/tests/golden anew with PyTorch and Keras, and prints how far
-# they agree. Installs both into .venv-golden the first time.
+# they agree; and with torchvision the one in crates/fm-images/tests/golden. Installs both into .venv-golden the first time.
 #
 #   scripts/golden/make.sh             all of it
 #   scripts/golden/make.sh --check     the table alone, from the files that are there
@@ -20,5 +20,6 @@ if [ "${1:-}" != --check ]; then
   "$python" scripts/golden/pytorch.py
   "$python" scripts/golden/composition.py
   "$python" scripts/golden/keras_golden.py
+  "$python" scripts/golden/augment.py
 fi
 "$python" scripts/golden/compare.py

@@ -21,11 +21,11 @@ make_venv() {
   local pip=("$python" -m pip install --quiet --disable-pip-version-check)
   "${pip[@]}" -r $lib/requirements.txt || return 1
   if [ "${FM_FULL_CUDA:-0}" = 1 ]; then
-    "${pip[@]}" torch==2.11.0 || return 1
+    "${pip[@]}" torch==2.11.0 torchvision==0.26.0 || return 1
   else
-    "${pip[@]}" --no-deps torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 || return 1
+    "${pip[@]}" --no-deps torch==2.11.0 torchvision==0.26.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 || return 1
     "$python" $lib/cuda_standins.py >&2 || return 1
   fi
-  "$python" -c 'import torch' || return 1
+  "$python" -c 'import torch, torchvision' || return 1
   echo "$want" >"$venv/.installed"
 }

@@ -57,7 +57,11 @@ impl Epoch {
         let page = slot / TOGETHER;
         if self.held != Some((row, page)) {
             self.generator.set_word_pos((page as u128) << 38 | u128::from(row) << 6);
-            self.words.fill_with(|| self.generator.next_u32());
+            let mut bytes = [0; 4 * WORDS * TOGETHER];
+            self.generator.fill_bytes(&mut bytes);
+            for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u32::from_le_bytes(*bytes);
+            }
             self.held = Some((row, page));
         }
         let start = slot % TOGETHER * WORDS;

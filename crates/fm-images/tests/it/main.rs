@@ -6,6 +6,7 @@ mod cifar;
 mod classes;
 mod emnist;
 mod files;
+mod golden;
 mod loading;
 mod made;
 mod outside;
