@@ -15,10 +15,10 @@ pub mod tensors;
 mod archive;
 
 pub use fm_images::{
-    Batches, Content, DataError, Dataset, DatasetName, Download, ErrorKind, FORMATS, FileInfo, FileSpec,
-    Format, Half, ImageShape, Input, Labelled, Malformed, PIXEL_SCALE, Part, Places, Published, ReadError,
-    Role, Split, Stream, Verification, Verify, batches, catalog, epoch_order, error, formats, idx, pixel,
-    source, stratified,
+    Augment, AugmentError, Batches, Content, DataError, Dataset, DatasetName, Download, ErrorKind, FORMATS,
+    FileInfo, FileSpec, Format, Half, ImageShape, Input, Labelled, Malformed, PIXEL_SCALE, Part, Places,
+    Prepared, Published, ReadError, Role, Split, Stream, Verification, Verify, batches, catalog, epoch_order,
+    error, formats, idx, pixel, source, stratified,
 };
 pub use load::{LoadOptions, load, load_from};
 pub use tensors::Resident;

@@ -85,6 +85,10 @@ pub struct Computing;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Data;
 
+/// Which data set, and which of its images train.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Training;
+
 impl KeySet for All {
     fn has(_: &Field) -> bool {
         true
@@ -100,6 +104,12 @@ impl KeySet for Computing {
 impl KeySet for Data {
     fn has(field: &Field) -> bool {
         field.heading == "Data"
+    }
+}
+
+impl KeySet for Training {
+    fn has(field: &Field) -> bool {
+        Data::has(field) || ["protocol", "seed"].contains(&field.key.as_str())
     }
 }
 

@@ -81,6 +81,9 @@ enum Command {
     Encode(Box<commands::encode::EncodeArgs>),
     /// Print a network's layers with output shapes and parameter counts
     Summary(commands::summary::SummaryArgs),
+    /// Look at a data set as training sees it
+    #[command(subcommand)]
+    Data(commands::data::DataCommand),
     /// Print every key of a run: its default, whether it decides the result, and what it is
     Keys,
     /// Measure how fast each engine trains, alternating, without evaluation
@@ -136,6 +139,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
+        Command::Data(command) => commands::data::run(&command, global.json, console.bars.is_some()),
         Command::Keys => Ok(commands::keys::run(global.json)),
         Command::Bench(args) => commands::bench::run(*args, global.json),
         Command::Doctor(args) => commands::doctor::run(&args, global.json),

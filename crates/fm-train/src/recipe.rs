@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use fm_images::{Dataset, ImageShape};
+use fm_images::{Dataset, ImageShape, Split};
 use fm_net::{Arch, ArchError, NamedTensor, Network, Part, Scope};
 use fm_run::error::{Error, Kind, Result};
 use fm_run::sha256;
@@ -52,6 +52,19 @@ pub fn network(arch: &Arch, data: &Dataset) -> Result<Network> {
     Network::new(arch, data.classes).map_err(|e| Error::usage(format!("{arch}: {e}")))
 }
 
+/// The rows of the training file that a run trains on, and those that it validates on; each ascending.
+///
+/// # Errors
+/// When there are too few images to hold any out.
+pub fn split(spec: &RunSpec, data: &Dataset) -> Result<Split> {
+    let n = data.train.len();
+    match spec.protocol {
+        Protocol::Notebook => Ok(Split { train: (0..n as u32).collect(), val: Vec::new() }),
+        Protocol::Holdout => fm_images::stratified(&data.train.labels, data.classes, n / 12, spec.seed)
+            .map_err(|e| Error::new(Kind::Data, e.to_string())),
+    }
+}
+
 /// The plan of a run on a data set.
 ///
 /// # Errors
@@ -59,14 +72,7 @@ pub fn network(arch: &Arch, data: &Dataset) -> Result<Network> {
 /// carried out.
 pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     let n = data.train.len();
-    let (mut train_rows, mut val_rows) = match spec.protocol {
-        Protocol::Notebook => ((0..n as u32).collect(), Vec::new()),
-        Protocol::Holdout => {
-            let split = fm_images::stratified(&data.train.labels, data.classes, n / 12, spec.seed);
-            let split = split.map_err(|e| Error::new(Kind::Data, e.to_string()))?;
-            (split.train, split.val)
-        }
-    };
+    let Split { train: mut train_rows, val: mut val_rows } = split(spec, data)?;
     if spec.patience.is_some() && val_rows.is_empty() {
         return Err(Error::usage(format!(
             "--patience needs validation images, and one in twelve of {n} is none"

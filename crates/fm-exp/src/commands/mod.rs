@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod compare;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod encode;
 pub(crate) mod eval;

@@ -7,6 +7,7 @@ mod compare;
 mod composition;
 mod crash;
 mod data_failures;
+mod data_show;
 mod engines;
 mod faults;
 mod golden;
