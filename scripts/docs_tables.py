@@ -142,6 +142,23 @@ def keys():
     return lines[1:] + [""]
 
 
+def recipes():
+    """The keys of each recipe."""
+    lines = ["| recipe | what it is | keys |", "|---|---|---|"]
+    for recipe in json.loads(run(binary(), "keys", "--json"))["recipes"]:
+        keys = ", ".join(f"`{key} = {json.dumps(value)}`" for key, value in recipe["keys"].items()) or "none"
+        lines.append(f"| `{recipe['name']}` | {recipe['help']} | {keys} |")
+    return lines
+
+
+def augmentations():
+    """What may stand in --augment."""
+    lines = ["| word | behind it | what it does |", "|---|---|---|"]
+    for each in json.loads(run(binary(), "keys", "--json"))["augmentations"]:
+        lines.append(f"| `{each['word']}` | {each['takes']} | {each['help']} |")
+    return lines
+
+
 # --- published results --------------------------------------------------------------------------------
 
 def samples():
@@ -198,11 +215,13 @@ def script(name):
 
 GENERATORS = {
     "accuracy": accuracy,
+    "augmentations": augmentations,
     "bench": bench,
     "bench-line": bench_line,
     "composition": script("composition_table.py"),
     "keys": keys,
     "networks": networks,
+    "recipes": recipes,
     "reference": script("reference_table.py"),
 }
 

@@ -16,9 +16,9 @@ mod archive;
 
 pub use fm_images::{
     Augment, AugmentError, Batches, Content, DataError, Dataset, DatasetName, Download, ErrorKind, FORMATS,
-    FileInfo, FileSpec, Format, Half, ImageShape, Input, Labelled, Malformed, PIXEL_SCALE, Part, Places,
-    Prepared, Published, ReadError, Role, Split, Stream, Verification, Verify, batches, catalog, epoch_order,
-    error, formats, idx, pixel, source, stratified,
+    FileInfo, FileSpec, Format, Half, ImageShape, Input, Labelled, Malformed, OPERATIONS, PIXEL_SCALE, Part,
+    Places, Prepared, Published, ReadError, Role, Split, Stream, Verification, Verify, batches, catalog,
+    epoch_order, error, formats, idx, mirror, pixel, source, stratified,
 };
 pub use load::{LoadOptions, load, load_from};
 pub use tensors::Resident;

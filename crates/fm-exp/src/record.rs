@@ -28,6 +28,7 @@ impl Record<'_> {
         set("name", json!(self.run.spec.directory()));
         set("run_id", json!(self.run.run_id()));
         set("arm", json!(self.run.spec.arm()));
+        set("recipe", json!(self.run.spec.recipe()));
         for (column, value) in self.run.columns() {
             set(column, json!(value));
         }

@@ -39,7 +39,7 @@ mod assemble;
 mod gzip;
 mod pixel;
 
-pub use augment::{Augment, AugmentError, Prepared};
+pub use augment::{Augment, AugmentError, OPERATIONS, Prepared, mirror};
 pub use catalog::{Download, Published};
 pub use dataset::{Dataset, FileInfo, load};
 pub use error::{DataError, ErrorKind};

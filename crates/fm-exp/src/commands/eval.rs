@@ -8,7 +8,7 @@ use fm_data::{Dataset, Labelled};
 use fm_report::Tile;
 use fm_run::tables::{Confusion, Prediction};
 use fm_run::{files, store};
-use fm_train::engine::{Input, Want};
+use fm_train::engine::{Engine, Input, Want};
 use fm_train::metrics::Scores;
 use serde_json::json;
 
@@ -32,6 +32,11 @@ pub(crate) struct EvalArgs {
     /// Also write the class scores before softmax, as logits.npy
     #[arg(long, help_heading = "Results")]
     logits: bool,
+
+    /// Also score each image together with its mirror image, the mean of both scores before softmax; reported apart,
+    /// files in flip/
+    #[arg(long, help_heading = "Results")]
+    flip: bool,
 
     /// Also show the N images that the model is most sure and most wrong of: hard.png, hard.svg, hard.csv
     #[arg(long, value_name = "N", help_heading = "Results")]
@@ -60,7 +65,13 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     let out = args.out.clone().unwrap_or_else(|| trained.beside("eval"));
     store::create_dir(&out)?;
     scored::write_tables(&out, &names, &scores)?;
-    let summary = json!({
+    let flipped = if args.flip { Some(flipped(engine.as_mut(), images, &logits, classes)?) } else { None };
+    if let Some(scores) = &flipped {
+        let out = out.join("flip");
+        store::create_dir(&out)?;
+        scored::write_tables(&out, &names, scores)?;
+    }
+    let mut summary = json!({
         "model": trained.path.display().to_string(),
         "run_id": trained.run_id,
         "arch": trained.network.arch.to_string(),
@@ -71,6 +82,9 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
         "engine": engine.name(),
         "test": scored::to_json(&names, &scores),
     });
+    if let Some(scores) = &flipped {
+        summary["test_with_mirror_images"] = scored::to_json(&names, scores);
+    }
     store::write_json(&out.join(files::SUMMARY), &summary)?;
     let title = format!("{} · {} · {}", trained.network.arch, data.name, args.data.split.name());
     picture(&out, "confusion", || {
@@ -83,7 +97,19 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if let Some(n) = args.hard {
         hard(&out, n, &title, images, &names, &scores)?;
     }
-    if as_json { Ok(format!("{summary:#}\n")) } else { Ok(report(&title, &scores, &names, &data, &out)) }
+    if as_json {
+        return Ok(format!("{summary:#}\n"));
+    }
+    Ok(report(&title, (&scores, flipped.as_ref()), &names, &data, &out))
+}
+
+/// Scores of the images together with their mirror images.
+fn flipped(engine: &mut dyn Engine, images: &Labelled, logits: &[f32], classes: usize) -> Result<Scores> {
+    let mut mirrored = images.images.clone();
+    fm_data::mirror(&mut mirrored, images.width);
+    let other = engine.infer(Input::Images(&mirrored), Want::Output)?;
+    let mean: Vec<f32> = logits.iter().zip(&other).map(|(a, b)| f32::midpoint(*a, *b)).collect();
+    Ok(Scores::new(&mean, &images.labels, classes))
 }
 
 /// Draws an SVG and writes it as SVG and PNG.
@@ -149,11 +175,21 @@ fn hard(
     })
 }
 
-fn report(title: &str, scores: &Scores, names: &[String], data: &Dataset, out: &Path) -> String {
+fn report(
+    title: &str,
+    (scores, flipped): (&Scores, Option<&Scores>),
+    names: &[String],
+    data: &Dataset,
+    out: &Path,
+) -> String {
     let mut text = format!("{title}, {} images in {}\n", scores.predictions.len(), data.dir.display());
     let _ = writeln!(text, "  loss            {:.4}", scores.loss);
     let _ = writeln!(text, "  accuracy        {:.4}", scores.accuracy);
     let _ = writeln!(text, "  macro F1        {:.4}", scores.macro_f1());
+    if let Some(flipped) = flipped {
+        let _ =
+            writeln!(text, "  with mirror     accuracy {:.4}, loss {:.4}", flipped.accuracy, flipped.loss);
+    }
     if let Some((class, recall)) = scores.weakest() {
         let _ = writeln!(text, "  weakest class   {} (recall {recall:.3})", names[class]);
     }

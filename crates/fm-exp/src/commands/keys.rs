@@ -1,8 +1,8 @@
-//! `fm-exp keys`: every key of a run, as its statement has it.
+//! `fm-exp keys`: every key of a run, as its statement has it, and what some of them choose from.
 
 use std::fmt::Write as _;
 
-use fm_run::spec::text;
+use fm_run::spec::{RECIPES, text};
 use fm_run::{Role, RunSpec};
 use serde_json::json;
 
@@ -31,7 +31,13 @@ pub(crate) fn run(as_json: bool) -> String {
                     "choices": choices, "role": role, "reason": reason })
             })
             .collect();
-        return format!("{:#}\n", json!(keys));
+        let recipes: Vec<_> =
+            (RECIPES.iter()).map(|r| json!({ "name": r.name, "help": r.about, "keys": r.table() })).collect();
+        let augmentations: Vec<_> = (fm_data::OPERATIONS.iter())
+            .map(|op| json!({ "word": op.word(), "takes": op.takes().to_string(), "help": op.help() }))
+            .collect();
+        let all = json!({ "keys": keys, "recipes": recipes, "augmentations": augmentations });
+        return format!("{all:#}\n");
     }
     let mut out = String::new();
     for field in RunSpec::fields() {
@@ -41,6 +47,17 @@ pub(crate) fn run(as_json: bool) -> String {
         if !reason.is_empty() {
             let _ = writeln!(out, "{:<43} ({reason})", "");
         }
+    }
+    out += "\nrecipes\n";
+    for recipe in RECIPES {
+        let _ = writeln!(out, "{:<17} {}", recipe.name, recipe.about);
+        for (key, value) in recipe.table() {
+            let _ = writeln!(out, "{:<17} {key} = {value}", "");
+        }
+    }
+    out += "\naugmentations\n";
+    for operation in fm_data::OPERATIONS {
+        let _ = writeln!(out, "{:<17} {}", operation.word(), operation.help());
     }
     out
 }

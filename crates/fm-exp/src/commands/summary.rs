@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 use crate::families::{self, WidthFlags};
+use crate::recipes;
 
 /// Flags of `summary`.
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub(crate) struct SummaryArgs {
     /// Number of classes
     #[arg(long, default_value_t = 10)]
     classes: usize,
+
+    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP)]
+    recipe: Option<String>,
 
     /// Whether the encoder trains: frozen or unfrozen
     #[arg(long, default_value = "unfrozen")]
@@ -54,6 +58,8 @@ pub(crate) fn run(args: &SummaryArgs, as_json: bool) -> Result<String> {
     let keys = keys.map(|(key, text)| (key.to_owned(), Value::from(text.as_str())));
     let mut keys = Table::from_iter(keys);
     args.width.put_into(&mut keys)?;
+    keys.extend(args.recipe.as_deref().map(|named| (recipes::KEY.to_owned(), named.into())));
+    recipes::resolve(&mut keys)?;
     families::resolve(&mut keys, &Families::new(), |_| Ok(args.classes))?;
     let spec = RunSpec::read(&keys)?;
     let network = network(&spec.arch, args)?;
@@ -72,6 +78,9 @@ pub(crate) fn run(args: &SummaryArgs, as_json: bool) -> Result<String> {
     }
     let mut out = fm_net::summary::table(&network, frozen);
     let _ = writeln!(out, "\n{}", engines(&network));
+    if args.recipe.is_some() {
+        let _ = writeln!(out, "recipe: {}", spec.recipe());
+    }
     Ok(out)
 }
 

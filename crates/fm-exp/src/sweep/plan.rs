@@ -154,6 +154,11 @@ impl PlannedRun {
         Some([vec![ids], keys.map(line).collect()].concat())
     }
 
+    /// Epochs that it trains after pretraining, branches too.
+    fn trained_epochs(&self) -> Result<u64> {
+        Ok(RunSpec::read(&self.flags)?.trained_epochs().into())
+    }
+
     /// Lengths that the run stands for: those that are scored on the way, and its own.
     pub(crate) fn lengths(&self) -> Vec<u32> {
         let integer = |v: &Value| v.as_integer().and_then(|n| u32::try_from(n).ok());
@@ -189,7 +194,14 @@ fn device_of(request: DeviceRequest) -> Result<Device> {
 pub(super) fn run(args: PlanArgs) -> Result<String> {
     let plan = make(args)?;
     let lines: Vec<u32> = plan.runs.iter().flat_map(PlannedRun::lengths).collect();
-    tracing::info!("{} runs for {} rows; {}", plan.runs.len(), lines.len(), plan.note);
+    let trained = plan.runs.iter().map(PlannedRun::trained_epochs).sum::<Result<u64>>()?;
+    let alone: u64 = lines.iter().map(|&epochs| u64::from(epochs)).sum();
+    tracing::info!(
+        "{} runs for {} rows train {trained} epochs, where a run for each row would train {alone}; {}",
+        plan.runs.len(),
+        lines.len(),
+        plan.note
+    );
     let text = serde_json::to_string_pretty(&plan).map_err(|e| Error::new(Kind::Other, e.to_string()))?;
     Ok(format!("{text}\n"))
 }

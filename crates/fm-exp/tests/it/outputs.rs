@@ -42,7 +42,7 @@ fn a_run_leaves_every_file_and_learns() {
 
     let epochs = read(&dir.join("epochs.csv"));
     let header = "run_id,arch,seed,phase,epoch,train_loss,train_acc,val_loss,val_acc,lr,trainable_params,\
-                  train_seconds,eval_seconds,images_per_second";
+                  train_seconds,eval_seconds,images_per_second,ema_val_loss,ema_val_acc,mean_val_loss,mean_val_acc";
     assert_eq!(epochs.lines().next().unwrap(), header);
     assert!(epochs.ends_with("\r\n"), "RFC 4180 ends lines with CRLF");
     let rows = untimed(&dir.join("epochs.csv"));

@@ -208,3 +208,27 @@ fn what_cannot_be_is_refused_by_name() {
         place.run(&[flags, &["--arch", "encoder-mlp", "--epochs", "4"]].concat()).fails(2, pieces);
     }
 }
+
+#[test]
+fn mirror_images_are_scored_apart() {
+    let place = Place::new();
+    place.run(&["--name", "r", "--epochs", "3", "--arch", "encoder-mlp"]).succeeds();
+    let run = place.out().join("r");
+    let eval = |more: &[&str]| {
+        let mut command = crate::made::command();
+        command
+            .arg("eval")
+            .arg(&run)
+            .args(["--threads", "1", "--json", "--dataset"])
+            .arg(place.data())
+            .args(more);
+        let ran = crate::made::run(&mut command);
+        serde_json::from_str::<Value>(&ran.succeeds().out).unwrap()
+    };
+    let (plain, both) = (eval(&[]), eval(&["--flip"]));
+    assert_eq!(plain["test"], both["test"]);
+    assert!(plain.get("test_with_mirror_images").is_none());
+    // The images are bands from side to side: mirrored they are other images of the same class.
+    assert_ne!(both["test_with_mirror_images"]["loss"], both["test"]["loss"]);
+    assert!(run.join("eval/flip/predictions.csv").exists());
+}

@@ -28,8 +28,11 @@ impl Operation for Flip {
     }
 }
 
-/// Reverses every row.
-fn mirror(image: &mut [u8], width: usize) {
+/// Mirrors images of that width left to right: `[…, width]` bytes, each row reversed.
+///
+/// # Panics
+/// When `width` is 0.
+pub fn mirror(image: &mut [u8], width: usize) {
     image.chunks_exact_mut(width).for_each(<[u8]>::reverse);
 }
 

@@ -26,6 +26,7 @@ mod text;
 
 pub use draws::Draws;
 pub use error::AugmentError;
+pub use flip::mirror;
 pub use operation::{OPERATIONS, Operation, Takes};
 pub use prepare::Prepared;
 

@@ -1,5 +1,7 @@
 //! What an augmentation is, and the list of them.
 
+use std::fmt;
+
 use super::draws::Draws;
 use super::{erase::Erase, flip::Flip, mixup::Mixup, shift::Shift};
 use crate::labelled::ImageShape;
@@ -17,6 +19,16 @@ pub enum Takes {
     Pixels,
     /// A finite number above 0.
     Positive,
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "nothing",
+            Self::Pixels => "pixels, at least 1",
+            Self::Positive => "a number above 0",
+        })
+    }
 }
 
 /// One augmentation. It either changes an image alone or mixes two.

@@ -248,6 +248,9 @@ fn made(groups: &[RunGroup]) -> Markup {
         ("data, SHA-256", "data-sha256"),
     ];
     html! {
+        h3 { "Recipes" }
+        dl { @for group in groups { dt { (group.name) } dd { (group.runs.first().map(|run| run.run.spec.recipe()).unwrap_or_default()) } } }
+        h3 { "Machine, program and data" }
         dl { @for (name, key) in facts { dt { (name) } dd { (distinct(key)) } } }
         details {
             summary { "The exact commands" }

@@ -91,6 +91,17 @@ impl RunSpec {
         if self.patience.is_some() { Shorter::Own } else { self.schedule.shorter(epochs) }
     }
 
+    /// Epochs that the run trains after its pretraining: its own, and those of the branches that cool down to shorter
+    /// lengths.
+    #[must_use]
+    pub fn trained_epochs(&self) -> u32 {
+        let branch = |&length: &u32| match self.shorter(length) {
+            Shorter::Branch { from } => length - from,
+            Shorter::Beginning | Shorter::Own => 0,
+        };
+        self.epochs + self.score_at.iter().map(branch).sum::<u32>()
+    }
+
     /// All weights that are scored, those that the run leaves first.
     #[must_use]
     pub fn scored(&self) -> Vec<Weights> {

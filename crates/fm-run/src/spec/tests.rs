@@ -28,7 +28,7 @@ fn changed(key: &str) -> &'static str {
         "arch" => "'32C3-MP2--16'",
         "device" => "'cuda'",
         "epochs" | "batch-size" | "seed" | "threads" | "checkpoint-every" | "code-memory" => "3",
-        "lr" => "0.5",
+        "lr" | "warmup" => "0.5",
         "protocol" => "'notebook'",
         "patience" => "2",
         "engine" => "'fused'",
@@ -38,7 +38,6 @@ fn changed(key: &str) -> &'static str {
         "weight-decay" => "0.5\noptimizer = 'adamw'",
         "decay-all" => "true\nweight-decay = 0.5\noptimizer = 'adamw'",
         "schedule" => "'cosine'",
-        "warmup" => "0.5",
         "label-smoothing" => "0.1",
         "augment" => "'flip'",
         "weights" => "'ema:0.99'",
@@ -187,4 +186,11 @@ fn paths_that_are_not_utf8_come_back() {
     let odd = std::ffi::OsStr::from_bytes(b"d\xe4ten/caf\xe9\xc3\xa9");
     assert_eq!(from_text(&to_text(odd)), odd);
     assert_eq!(to_text(std::ffi::OsStr::new("plain/é")), "plain/é");
+}
+
+#[test]
+fn branches_cost_their_cool_downs() {
+    let cost = |text| checked(text).unwrap().trained_epochs();
+    assert_eq!(cost("epochs = 40\nschedule = 'wsd'\nscore-at = [5, 10, 20]"), 40 + 1 + 2 + 4);
+    assert_eq!(cost("epochs = 40\nscore-at = [5, 10, 20]"), 40);
 }
