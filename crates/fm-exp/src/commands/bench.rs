@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use clap::Args;
 use fm_engines::ENGINES;
-use fm_images::{batches, epoch_order};
+use fm_images::{Augment, Dataset, Prepared, batches, epoch_order};
 use fm_net::{Network, Operator as _, Scope};
+use fm_run::RunSpec;
 use fm_run::spec::AUTO;
 use fm_train::engine::{self, CodeStore, Device, Engine, EngineDef, Setup, Step, Totals};
-use fm_train::{Machine, per_phase, recipe};
+use fm_train::{Machine, Phase, per_phase, recipe};
 use serde_json::json;
 use tch::{Kind as TensorKind, TchError, Tensor};
 
@@ -39,8 +40,48 @@ pub(crate) struct BenchArgs {
 /// One engine's turns.
 struct Lane<'a> {
     engine: Box<dyn Engine + 'a>,
+    /// How it trains.
+    phase: Phase,
+    augment: Augment,
+    recipe: String,
     /// Seconds for a whole epoch, one for each counted turn.
     samples: Vec<f64>,
+}
+
+/// What a lane does in its turn.
+struct Turn<'a> {
+    data: &'a Dataset,
+    /// Of the training file, all of which train.
+    rows: &'a [u32],
+    order: &'a [u32],
+    spec: &'a RunSpec,
+    round: usize,
+    /// Steps that it takes.
+    timed: usize,
+}
+
+impl Lane<'_> {
+    /// Takes the steps of a turn, and gives their seconds.
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<f64> {
+        let RunSpec { batch_size, seed, .. } = *turn.spec;
+        let steps = turn.order.len().div_ceil(batch_size) as u64;
+        let start = Instant::now();
+        self.engine.begin_epoch(turn.order, Totals::default())?;
+        let mut images = Prepared::default();
+        for (number, batch) in batches(turn.order.len(), batch_size).take(turn.timed).enumerate() {
+            let number = turn.round as u64 * steps + number as u64;
+            let augments = !self.augment.is_none();
+            if augments {
+                let (train, rows) = (&turn.data.train, &turn.order[batch.clone()]);
+                self.augment.prepare(train, rows, turn.rows, seed, turn.round as u32, &mut images);
+            }
+            let prepared = augments.then_some(&images);
+            let rates = self.phase.rates(number, steps);
+            self.engine.step(&Step { batch, prepared, number, rates })?;
+        }
+        self.engine.drain()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
 }
 
 pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
@@ -63,40 +104,47 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     let given = recipe::given_encoder(&spec, &network)?.map_or(Vec::new(), |given| given.weights);
     let weights = per_phase::start(&network, spec.seed, &given);
     // The phase that most epochs are spent in; pretraining is another network's matter.
-    let phases = recipe::phases(&spec, &network)?;
-    let Some(phase) = phases.last() else { unreachable!("there is a last phase") };
+    let last = |spec: &RunSpec| -> Result<Phase> {
+        let phases = recipe::phases(spec, &network)?;
+        Ok(phases.into_iter().next_back().unwrap_or_else(|| unreachable!("there is a last phase")))
+    };
+    spec.augment.check(data.shape()).map_err(|e| Error::usage(format!("--augment: {e}")))?;
     let scratch = std::env::temp_dir();
     let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &scratch };
     let (batch_size, seed) = (spec.batch_size, spec.seed);
     let mut lanes = Vec::new();
-    for def in choices(&spec.engine, &network, machine)? {
-        let setup = Setup { data: Some(&data), machine, batch_size, seed, codes };
-        let mut engine = (def.build)(&network, &weights, setup)?;
-        engine.begin_phase(0, phase)?;
-        lanes.push(Lane { engine, samples: Vec::new() });
+    // What a recipe costs is seen beside the same without it.
+    let plain = spec.without_recipe();
+    let specs = if plain == spec { vec![&spec] } else { vec![&plain, &spec] };
+    let scope = last(&spec)?.scope;
+    for def in choices(&spec.engine, &last(&spec)?, machine)? {
+        for &spec in &specs {
+            let setup = Setup { data: Some(&data), machine, batch_size, seed, codes };
+            let mut engine = (def.build)(&network, &weights, setup)?;
+            let phase = last(spec)?;
+            engine.begin_phase(0, &phase)?;
+            let (augment, recipe) = (spec.augment.clone(), spec.recipe());
+            lanes.push(Lane { engine, phase, augment, recipe, samples: Vec::new() });
+        }
     }
 
-    let rows: Vec<u32> = (0..data.train.len() as u32).collect();
+    let rows_of_file: Vec<u32> = (0..data.train.len() as u32).collect();
+    let rows = &rows_of_file;
     let steps = rows.len().div_ceil(spec.batch_size);
     let timed = args.steps.unwrap_or(steps).min(steps);
     for round in 0..=args.rounds {
-        let order = epoch_order(&rows, spec.seed, round as u32 + 1);
+        let order = epoch_order(rows, spec.seed, round as u32 + 1);
         for lane in &mut lanes {
-            let start = Instant::now();
-            lane.engine.begin_epoch(&order, Totals::default())?;
-            for (number, batch) in batches(order.len(), spec.batch_size).take(timed).enumerate() {
-                let number = (round * steps + number) as u64;
-                lane.engine.step(&Step { batch, number, prepared: None, rates: phase.rates(number, 1) })?;
-            }
-            lane.engine.drain()?;
+            let turn = Turn { data: &data, rows, order: &order, spec: &spec, round, timed };
+            let seconds = lane.turn(&turn)?;
             if round > 0 {
-                lane.samples.push(start.elapsed().as_secs_f64() * steps as f64 / timed as f64);
+                lane.samples.push(seconds * steps as f64 / timed as f64);
             }
         }
     }
 
     let peak = peak_gflops(machine.device).map_err(|e| fm_engines::failed(&e))?;
-    let work = training_gflop(&network, phase.scope) * rows.len() as f64;
+    let work = training_gflop(&network, scope) * rows.len() as f64;
     let threads = spec.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
     let results: Vec<_> =
         lanes.iter().map(|lane| Measured::new(lane, rows.len(), steps, work / peak)).collect();
@@ -114,7 +162,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     let mut out = format!(
         "{name} ({arm}) on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
          large fp32 matrix product: {peak:.0} GFLOP/s; an epoch's dense products: {work:.0} GFLOP\n\n\
-         {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}\n",
+         {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}  recipe\n",
         provenance::device_name(machine.device),
         spec.batch_size,
         "engine",
@@ -128,25 +176,28 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let range = format!("{:.3} to {:.3}", m.min, m.max);
         let _ = writeln!(
             out,
-            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14.2}",
-            m.engine, m.median, m.steps_per_second, m.images_per_second, m.share
+            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14.2}  {}",
+            m.engine, m.median, m.steps_per_second, m.images_per_second, m.share, m.recipe
         );
     }
     Ok(out)
 }
 
 /// One engine when asked for one, otherwise all that cover the network, the slowest first.
-fn choices(wanted: &str, network: &Network, machine: Machine) -> Result<Vec<&'static EngineDef>> {
-    let chosen = engine::choose(ENGINES, wanted, network, machine)?;
+fn choices(wanted: &str, phase: &Phase, machine: Machine) -> Result<Vec<&'static EngineDef>> {
+    let chosen = engine::choose_for(ENGINES, wanted, phase, machine)?;
     if wanted != AUTO {
         return Ok(vec![chosen]);
     }
-    Ok(ENGINES.iter().rev().filter(|def| (def.covers)(network, machine).is_ok()).collect())
+    let able =
+        |def: &&EngineDef| (def.covers)(&phase.network, machine).is_ok() && (def.trains)(phase).is_ok();
+    Ok(ENGINES.iter().rev().filter(able).collect())
 }
 
 /// What a lane's samples say.
 struct Measured {
     engine: &'static str,
+    recipe: String,
     samples: Vec<f64>,
     median: f64,
     min: f64,
@@ -164,6 +215,7 @@ impl Measured {
         let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
         Self {
             engine: lane.engine.name(),
+            recipe: lane.recipe.clone(),
             samples: lane.samples.clone(),
             median,
             min: sorted[0],
@@ -176,7 +228,7 @@ impl Measured {
 
     fn json(&self) -> serde_json::Value {
         json!({
-            "engine": self.engine, "seconds_per_epoch": self.median, "min": self.min, "max": self.max,
+            "engine": self.engine, "recipe": self.recipe, "seconds_per_epoch": self.median, "min": self.min, "max": self.max,
             "samples": self.samples, "steps_per_second": self.steps_per_second,
             "images_per_second": self.images_per_second, "share_of_peak": self.share,
         })

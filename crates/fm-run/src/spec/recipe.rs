@@ -40,6 +40,14 @@ impl Recipe {
 }
 
 impl RunSpec {
+    /// The same run without a recipe: learning rate and batch size stay.
+    #[must_use]
+    pub fn without_recipe(&self) -> Self {
+        let mut table = self.table();
+        table.retain(|key, _| Self::field(key).is_none_or(|field| field.heading != "Recipe"));
+        Self::read(&table).unwrap_or_else(|e| unreachable!("its own table: {e}"))
+    }
+
     /// How the run trains, in a line: the keys that are not at their default, or `notebook`.
     #[must_use]
     pub fn recipe(&self) -> String {
@@ -74,5 +82,7 @@ mod tests {
         let table = "optimizer = 'adamw'\nweight-decay = 0.05\nlr = 0.002\ndecay-all = true\nseed = 3";
         let spec = RunSpec::read(&table.parse().unwrap()).unwrap();
         assert_eq!(spec.recipe(), "lr 0.002, optimizer adamw, weight-decay 0.05, decay-all");
+        assert_eq!(spec.without_recipe().recipe(), "lr 0.002");
+        assert_eq!(spec.without_recipe().seed, 3);
     }
 }
