@@ -1,10 +1,12 @@
-"""Seconds per training epoch on the CPU: Keras, PyTorch in four forms, and this project.
+"""Seconds per training epoch on the CPU: Keras, PyTorch in four forms, and this project, for any network.
+
+The peers' models are what `fm-exp summary --torch` and `--keras` print for the network.
 
 Every sample comes from a process of its own, and the peers take turns, round by round, so that a machine
 that slows down slows all of them. A process loads the data, trains some steps to warm up (compilation, thread
 pools, allocators), then times one epoch: the shuffle, the batches' gathering, the forward and backward
 passes, Adam, and the running loss and accuracy. Loading and evaluation are not timed. With --steps N, only
-N steps are timed and scaled to an epoch's 1,875.
+N steps are timed and scaled to an epoch's.
 
 The machine has to be quiet. PyTorch's OpenMP threads spin while they wait for each other, and where something
 else takes a core from one of them, a step takes ten times as long. The load before the start is in the result.
@@ -24,15 +26,13 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA_DIRS = ("data/fashion-mnist", "/usr/share/datasets/fashion-mnist")
 ARCHS = ("cnn", "encoder-mlp")
-IMAGES, BATCH = 60_000, 32
-EPOCH_STEPS = IMAGES // BATCH
-# Rows and columns that reach the output at all: valid convolutions and floor pools leave the others out.
-SEEN = {"cnn": 22, "encoder-mlp": 26}
+IMAGES, SIDE = 60_000, 28
 
 PEERS = {
     "keras": "Keras: compile() and fit()",
@@ -64,6 +64,13 @@ def read_train(folder):
     return images.reshape(IMAGES, 28, 28), labels
 
 
+def code(folder, kind):
+    """The names that the generated code of a model defines."""
+    names = {"__name__": kind}
+    exec(compile((folder / f"{kind}.py").read_text(), kind, "exec"), names)
+    return names
+
+
 def time_keras(options):
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -77,18 +84,9 @@ def time_keras(options):
     images = images[..., None].astype("float32") / 255
     labels = keras.utils.to_categorical(labels, 10)
 
-    def blocks(filters):
-        for count in filters:
-            yield layers.Conv2D(count, (3, 3), activation="relu")
-            yield layers.MaxPooling2D((2, 2))
-
-    if options.arch == "cnn":
-        body, hidden = blocks([32, 64, 64]), [128]
-    else:
-        body, hidden = blocks([32, 64]), [64, 32]
-    dense = [layers.Dense(count, activation="relu") for count in hidden]
-    model = keras.Sequential([keras.Input((28, 28, 1)), *body, layers.Flatten(), *dense, layers.Dense(10, activation="softmax")])
-    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    model = code(options.code, "keras")["model"]()
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -98,8 +96,8 @@ def time_keras(options):
             self.seconds = time.perf_counter() - self.start
 
     def fit(steps):
-        clock, count = Clock(), steps * BATCH
-        model.fit(images[:count], labels[:count], batch_size=BATCH, epochs=1, shuffle=True, verbose=0, callbacks=[clock])
+        clock, count = Clock(), min(steps * options.batch, IMAGES)
+        model.fit(images[:count], labels[:count], batch_size=options.batch, epochs=1, shuffle=True, verbose=0, callbacks=[clock])
         return clock.seconds
 
     fit(options.warmup)
@@ -110,24 +108,16 @@ def time_pytorch(options):
     import torch
     from torch import nn
 
+    torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     last = "-cl" in options.peer
     images, labels = read_train(options.data_dir)
     images = torch.tensor(images).unsqueeze(1).float() / 255
     labels = torch.tensor(labels).long()
     if options.peer.endswith("-crop"):
-        seen = SEEN[options.arch]
-        images = images[:, :, :seen, :seen].contiguous()
-
-    def block(inputs, outputs):
-        return [nn.Conv2d(inputs, outputs, 3), nn.ReLU(), nn.MaxPool2d(2)]
-
-    if options.arch == "cnn":
-        stack = [*block(1, 32), *block(32, 64), *block(64, 64), nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)]
-    else:
-        stack = [*block(1, 32), *block(32, 64), nn.Flatten(), nn.Linear(1600, 64), nn.ReLU()]
-        stack += [nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)]
-    model = nn.Sequential(*stack)
+        rows, columns = options.sees
+        images = images[:, :, :rows, :columns].contiguous()
+    model = code(options.code, "crop" if options.peer.endswith("-crop") else "torch")["Net"]()
     if last:
         model, images = model.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
@@ -138,7 +128,7 @@ def time_pytorch(options):
         order = torch.randperm(IMAGES)
         total, correct = torch.zeros(()), torch.zeros((), dtype=torch.long)
         for step in range(steps):
-            index = order[step * BATCH : (step + 1) * BATCH]
+            index = order[step * options.batch : (step + 1) * options.batch]
             x, y = images[index], labels[index]
             logits = run(x)
             loss = nn.functional.cross_entropy(logits, y)
@@ -183,12 +173,13 @@ def call(command, options):
 def sample_peer(peer, arch, options):
     command = [sys.executable, __file__, "--worker", "--peer", peer, "--arch", arch, "--threads", str(options.threads)]
     command += ["--steps", str(options.steps), "--warmup", str(options.warmup), "--data-dir", str(options.data_dir)]
+    command += ["--batch", str(options.batch), "--code", str(options.codes[arch]), "--sees", *map(str, options.seen[arch])]
     found = last_json(call(command, options))
-    return PEERS[peer], [found["seconds"] * EPOCH_STEPS / found["steps"]]
+    return PEERS[peer], [found["seconds"] * options.epoch_steps / found["steps"]]
 
 
 def sample_ours(template, arch, options):
-    text = template.format(arch=arch, threads=options.threads)
+    text = template.format(arch=arch, threads=options.threads, batch=options.batch)
     engine, seconds = parse_ours(call(shlex.split(text), options))
     return f"fm-exp, {engine} engine", seconds
 
@@ -203,6 +194,21 @@ def cpu_flags():
     text = pathlib.Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
     found = re.search(r"^flags\s*:\s*(.+)$", text, re.MULTILINE)
     return " ".join(f for f in (found[1].split() if found else []) if re.match(r"avx|amx|fma|sse4", f))
+
+
+def generated(arch, options, folder):
+    """Writes the peers' code for a network, and gives the rows and columns of the image that it sees."""
+    def summary(arch, *flags):
+        command = [str(options.fm_exp), "summary", "--arch", arch, *flags]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    folder.mkdir(parents=True)
+    seen = json.loads(summary(arch, "--json"))["sees"]
+    (folder / "torch.py").write_text(summary(arch, "--torch"))
+    (folder / "keras.py").write_text(summary(arch, "--keras"))
+    if seen != [SIDE, SIDE]:
+        (folder / "crop.py").write_text(summary(f"{arch}@{seen[0]}x{seen[1]}", "--torch"))
+    return seen
 
 
 def output(*command):
@@ -228,10 +234,13 @@ def environment(options, command):
         "rustc": output("rustc", "--version"),
         "commit": output("git", "describe", "--always", "--dirty", "--abbrev=40"),
         "threads": options.threads,
-        "batch": BATCH,
+        "batch": options.batch,
     }
     for package in ("torch", "keras", "tensorflow-cpu", "numpy"):
-        lines[package] = importlib.metadata.version(package)
+        try:
+            lines[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            lines[package] = "not installed"
     return "".join(f"{name}: {value}\n" for name, value in lines.items())
 
 
@@ -251,22 +260,30 @@ def table(samples, first_ours, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=pathlib.Path, help="where Fashion-MNIST's IDX files are, gzipped or not")
-    parser.add_argument("--arch", dest="archs", action="append", choices=ARCHS, help="may be repeated; both if not given")
+    parser.add_argument("--arch", dest="archs", action="append", metavar="NETWORK",
+                        help="any string of the notation; may be repeated; cnn and encoder-mlp if not given")
     parser.add_argument("--peer", dest="peers", action="append", choices=PEERS, help="may be repeated; all if not given")
     parser.add_argument("--ours", action="append", default=[], metavar="COMMAND",
-                        help="command that prints fm-exp bench's JSON; {arch} and {threads} are filled in; may be repeated, ratios are to the first")
+                        help="command that prints fm-exp bench's JSON; {arch}, {threads} and {batch} are filled in; may be repeated, ratios are to the first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=EPOCH_STEPS, help="steps to time, scaled to an epoch's 1,875")
+    parser.add_argument("--batch", type=int, default=32, help="images in a step")
+    parser.add_argument("--fm-exp", type=pathlib.Path, default=ROOT / "target/release/fm-exp", help="prints the peers' models")
+    parser.add_argument("--steps", type=int, help="steps to time, scaled to an epoch [all of an epoch's]")
     parser.add_argument("--warmup", type=int, default=100, help="steps before them")
     parser.add_argument("--out", type=pathlib.Path, help="folder to write to instead of results/bench-<date>-<cpu>")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--code", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--sees", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    for name in ("threads", "rounds", "steps", "warmup"):
+    options.epoch_steps = -(-IMAGES // max(options.batch, 1))
+    if options.steps is None:
+        options.steps = options.epoch_steps
+    for name in ("threads", "rounds", "steps", "warmup", "batch"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
-    if max(options.steps, options.warmup) > EPOCH_STEPS:
-        parser.error(f"an epoch has {EPOCH_STEPS} steps")
+    if max(options.steps, options.warmup) > options.epoch_steps:
+        parser.error(f"an epoch has {options.epoch_steps} steps")
     if options.worker:
         (options.peer,), (options.arch,) = options.peers, options.archs
         return worker(options)
@@ -290,6 +307,9 @@ def main():
         print(f"peers: warning: something else is running (load {load:.1f}): these timings will mean little", file=sys.stderr)
     (out / "environment.txt").write_text(environment(options, command))
 
+    codes = tempfile.TemporaryDirectory()
+    options.codes = {arch: pathlib.Path(codes.name) / str(number) for number, arch in enumerate(options.archs)}
+    options.seen = {arch: generated(arch, options, folder) for arch, folder in options.codes.items()}
     turns = [(sample_ours, template) for template in options.ours] + [(sample_peer, peer) for peer in options.peers]
     samples, failures, first_ours = {}, [], None
     with open(out / "peers.csv", "w", newline="") as file:
@@ -298,6 +318,8 @@ def main():
         for number in range(1, options.rounds + 1):
             for arch in options.archs:
                 for sample, what in turns:
+                    if str(what).endswith("-crop") and options.seen[arch] == [SIDE, SIDE]:
+                        continue
                     try:
                         peer, found = sample(what, arch, options)
                     except Exception as error:
@@ -313,8 +335,8 @@ def main():
                     file.flush()
                     print(f"peers: round {number}, {arch}, {peer}: {statistics.median(found):.2f} s/epoch", file=sys.stderr)
 
-    timed = "a whole epoch" if options.steps == EPOCH_STEPS else f"{options.steps:,} of an epoch's {EPOCH_STEPS:,} steps, scaled to the epoch"
-    text = f"Seconds per training epoch on {cpu_model()}, {options.threads} threads, batch {BATCH}, float32; rounds: {options.rounds}; "
+    timed = "a whole epoch" if options.steps == options.epoch_steps else f"{options.steps:,} of an epoch's {options.epoch_steps:,} steps, scaled to the epoch"
+    text = f"Seconds per training epoch on {cpu_model()}, {options.threads} threads, batch {options.batch}, float32; rounds: {options.rounds}; "
     text += f"peers timed over {timed}, after {options.warmup} steps to warm up. Loading and evaluation apart. Load before the start: {load:.1f}. `{command}`\n\n"
     text += table(samples, first_ours, options)
     if failures:

@@ -4,6 +4,7 @@
 #
 #   scripts/bench/peers.sh                               all peers, both engines, 5 rounds of whole epochs
 #   scripts/bench/peers.sh --steps 600 --rounds 3        600 of the 1,875 steps, scaled
+#   scripts/bench/peers.sh --arch STRING --batch 128     any network of the notation, another batch
 #   scripts/bench/peers.sh --help                        every flag
 #
 # Nothing else should run meanwhile.
@@ -17,7 +18,7 @@ case " $* " in
   *)
     scripts/setup.sh
     cargo build --release --quiet -p fm-exp
-    bench='target/release/fm-exp bench --device cpu --arch {arch} --threads {threads} --json --quiet'
+    bench='target/release/fm-exp bench --device cpu --arch {arch} --threads {threads} --batch-size {batch} --json --quiet'
     set -- --ours "$bench --engine fused --rounds 3" --ours "$bench --engine eager --rounds 1 --steps 600" "$@"
     ;;
 esac
