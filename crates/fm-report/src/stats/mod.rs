@@ -5,6 +5,7 @@
 //! right or wrong by item ──▸ McNemar (one seed against one seed) ──┼─▸ Comparison ─▸ verdict
 //! right or wrong by ───────▸ two-way bootstrap ────────────────────┤
 //! seed and item    ────────▸ crossed effects ─▸ seeds needed ──────┘
+//! scores by configuration and seed ─▸ selection: which may be left behind
 //! ```
 //!
 //! An accuracy has two sources of chance: which seed trained the model, and which items happened to be in
@@ -19,6 +20,7 @@ mod mcnemar;
 mod multiple;
 mod outcomes;
 mod power;
+mod selection;
 mod summary;
 mod t_test;
 mod verdict;
@@ -31,6 +33,7 @@ pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
 pub use outcomes::{Outcomes, OutcomesError};
 pub use power::{MAX_SEEDS, Needed, POWER, paired_t_power, seeds_for, t_power};
+pub use selection::{Selection, select};
 pub use summary::{Interval, Summary, summarize};
 pub use t_test::{TTest, paired_t, welch};
 
