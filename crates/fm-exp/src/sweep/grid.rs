@@ -3,6 +3,7 @@
 use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
+use super::sample;
 use crate::error::{Error, Result};
 use crate::{families, recipes};
 
@@ -12,7 +13,7 @@ pub(super) fn may_vary(field: &Field) -> bool {
 }
 
 /// Every combination of a grid's values: a table of keys each. A value that is no list stands for itself, a
-/// `[[arm]]` adds its keys to every combination.
+/// range for its [samples](sample), and a `[[arm]]` adds its keys to every combination.
 ///
 /// # Errors
 /// A usage error that names the key.
@@ -36,7 +37,7 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
     if let Some(seeds) = grid.remove("seeds") {
         grid.insert("seed".to_owned(), seeds);
     }
-    let mut all = vec![Table::new()];
+    let mut all = sample::taken(&mut grid)?;
     for (key, values) in &grid {
         let values = values_of(key, values)?;
         let with = |table: &Table, value: &Value| {

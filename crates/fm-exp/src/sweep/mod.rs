@@ -14,6 +14,7 @@ mod grid;
 mod merge;
 mod plan;
 mod run;
+mod sample;
 mod table;
 
 use clap::Subcommand;
