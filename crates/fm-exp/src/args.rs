@@ -62,6 +62,10 @@ pub struct ProcessFlags {
     #[arg(long, hide = true)]
     pub expect_run_id: Option<String>,
 
+    /// Stop and save after N epochs, counted over all phases; what `sweep halve` starts its runs with.
+    #[arg(long, hide = true, value_name = "N")]
+    pub stop_after: Option<u32>,
+
     /// Stop and save when standard input ends; what a sweep starts its runs with.
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
@@ -85,7 +89,7 @@ pub struct Computing;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Data;
 
-/// Which data set, and which of its images train.
+/// Which data set, which of its images train, and what is done to them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Training;
 
@@ -109,7 +113,7 @@ impl KeySet for Data {
 
 impl KeySet for Training {
     fn has(field: &Field) -> bool {
-        Data::has(field) || ["protocol", "seed"].contains(&field.key.as_str())
+        Data::has(field) || ["augment", "protocol", "seed"].contains(&field.key.as_str())
     }
 }
 

@@ -32,6 +32,8 @@ pub const CHECKPOINTS: &str = "checkpoint";
 pub const RUNS: &str = "runs.csv";
 /// Seconds of a sweep's runs.
 pub const TIMINGS: &str = "timings.csv";
+/// Every rung of a successive halving.
+pub const HALVING: &str = "halving.csv";
 /// Everything that comparisons and reports read of all runs in a directory of results, as one file.
 pub const PACKED: &str = "runs.npz";
 /// Pictures, each as SVG and as PNG.

@@ -68,6 +68,8 @@ pub struct Run<'a> {
     pub clock: Clock<'a>,
     /// Looked at after every step.
     pub stop: Stop<'a>,
+    /// Save and stop after so many epochs, counted over all phases, if the run goes on beyond them.
+    pub stop_after: Option<u32>,
 }
 
 impl<'a> Run<'a> {
@@ -75,7 +77,7 @@ impl<'a> Run<'a> {
     /// the fields that it says: `Run { stop, ..Run::new(plan, truth) }`.
     #[must_use]
     pub fn new(plan: &'a Plan, truth: Truth<'a>) -> Self {
-        Self { plan, truth, checkpoint_every: 1, clock: &wall_clock, stop: &|| None }
+        Self { plan, truth, checkpoint_every: 1, clock: &wall_clock, stop: &|| None, stop_after: None }
     }
 }
 
@@ -137,6 +139,7 @@ impl Trainer<'_> {
         self.sinks.emit(&Event::PhaseStarted { phase, trainable, frozen });
 
         while self.at.phase_epochs < phase.epochs && !self.out_of_patience() {
+            self.stop_between_epochs()?;
             self.branches(index, phase)?;
             let row = self.epoch(phase)?;
             self.remember_best(row.val_loss)?;
@@ -307,6 +310,19 @@ impl Trainer<'_> {
         self.checkpoint()?;
         Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
             .help("resume with --resume"))
+    }
+
+    /// Saves and stops before the next epoch, where the run is to go no farther.
+    fn stop_between_epochs(&mut self) -> Result<()> {
+        let epochs = self.at.epochs;
+        if self.run.stop_after.is_none_or(|last| epochs < last) {
+            return Ok(());
+        }
+        if self.saved != Some(epochs) {
+            self.checkpoint()?;
+        }
+        let text = format!("stopped after epoch {epochs}, as asked, saved");
+        Err(Error::new(Kind::Stopped, text).help("resume with --resume"))
     }
 
     /// The loss, or a weight, is no longer a number.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fm_data::{Augment, Dataset, Prepared};
+use fm_data::{Dataset, Prepared};
 use fm_report::Tile;
 use fm_run::{RunSpec, store};
 use fm_train::recipe;
@@ -25,10 +25,6 @@ pub(crate) enum DataCommand {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     keys: KeysOf<Training>,
-
-    /// What is done to the images, such as flip,shift2,erase8,mixup0.2
-    #[arg(long, value_name = "LIST", default_value_t)]
-    augment: Augment,
 
     /// Epochs to show below the originals, from the first on
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -52,17 +48,18 @@ pub(crate) fn run(command: &DataCommand, as_json: bool, progress: bool) -> Resul
 }
 
 fn show(args: &ShowArgs, as_json: bool, progress: bool) -> Result<String> {
+    let spec = RunSpec::read(&args.keys.table)?.check()?;
+    let augment = &spec.augment;
     // Every epoch would show the originals once more.
-    let epochs = if args.augment.is_none() { 0 } else { args.epochs };
+    let epochs = if augment.is_none() { 0 } else { args.epochs };
     let images = args.count.saturating_mul(epochs as usize + 1);
     if !(1..=MOST).contains(&images) {
         let text = format!("a sheet holds from 1 to {MOST} images, --count and --epochs ask for {images}");
         return Err(Error::usage(text));
     }
     let format = Format::of(&args.out)?;
-    let spec = RunSpec::read(&args.keys.table)?.check()?;
     let data = inputs::load(&spec, progress)?;
-    args.augment.check(data.shape()).map_err(|e| Error::usage(e.to_string()))?;
+    augment.check(data.shape()).map_err(|e| Error::usage(e.to_string()))?;
     let training = recipe::split(&spec, &data)?.train;
     let rows = fm_data::epoch_order(&training, spec.seed, 1);
     let rows = &rows[..args.count.min(rows.len())];
@@ -70,10 +67,10 @@ fn show(args: &ShowArgs, as_json: bool, progress: bool) -> Result<String> {
     let mut tiles = originals(&data, rows);
     for epoch in 1..=epochs {
         let mut seen = Prepared::default();
-        args.augment.prepare(&data.train, rows, &training, spec.seed, epoch, &mut seen);
+        augment.prepare(&data.train, rows, &training, spec.seed, epoch, &mut seen);
         tiles.extend(augmented(&data, &seen, epoch));
     }
-    let title = format!("{} · {}", data.name, args.augment);
+    let title = format!("{} · {}", data.name, augment);
     let note =
         if epochs == 0 { "training images" } else { "training images above, what each epoch sees below" };
     let failed = |e: fm_report::Error| Error::new(Kind::Other, e.to_string());
@@ -82,7 +79,7 @@ fn show(args: &ShowArgs, as_json: bool, progress: bool) -> Result<String> {
         Format::Svg => store::write(&args.out, svg.as_bytes())?,
         Format::Png => store::write(&args.out, &fm_report::rasterize(&svg, 2.0).map_err(failed)?)?,
     }
-    let (augment, out) = (args.augment.to_string(), args.out.display().to_string());
+    let (augment, out) = (augment.to_string(), args.out.display().to_string());
     if as_json {
         let result =
             json!({ "augment": augment, "seed": spec.seed, "epochs": epochs, "rows": rows, "picture": out });

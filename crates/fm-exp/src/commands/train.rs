@@ -113,6 +113,7 @@ fn carry_out(
     let given = train::Run {
         checkpoint_every: config.spec.checkpoint_every,
         stop: &|| signals.request(),
+        stop_after: config.process.stop_after,
         ..train::Run::new(record.plan, Truth::of(record.data))
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;

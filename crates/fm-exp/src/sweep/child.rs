@@ -22,22 +22,34 @@ pub(super) struct Child {
     pub(super) slot: usize,
     /// Epochs that it will have, without pretraining.
     pub(super) epochs: u32,
+    /// After which epoch it was asked to stop, counted over all phases.
+    stop_after: Option<u32>,
     out: PathBuf,
     process: std::process::Child,
+}
+
+/// How a child is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    /// `--resume`, or `--overwrite` to train from the beginning.
+    pub(super) how: &'static str,
+    /// Stop after this epoch, counted over all phases.
+    pub(super) stop_after: Option<u32>,
 }
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
     Done,
+    /// After the epoch that it was started for, saved.
+    Reached(u32),
     /// On request, saved; or another process has the run.
     Stopped,
     Failed(String),
 }
 
 impl Child {
-    /// Starts `train` on the run, to resume it or (`--overwrite`) from the beginning; its stderr goes to
-    /// `logs/<name>.log`.
+    /// Starts `train` on the run; its stderr goes to `logs/<name>.log`.
     ///
     /// # Errors
     /// When the process or its log cannot be made.
@@ -47,7 +59,7 @@ impl Child {
         threads: usize,
         device: Option<&str>,
         slot: usize,
-        how: &str,
+        start: Start,
     ) -> Result<Self> {
         let logs = out.join("logs");
         store::create_dir(&logs)?;
@@ -63,10 +75,13 @@ impl Child {
                 command.env_remove(key);
             }
         }
-        command.arg("train").arg(how).arg("--no-record").arg("--stop-with-stdin").arg("--out").arg(out);
+        command.arg("train").arg(start.how).arg("--no-record").arg("--stop-with-stdin").arg("--out").arg(out);
         command.arg("--name").arg(&run.name).arg("--expect-run-id").arg(&run.run_id).args(flags(run));
         if !run.flags.contains_key("threads") {
             command.arg("--threads").arg(threads.to_string());
+        }
+        if let Some(epoch) = start.stop_after {
+            command.arg("--stop-after").arg(epoch.to_string());
         }
         match device.map(|d| d.strip_prefix("cuda:").unwrap_or(d)) {
             None => {}
@@ -85,7 +100,8 @@ impl Child {
             .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;
         let epochs = run.lengths().last().copied().unwrap_or(0);
         let (name, out) = (run.name.clone(), out.to_owned());
-        Ok(Self { name, log, started: Instant::now(), slot, epochs, out, process })
+        let stop_after = start.stop_after;
+        Ok(Self { name, log, started: Instant::now(), slot, epochs, stop_after, out, process })
     }
 
     /// How it ended, if it has.
@@ -102,6 +118,10 @@ impl Child {
         if code == Some(0) {
             let _ = std::fs::remove_file(failure(&self.out, &self.name));
             return Ok(Some(Ended::Done));
+        }
+        let reached = self.stop_after.filter(|&epoch| self.progress().is_some_and(|(at, _)| at == epoch));
+        if let Some(epoch) = reached.filter(|_| kind(Kind::Stopped)) {
+            return Ok(Some(Ended::Reached(epoch)));
         }
         if kind(Kind::Stopped) || kind(Kind::Interrupted) || kind(Kind::Locked) {
             return Ok(Some(Ended::Stopped));

@@ -11,11 +11,13 @@
 mod child;
 mod emit;
 mod grid;
+mod halve;
 mod merge;
 mod plan;
 mod run;
 mod sample;
 mod table;
+mod work;
 
 use clap::Subcommand;
 
@@ -29,6 +31,8 @@ pub(crate) enum SweepCommand {
     Plan(Box<plan::PlanArgs>),
     /// Carry out a plan, or a shard of it: runs that are done are skipped, others are resumed
     Run(run::RunArgs),
+    /// Carry out a plan by successive halving: configurations that fall behind by more than noise stop early
+    Halve(halve::HalveArgs),
     /// Put the results of a plan's runs together
     Merge(merge::MergeArgs),
     /// Print a script that carries out a plan elsewhere
@@ -43,6 +47,7 @@ pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Re
     match command {
         SweepCommand::Plan(args) => plan::run(*args),
         SweepCommand::Run(args) => run::run(&args, as_json, console),
+        SweepCommand::Halve(args) => halve::run(&args, as_json, console),
         SweepCommand::Merge(args) => merge::run(&args, as_json),
         SweepCommand::Emit(args) => Ok(emit::run(&args)),
     }

@@ -86,6 +86,14 @@ enum Method {
 }
 
 impl Method {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "sobol" => Some(Self::Sobol),
+            "random" => Some(Self::Random),
+            _ => None,
+        }
+    }
+
     /// The coordinate of a point, from 0 to below 1.
     fn unit(self, index: usize, dimension: usize, seed: u32) -> f64 {
         match self {
@@ -130,11 +138,10 @@ impl Settings {
             let set = match key.as_str() {
                 "points" => number(MOST).map(|n| settings.points = Some(n)),
                 "seed" => number(u32::MAX as usize).map(|n| settings.seed = n as u32),
-                "method" => match value.as_str() {
-                    Some("sobol") => Ok(settings.method = Method::Sobol),
-                    Some("random") => Ok(settings.method = Method::Random),
-                    _ => Err("\"sobol\" or \"random\"".to_owned()),
-                },
+                "method" => {
+                    let method = value.as_str().and_then(Method::named);
+                    method.map(|method| settings.method = method).ok_or("\"sobol\" or \"random\"".to_owned())
+                }
                 _ => {
                     let text = format!("unknown key '{key}' under [sample]");
                     return Err(Error::usage(text).help("there are points, seed and method"));
@@ -247,7 +254,7 @@ mod tests {
             parts
         };
         let all: Vec<i32> = (0..16).collect();
-        assert_eq!(parts(floats(&grid["lr"]), &|v| ((v / 1e-4).log10() / 3.0)), all);
+        assert_eq!(parts(floats(&grid["lr"]), &|v| (v / 1e-4).log10() / 3.0), all);
         assert_eq!(parts(floats(&grid["encoder-lr"]), &|v| v / 0.5), all);
         for value in floats(&grid["lr"]) {
             assert_eq!(format!("{value:.3e}").parse(), Ok(value), "four digits");

@@ -5,7 +5,8 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::child::Child;
-use super::run::{Tally, clock};
+use super::run::clock;
+use super::work::Tally;
 use crate::logging::Console;
 
 /// The display.

@@ -11,6 +11,7 @@ mod data_show;
 mod engines;
 mod faults;
 mod golden;
+mod halve;
 mod made;
 mod outputs;
 mod recipes;

@@ -27,7 +27,7 @@ fn play_saving(checkpoint_every: u32, plan: &Plan, engine: &mut Scripted) -> Res
     let ticks = std::cell::Cell::new(0.0);
     let clock = || ticks.replace(ticks.get() + 0.5);
     let truth = Truth { train: &parity, test: &parity };
-    let given = Run { plan, truth, checkpoint_every, clock: &clock, stop: &|| None };
+    let given = Run { checkpoint_every, clock: &clock, ..Run::new(plan, truth) };
     run(given, engine, &mut Sinks::default(), None)
 }
 
@@ -88,6 +88,46 @@ fn a_loss_that_is_no_number_stops_with_its_step() {
     let mut engine = Scripted::new(vec![line(1.0), line(f64::NAN)]);
     let error = play_saving(2, &plan(3, None), &mut engine).unwrap_err();
     assert!(!error.to_string().contains("is kept"), "{error}");
+}
+
+/// Keeps the epochs of the checkpoints.
+#[derive(Default)]
+struct Saved(std::rc::Rc<std::cell::RefCell<Vec<u32>>>);
+
+impl crate::Sink for Saved {
+    fn name(&self) -> &'static str {
+        "saved"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Checkpoint(checkpoint) = event {
+            self.0.borrow_mut().push(checkpoint.position.epochs);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn stops_between_epochs_after_a_checkpoint_and_without_a_look_at_the_test_set() {
+    let labels = (0..16).map(|row| row % 2).collect();
+    let parity = Labelled { images: vec![0; 16], labels, channels: 1, height: 1, width: 1 };
+    let truth = Truth { train: &parity, test: &parity };
+    for (stop_after, tested, epochs) in [(2, false, vec![2]), (3, true, vec![3]), (4, true, vec![3])] {
+        let saved = Saved::default();
+        let seen = saved.0.clone();
+        let mut sinks = Sinks::default();
+        sinks.push(saved);
+        let (mut engine, plan) = (script(&[0.6, 0.7, 0.8]), plan(3, None));
+        let given = Run { checkpoint_every: 10, stop_after: Some(stop_after), ..Run::new(&plan, truth) };
+        let ended = run(given, &mut engine, &mut sinks, None);
+        assert_eq!(ended.is_ok(), tested);
+        if let Err(error) = ended {
+            assert_eq!(error.kind(), Kind::Stopped);
+            assert_eq!(error.message(), "stopped after epoch 2, as asked, saved");
+        }
+        assert_eq!(engine.calls.iter().any(|call| call.starts_with("evaluate Test")), tested);
+        assert_eq!(*seen.borrow(), epochs);
+    }
 }
 
 #[test]

@@ -1,0 +1,243 @@
+//! Runs of a plan as child processes, some at a time, each resumed from where it is.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use fm_run::spec::same;
+use fm_run::{files, store};
+
+use super::child::{self, Child, Ended, Start};
+use super::plan::PlannedRun;
+use super::table::Table;
+use crate::error::{Error, Kind, Result};
+use crate::logging::Console;
+use crate::signals::Signals;
+
+/// Flags on the processes of a sweep.
+#[derive(Debug, Args)]
+pub(super) struct Workers {
+    /// Directory of results
+    #[arg(long, default_value = "results/sweep", value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Runs at the same time; CPU threads are divided between them
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+
+    /// CPU threads of each run [default: the cores divided by --jobs]
+    #[arg(long, env = "FM_THREADS")]
+    threads: Option<usize>,
+
+    /// Devices that take turns, such as cuda:0,cuda:1 [default: what the plan says]
+    #[arg(long, value_delimiter = ',')]
+    device: Vec<String>,
+
+    /// Try runs again that failed before
+    #[arg(long)]
+    pub(super) retry_failed: bool,
+}
+
+impl Workers {
+    /// Sees that the flags make sense, and makes the directory of results.
+    ///
+    /// # Errors
+    /// A usage error, or when the directory cannot be made.
+    pub(super) fn check(&self) -> Result<()> {
+        if !(1..=1024).contains(&self.jobs) {
+            return Err(Error::usage(format!("--jobs must be from 1 to 1024, got {}", self.jobs)));
+        }
+        store::create_dir(&self.out)
+    }
+}
+
+/// How often children are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What became of the runs of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) done: usize,
+    pub(super) skipped: usize,
+    pub(super) failed: Vec<String>,
+    pub(super) stopped: Vec<String>,
+}
+
+/// A request to stop: what to end with, and its name.
+pub(super) type Asked = Option<(Kind, &'static str)>;
+
+/// What is left to do of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// To this epoch, counted over all phases.
+    UpTo(u32),
+    All,
+}
+
+/// Carries out what is `left` of runs that are not done.
+///
+/// # Errors
+/// When a child cannot be started. Runs that fail are in the tally.
+pub(super) fn work(
+    runs: &[&PlannedRun],
+    left: impl Fn(&PlannedRun) -> Left,
+    workers: &Workers,
+    signals: &Signals,
+    console: &Console,
+) -> Result<(Tally, Asked)> {
+    let mut table = Table::new(runs.len(), console);
+    let mut tally = Tally::default();
+    let mut waiting = queue(runs, left, workers, &mut tally, &mut table);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = workers.threads.unwrap_or((cores / workers.jobs).max(1));
+    let mut running: Vec<Child> = Vec::new();
+    let mut asked = None;
+    let mut slots: VecDeque<usize> = (0..workers.jobs).collect();
+    loop {
+        if asked.is_none()
+            && let Some(request) = signals.request()
+        {
+            asked = Some(request);
+            waiting.clear();
+            running.iter().for_each(Child::ask_to_stop);
+        }
+        while running.len() < workers.jobs
+            && let Some((run, start)) = waiting.pop_front()
+        {
+            let slot = slots.pop_front().unwrap_or(0);
+            let device = workers.device.get(slot % workers.device.len().max(1)).map(String::as_str);
+            running.push(Child::start(run, &workers.out, threads, device, slot, start)?);
+        }
+        if running.is_empty() {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        let (mut ended, mut still) = (Vec::new(), Vec::new());
+        for mut child in running {
+            match child.look()? {
+                Some(end) => ended.push((child, end)),
+                None => still.push(child),
+            }
+        }
+        running = still;
+        for (child, end) in ended {
+            slots.push_back(child.slot);
+            settle(&child, end, &mut tally, &mut table)?;
+        }
+        table.show(&running, &tally);
+    }
+    table.finish();
+    Ok((tally, asked))
+}
+
+/// The runs that have anything left to do; the others are counted.
+fn queue<'a>(
+    runs: &[&'a PlannedRun],
+    left: impl Fn(&PlannedRun) -> Left,
+    workers: &Workers,
+    tally: &mut Tally,
+    table: &mut Table,
+) -> VecDeque<(&'a PlannedRun, Start)> {
+    let out = &workers.out;
+    let mut waiting = VecDeque::new();
+    for run in runs {
+        match state(run, out) {
+            State::Done => {
+                tally.done += 1;
+                tally.skipped += 1;
+                table.skipped();
+            }
+            State::Failed(why) if !workers.retry_failed => {
+                tracing::info!("{} failed before: {why}", run.name);
+                tally.failed.push(run.name.clone());
+                table.skipped();
+            }
+            State::Taken(why) => {
+                tracing::error!("{} holds another run: {why}", out.join(&run.name).display());
+                tally.failed.push(run.name.clone());
+                table.skipped();
+            }
+            state => {
+                let again = matches!(state, State::Again);
+                if again {
+                    tracing::warn!("{} is trained again: other lengths are wanted now", run.name);
+                }
+                let stop_after = match left(run) {
+                    Left::Nothing => {
+                        tally.skipped += 1;
+                        table.skipped();
+                        continue;
+                    }
+                    Left::UpTo(epoch) => Some(epoch),
+                    Left::All => None,
+                };
+                let how = if again { "--overwrite" } else { "--resume" };
+                waiting.push_back((*run, Start { how, stop_after }));
+            }
+        }
+    }
+    waiting
+}
+
+/// Notes how a child has ended.
+fn settle(child: &Child, end: Ended, tally: &mut Tally, table: &mut Table) -> Result<()> {
+    let seconds = child.started.elapsed().as_secs_f64();
+    match end {
+        Ended::Done => {
+            tally.done += 1;
+            let accuracy = child.accuracy().map_or(String::new(), |a| format!(", test accuracy {a:.4}"));
+            table.ended(&format!("{} done in {seconds:.1} s{accuracy}", child.name));
+        }
+        Ended::Reached(epoch) => {
+            table.ended(&format!("{} is at epoch {epoch} after {seconds:.1} s", child.name));
+        }
+        Ended::Stopped => {
+            tally.stopped.push(child.name.clone());
+            table.ended(&format!("{} stopped, saved", child.name));
+        }
+        Ended::Failed(why) => {
+            child.remember_failure(&why)?;
+            tally.failed.push(child.name.clone());
+            table.ended(&format!("{} failed: {why} (log: {})", child.name, child.log.display()));
+        }
+    }
+    Ok(())
+}
+
+enum State {
+    Done,
+    Failed(String),
+    /// To be started or resumed.
+    Open,
+    /// To be trained again: it was not scored at every length that is wanted now.
+    Again,
+    /// Its directory holds another run.
+    Taken(String),
+}
+
+fn state(run: &PlannedRun, out: &Path) -> State {
+    let dir = out.join(&run.name);
+    if let Ok(text) = std::fs::read_to_string(dir.join(files::CONFIG)) {
+        match run.differences(&text) {
+            None => return State::Taken("its config.toml cannot be read".to_owned()),
+            Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
+            Some(_) => {}
+        }
+        let scored = |n: &u32| dir.join(files::scores_at(*n)).join(files::SUMMARY).exists();
+        let lengths = run.lengths();
+        let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
+        if dir.join(files::DONE).exists() {
+            return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
+        }
+        let there = text.parse::<toml::Table>().unwrap_or_default();
+        if !same(there.get("score-at"), run.flags.get("score-at")) {
+            return State::Again;
+        }
+    }
+    match std::fs::read_to_string(child::failure(out, &run.name)) {
+        Ok(why) => State::Failed(why.trim().to_owned()),
+        Err(_) => State::Open,
+    }
+}
