@@ -3,17 +3,20 @@
     python make.py
 """
 
-import itertools
 import json
 import pathlib
 
 import numpy as np
+import pandas as pd
 import scipy
 import statsmodels
+import statsmodels.formula.api as smf
 from scipy import stats
+from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import ttost_paired
 
 FILE = pathlib.Path(__file__).resolve().parents[2] / "crates/fm-report/tests/golden/stats.json"
 
@@ -68,35 +71,25 @@ def answers(rng, skill, difficulty, seeds):
     return (rng.random((seeds, len(difficulty))) < 1 / (1 + np.exp(-logit))).astype(int)
 
 
-def bootstrap_moments(arms):
-    """Mean and exact variance of the two-way bootstrap: seeds of each arm and the items drawn independently."""
-    n = arms[0].shape[1]
-    # E[v_i v_j] of multinomial item weights is keep + [i = j], and alike for seeds.
-    keep_items = 1 - 1 / n
-    means = [arm.mean() for arm in arms]
-    columns = [arm.mean(axis=0) for arm in arms]
-    second_moment = 0.0
-    for x, y in itertools.product(range(len(arms)), repeat=2):
-        if x != y:
-            second_moment += keep_items * means[x] * means[y] + (columns[x] * columns[y]).mean() / n
-            continue
-        arm, s = arms[x], len(arms[x])
-        keep_seeds = 1 - 1 / s
-        second_moment += keep_seeds * (keep_items * means[x] ** 2 + (columns[x] ** 2).mean() / n)
-        second_moment += (keep_items * (arm.mean(axis=1) ** 2).mean() + (arm**2).mean() / n) / s
-    return sum(means), second_moment - sum(means) ** 2
+def anova_error(arm):
+    """Standard error of the mean of crossed random effects, from statsmodels' two-way analysis of variance."""
+    seeds, items = arm.shape
+    rows = pd.DataFrame({"y": arm.ravel(), "seed": np.repeat(np.arange(seeds), items),
+                         "item": np.tile(np.arange(items), seeds)})
+    table = anova_lm(smf.ols("y ~ C(seed) + C(item)", rows).fit())
+    by_seed, by_item, rest = table["sum_sq"] / table["df"]
+    assert min(by_seed, by_item) > rest, "a component would be negative"
+    return np.sqrt((by_seed + by_item - rest) / (seeds * items))
 
 
-def check_moments():
-    """The formula against every one of the possible draws, on data small enough for that."""
-    arm = np.array([[1, 0, -1], [1, 1, 0]])
-    draws = [
-        arm[np.ix_(seeds, items)].mean()
-        for seeds in itertools.product(range(2), repeat=2)
-        for items in itertools.product(range(3), repeat=3)
-    ]
-    mean, variance = bootstrap_moments([arm])
-    assert np.isclose(np.mean(draws), mean) and np.isclose(np.var(draws), variance), (np.var(draws), variance)
+def equivalence(first, second, margin):
+    p, *_ = ttost_paired(np.array(second), np.array(first), -margin, margin)
+    return {"first": first, "second": second, "margin": margin, "p": p}
+
+
+def detectable(sd, n, alpha):
+    effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8)
+    return {"standard_error": sd / np.sqrt(n), "df": n - 1, "alpha": alpha, "detectable": effect * sd}
 
 
 def crossed_effects(arms):
@@ -123,14 +116,24 @@ def two_way(rng, name, skills, seeds, items):
     difficulty = rng.normal(0, 1.5, items)
     first, second = (answers(rng, skill, difficulty, n) for skill, n in zip(skills, seeds, strict=True))
     arms = [second - first] if name == "paired" else [-first, second]
-    mean, variance = bootstrap_moments(arms)
     rows = [["".join(map(str, row)) for row in group] for group in (first, second)]
-    return {"kind": name, "first": rows[0], "second": rows[1], "crossed": crossed_effects(arms),
-            "bootstrap_mean": mean, "bootstrap_variance": variance}
+    return {"kind": name, "first": rows[0], "second": rows[1], "crossed": crossed_effects(arms)}
+
+
+def mixed(seeds, items):
+    """Paired runs whose seeds and items both vary more than chance alone, so that no component is cut off at zero."""
+    rng = np.random.default_rng(1)
+    difficulty = rng.normal(0, 1.5, items)
+    shift = rng.normal(0.8, 0.6, (seeds, 1)) + rng.normal(0, 1.0, items)
+    first = (rng.random((seeds, items)) < 1 / (1 + np.exp(difficulty))).astype(int)
+    second = (rng.random((seeds, items)) < 1 / (1 + np.exp(difficulty - shift))).astype(int)
+    rows = [["".join(map(str, row)) for row in group] for group in (first, second)]
+    arm = second - first
+    return {"kind": "paired", "first": rows[0], "second": rows[1], "crossed": crossed_effects([arm]),
+            "anova_error": anova_error(arm)}
 
 
 def main():
-    check_moments()
     rng = np.random.default_rng(0)
     cnn = [round(v, 4) for v in rng.normal(0.8950, 0.003, 10)]
     mlp = [round(v, 4) for v in rng.normal(0.9050, 0.002, 10)]
@@ -151,8 +154,10 @@ def main():
                     for e in (0.5, 2.0, 3.5) for df in (1, 2.6, 9, 120)],
         "power": [power(e, sd, n) for e, sd, n in [(0.01, 0.005, 4), (0.002, 0.003, 10), (0.001, 0.004, 80)]],
         "sample_size": [sample_size(e, sd) for e, sd in [(0.01, 0.003), (0.002, 0.003), (0.001, 0.004), (0.0004, 0.004)]],
+        "equivalence": [equivalence(cnn, mlp, 0.02), equivalence(cnn[:3], cnn[3:6], 0.004), equivalence(cnn, mlp, 0.005)],
+        "detectable": [detectable(sd, n, alpha) for sd, n, alpha in [(0.003, 3, 0.05), (0.004, 10, 0.05), (0.004, 10, 0.005)]],
         "two_way": [two_way(rng, "paired", (1.0, 1.3), (4, 4), 120), two_way(rng, "paired", (1.2, 1.2), (10, 10), 200),
-                    two_way(rng, "unpaired", (1.0, 1.6), (3, 5), 120)],
+                    two_way(rng, "unpaired", (1.0, 1.6), (3, 5), 120), mixed(6, 80), mixed(9, 150)],
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(golden, indent=1, default=float) + "\n")

@@ -19,6 +19,8 @@ pub enum Error {
     SameSeed { name: String, seed: u64, dirs: [PathBuf; 2] },
     #[error("{} and {} were scored on different test sets", first.display(), second.display())]
     OtherTest { first: PathBuf, second: PathBuf },
+    #[error("there is no group '{name}': there are {}", known.join("; "))]
+    NoGroup { name: String, known: Vec<String> },
     #[error("{} has no predictions.csv for what is asked", path.display())]
     NoPredictions { path: PathBuf },
     #[error("{0}")]

@@ -92,22 +92,15 @@ fn names(runs: &[&RunResult]) -> Vec<String> {
     all.iter().map(|said| name(said, &varied, other_arm(said))).collect()
 }
 
-/// The keys that tell the groups apart: from the last on, those that others imply are left out.
+/// The keys that differ between any of the groups, but those that [`RunSpec::arm`] says already.
 fn telling(all: &[Said]) -> Vec<String> {
-    let kinds = |keys: &[String]| {
-        let kind = |said: &Said| keys.iter().map(|key| said.get(key).cloned()).collect::<Vec<_>>();
-        all.iter().map(kind).collect::<BTreeSet<_>>().len()
+    let differs = |key: &String| all.iter().any(|said| said.get(key) != all[0].get(key));
+    // Two files of one name may hold different encoders.
+    let said = |key: &String| {
+        let of_arm = ["encoder", "pretrain", "encoder-lr", "unfreeze-at"].contains(&key.as_str());
+        of_arm && all.iter().all(|a| all.iter().all(|b| a[ARM] != b[ARM] || a.get(key) == b.get(key)))
     };
-    let every = keys(all);
-    let most = kinds(&every);
-    let mut keys = every.clone();
-    for key in every.iter().rev() {
-        let fewer: Vec<String> = keys.iter().filter(|k| *k != key).cloned().collect();
-        if kinds(&fewer) == most {
-            keys = fewer;
-        }
-    }
-    keys
+    keys(all).into_iter().filter(|key| differs(key) && !said(key)).collect()
 }
 
 /// The architecture, its recipe where there are others, and whatever else differs.

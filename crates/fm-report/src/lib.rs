@@ -34,7 +34,7 @@ pub mod stats;
 mod svg;
 
 pub use collect::{Found, RunResult, collect};
-pub use compared::{Compared, Pair, Summarized, compare};
+pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
 pub use curves::curves;
 pub use error::{Error, Result};
 pub use groups::RunGroup;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fm_report::stats::{Interval, Summary};
-use fm_report::{Compared, Found};
+use fm_report::{Compared, Found, Question};
 use fm_run::store;
 use fm_run::tables::ReadError;
 
@@ -22,9 +22,36 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
 
+    #[command(flatten)]
+    question: QuestionArgs,
+
     /// Print a table for spreadsheets
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+}
+
+/// What is asked of a comparison.
+#[derive(Debug, Args)]
+pub(crate) struct QuestionArgs {
+    /// Compare the other groups with this one alone, by the name that is printed [default: all pairs]
+    #[arg(long, value_name = "GROUP")]
+    reference: Option<String>,
+
+    /// Differences of accuracy up to this do not matter, in percentage points
+    #[arg(long, value_name = "POINTS", default_value_t = 0.3, value_parser = points)]
+    margin: f64,
+}
+
+fn points(text: &str) -> std::result::Result<f64, String> {
+    let points = text.parse().ok().filter(|points: &f64| *points > 0.0 && *points < 100.0);
+    points.ok_or_else(|| format!("must be percentage points above 0 and below 100, got '{text}'"))
+}
+
+impl QuestionArgs {
+    /// In shares of 1.
+    pub(super) fn of(&self) -> Question {
+        Question { reference: self.reference.clone(), margin: self.margin / 100.0 }
+    }
 }
 
 pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
@@ -32,7 +59,7 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
     if found.groups.len() < 2 && !as_json && !args.csv {
         tracing::warn!("one group alone: there is nothing to compare it with");
     }
-    let compared = fm_report::compare(&found.groups).map_err(failed)?;
+    let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
     if as_json {
         return Ok(format!("{:#}\n", compared.to_json()));
     }
@@ -80,6 +107,7 @@ pub(crate) fn failed(error: fm_report::Error) -> Error {
         fm_report::Error::OtherTest { .. } => {
             Error::new(Kind::Mismatch, text).help("compare runs on one data set")
         }
+        fm_report::Error::NoGroup { .. } => Error::usage(text),
         fm_report::Error::SameSeed { .. } => {
             Error::new(Kind::Mismatch, text).help("name the runs that are meant, not the directory of all")
         }
@@ -99,17 +127,16 @@ fn text(compared: &Compared) -> String {
     for pair in &compared.pairs {
         let c = &pair.comparison;
         let how = if c.paired { "paired by seed" } else { "other seeds, not paired" };
-        let how = if pair.left_out == 0 {
-            how.to_owned()
-        } else {
-            format!("{how}, {} runs of other seeds left out", pair.left_out)
-        };
-        let _ = writeln!(out, "\n{} less {} ({how}; mean difference, 95 % interval)", c.names[1], c.names[0]);
-        for (measure, test) in &pair.differences {
-            if let Some(t) = test {
+        let _ = writeln!(
+            out,
+            "\n{} less {} ({how}; mean difference, 95 % interval, of recalls for all classes together)",
+            c.names[1], c.names[0]
+        );
+        for (measure, difference) in &pair.differences {
+            if let Some(difference) = difference {
                 let scale = scale(measure);
-                let Interval { low, high } = t.interval;
-                let (d, low, high) = (scale.0 * t.difference, scale.0 * low, scale.0 * high);
+                let Interval { low, high } = difference.interval;
+                let (d, low, high) = (scale.0 * difference.test.difference, scale.0 * low, scale.0 * high);
                 let _ = writeln!(out, "  {measure:<22} {d:>8.2}  ({low:.2} to {high:.2}){}", scale.1);
             }
         }
@@ -123,7 +150,7 @@ fn text(compared: &Compared) -> String {
         out.push('\n');
     }
     for pair in &compared.pairs {
-        let _ = writeln!(out, "{}", pair.verdict);
+        let _ = writeln!(out, "{}", pair.verdict.sentence);
     }
     out
 }

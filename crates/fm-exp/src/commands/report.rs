@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fm_run::store;
 
-use super::compare::{collect, failed};
+use super::compare::{QuestionArgs, collect, failed};
 use crate::error::Result;
 use crate::inputs;
 
@@ -16,6 +16,9 @@ pub(crate) struct ReportArgs {
     #[arg(value_name = "RUN|DIR", required = true)]
     places: Vec<PathBuf>,
 
+    #[command(flatten)]
+    question: QuestionArgs,
+
     /// Directory for report.html and its plots [default: report, in the first place]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -23,7 +26,7 @@ pub(crate) struct ReportArgs {
 
 pub(crate) fn run(args: &ReportArgs) -> Result<String> {
     let found = collect(&args.places, None)?;
-    let compared = fm_report::compare(&found.groups).map_err(failed)?;
+    let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
     let first = found.groups.first().and_then(|group| group.runs.first());
     // If it is on this machine; nothing is downloaded.
     let data = first.and_then(|run| inputs::load_local(&run.run.spec).ok());

@@ -38,8 +38,8 @@ fn groups_numbers_and_a_sentence() {
     assert_eq!(groups[0]["measures"]["recall 2"]["n"], 2);
     let pair = &all["pairs"][0];
     assert_eq!(
-        (&pair["first"], &pair["paired_by_seed"], &pair["p_holm"]),
-        (&"cnn".into(), &true.into(), &Value::Null)
+        (&pair["first"], &pair["paired_by_seed"], &pair["comparisons"]),
+        (&"cnn".into(), &true.into(), &1.into())
     );
     assert_eq!(pair["mcnemar"].as_array().unwrap().len(), 2);
     let verdict = pair["verdict"].as_str().unwrap();
@@ -73,15 +73,26 @@ fn single_runs_arms_and_places() {
     let names: Vec<&str> =
         all["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"]);
-    assert!(all["pairs"][0]["p_holm"].is_number() && all["pairs"].as_array().unwrap().len() == 3);
+    assert!(all["pairs"][0]["comparisons"] == 3 && all["pairs"].as_array().unwrap().len() == 3);
+    let reference = compare(&["--json", "--reference", "cnn", "--margin", "5"], &[&out]);
+    let reference: Value = serde_json::from_str(&reference.succeeds().out).unwrap();
+    let pairs = reference["pairs"].as_array().unwrap();
+    assert!(
+        pairs.len() == 2 && pairs.iter().all(|p| p["first"] == "cnn" && p["comparisons"] == 2),
+        "{pairs:?}"
+    );
+    assert!((pairs[0]["margin"].as_f64().unwrap() - 0.05).abs() < 1e-12);
+    compare(&["--reference", "mlp"], &[&out])
+        .fails(2, &["there is no group 'mlp': there are cnn; encoder-mlp joint"]);
+    compare(&["--margin", "0"], &[&out]).fails(2, &["must be percentage points above 0"]);
 
-    // A seed that one lacks is left out of the pairs; another patience is another experiment.
+    // A seed that one lacks ends the pairing, and all runs count; another patience is another experiment.
     place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
     let more = compare(&["--json"], &[&out]);
     let more: Value = serde_json::from_str(&more.succeeds().out).unwrap();
     assert_eq!(
-        (&more["pairs"][0]["paired_by_seed"], &more["pairs"][0]["runs_left_out"]),
-        (&true.into(), &1.into())
+        (&more["pairs"][0]["paired_by_seed"], &more["groups"][0]["measures"]["accuracy"]["n"]),
+        (&false.into(), &3.into())
     );
     place.run(&["--arch", "cnn", "--seed", "3", "--epochs", "3", "--patience", "2"]).succeeds();
     let other = compare(&["--json"], &[&out]);

@@ -41,9 +41,9 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         "accuracy-epochs",
         "accuracy-seconds",
         "recall",
-        "confusion-cnn",
-        "confusion-encoder-mlp-joint",
-        "difference-encoder-mlp-joint-cnn",
+        "confusion-cnn-fused",
+        "confusion-encoder-mlp-joint-fused",
+        "difference-encoder-mlp-joint-fused-cnn-fused",
     ];
     for plot in plots {
         let svg = std::fs::read_to_string(dir.join(format!("{plot}.svg"))).unwrap();
@@ -51,7 +51,7 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
     }
     assert_eq!(html.matches("<figure").count(), html.matches("<figcaption").count());
     assert_eq!(html.matches("<figure").count(), 7 + 3 + 2, "three groups: as many matrices, two differences");
-    for piece in ["not distinguishable", "beats", "takes at least two seeds"] {
+    for piece in ["undecided", "beats", "equivalent within", "takes at least two seeds"] {
         if html.contains(piece) {
             break;
         }

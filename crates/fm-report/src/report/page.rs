@@ -92,12 +92,13 @@ fn count(groups: &[RunGroup]) -> String {
 fn verdicts(compared: &Compared) -> Markup {
     html! {
         @if compared.pairs.is_empty() { p.verdict { "One group alone: there is nothing to compare it with." } }
-        @else if let [only] = &compared.pairs[..] { p.verdict { (only.verdict) "." } }
-        @else { ul.verdict { @for pair in &compared.pairs { li { (pair.verdict) "." } } } }
+        @else if let [only] = &compared.pairs[..] { p.verdict { (only.verdict.sentence) "." } }
+        @else { ul.verdict { @for pair in &compared.pairs { li { (pair.verdict.sentence) "." } } } }
         @if compared.pairs.iter().any(|pair| pair.comparison.crossed.is_some()) {
             p.note {
-                "Interval and p count both what seeds and what the choice of test images add by chance: the two-way \
-                 bootstrap over seeds and images and crossed random effects must agree."
+                "Interval and p count both what seeds and what the choice of test images add by chance (crossed random \
+                 effects). Equivalent means: by two one-sided tests the difference is smaller than the margin. \
+                 Undecided means that neither is shown; it does not mean equal."
             }
         }
     }
@@ -161,35 +162,33 @@ fn cell(measure: &str, s: &Summary) -> Markup {
 fn differences(pair: &Pair) -> Markup {
     let c = &pair.comparison;
     let how = if c.paired { "paired by seed" } else { "not paired: the seeds differ" };
-    let left_out = if pair.left_out == 0 {
-        String::new()
-    } else {
-        format!("; {} runs of other seeds left out", pair.left_out)
-    };
-    let caption = format!("{} less {} ({how}{left_out})", c.names[1], c.names[0]);
+    let caption = format!("{} less {} ({how})", c.names[1], c.names[0]);
     html! {
         details {
             summary { (caption) }
             div.scroll tabindex="0" role="region" aria-label=(caption) {
                 table.sortable {
                     caption { (caption) }
-                    thead { tr { @for name in ["measure", "difference", "95 % interval", "p (t test over seeds)"] { (heading(name)) } } }
+                    thead { tr { @for name in ["measure", "difference", "95 % interval", "p"] { (heading(name)) } } }
                     tbody {
                         @for (measure, test) in &pair.differences {
                             @let (factor, digits, unit) = unit(measure);
                             @let unit = if unit == " %" { " points" } else { unit };
                             tr {
                                 th scope="row" { (measure) }
-                                @if let Some(t) = test {
-                                    td data-value=(factor * t.difference) { (format!("{:+.digits$}{unit}", factor * t.difference)) }
-                                    td data-value=(factor * t.interval.low) { (format!("{:.digits$} to {:.digits$}", factor * t.interval.low, factor * t.interval.high)) }
-                                    td data-value=(t.p) { (p_text(t.p)) }
+                                @if let Some(d) = test {
+                                    td data-value=(factor * d.test.difference) { (format!("{:+.digits$}{unit}", factor * d.test.difference)) }
+                                    td data-value=(factor * d.interval.low) { (format!("{:.digits$} to {:.digits$}", factor * d.interval.low, factor * d.interval.high)) }
+                                    @if let Some(p) = d.p { td data-value=(p) { (p_text(p)) } } @else { td {} }
                                 } @else { td {} td {} td {} }
                             }
                         }
                     }
                 }
             }
+            p { "Accuracy and recalls: crossed effects of seeds and test images; the interval and p of accuracy hold for \
+                 all pairs together, those of recalls for all classes together. Loss and macro F1: t tests over seeds. \
+                 Seconds are not tested: other work on the machine changes them." }
             @if !c.mcnemar.is_empty() {
                 p { "McNemar's test of the shared test images, mid-p by seed: "
                     (c.mcnemar.iter().map(|(seed, m)| format!("seed {seed}: {}", p_text(m.mid))).collect::<Vec<_>>().join(", ")) "." }

@@ -1,15 +1,14 @@
-//! Two models compared: their runs → every statistic → [a sentence](Comparison::verdict).
+//! Two models compared: their runs → every statistic → [a verdict](Comparison::judge).
 
 use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::bootstrap::{Bootstrap, REPLICATES, bootstrap};
-use super::crossed::{Crossed, crossed};
+use super::crossed::{Crossed, crossed, items_alone};
 use super::mcnemar::{McNemar, mcnemar};
 use super::outcomes::{Outcomes, OutcomesError};
 use super::power::Needed;
-use super::summary::{Interval, Summary, summarize};
+use super::summary::{Summary, summarize};
 use super::t_test::{TTest, paired_t, welch};
 
 /// A model's runs, one for each seed.
@@ -61,18 +60,18 @@ pub struct Comparison {
     pub welch: Option<TTest>,
     /// By seed McNemar's test of the two runs; empty if they are not paired.
     pub mcnemar: Vec<(u64, McNemar)>,
-    /// The two-way bootstrap.
-    pub bootstrap: Bootstrap,
-    /// Crossed random effects; none with one seed.
+    /// Crossed random effects: other seeds and other test items; none with one seed.
     pub crossed: Option<Crossed>,
+    /// Other test items alone, these seeds taken as given.
+    pub items: TTest,
 }
 
 impl Comparison {
-    /// Compares `second` with `first`; pairs by seed if both have the same seeds. `seed` is the bootstrap's.
+    /// Compares `second` with `first`; pairs by seed if both have the same seeds, otherwise takes all runs of both.
     ///
     /// # Errors
     /// When a model has no runs or two with the same seed, or runs were tested on different items.
-    pub fn new(first: &Group, second: &Group, seed: u64) -> Result<Self, CompareError> {
+    pub fn new(first: &Group, second: &Group) -> Result<Self, CompareError> {
         let groups = [sorted(first)?, sorted(second)?];
         let seeds = groups.each_ref().map(|runs| runs.iter().map(|run| run.seed).collect::<Vec<_>>());
         let rows = groups.each_ref().map(|runs| runs.iter().map(|run| &run.correct[..]).collect::<Vec<_>>());
@@ -90,26 +89,19 @@ impl Comparison {
             paired_t: if paired { paired_t(&accuracies[0], &accuracies[1]) } else { None },
             welch: welch(&accuracies[0], &accuracies[1]),
             mcnemar: if paired { seeds[0].iter().copied().zip(tests).collect() } else { Vec::new() },
-            bootstrap: bootstrap(&outcomes, REPLICATES, seed),
             crossed: crossed(&outcomes),
+            items: items_alone(&outcomes),
         })
+    }
+
+    /// What the verdict rests on: crossed random effects; with one seed the noise of test items alone.
+    pub fn test(&self) -> TTest {
+        self.crossed.as_ref().map_or(self.items, |crossed| crossed.test)
     }
 
     /// The second's accuracy less the first's, a share of 1.
     pub fn difference(&self) -> f64 {
-        self.bootstrap.difference
-    }
-
-    /// The interval that the verdict quotes, a share of 1: what the two-way bootstrap's and the crossed
-    /// effects' cover together; with one seed the bootstrap's, which then sees test items alone.
-    pub fn interval(&self) -> Interval {
-        let bootstrap = self.bootstrap.interval;
-        self.crossed.as_ref().map_or(bootstrap, |crossed| bootstrap.hull(crossed.test.interval))
-    }
-
-    /// The p that the verdict quotes: the larger of the two.
-    pub fn p(&self) -> f64 {
-        self.crossed.as_ref().map_or(self.bootstrap.p, |crossed| crossed.test.p.max(self.bootstrap.p))
+        self.items.difference
     }
 
     /// How many seeds of each model would tell; none with one seed, which says nothing of others.

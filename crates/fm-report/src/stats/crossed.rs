@@ -5,7 +5,7 @@
 //! items, less that of what remains over `S N`, which both contain; neither can be less than that remainder
 //! makes it. Degrees of freedom are Satterthwaite's.
 
-use super::outcomes::{Outcomes, sum};
+use super::outcomes::{Arm, Outcomes, sum};
 use super::summary::{mean, variance};
 use super::t_test::{TTest, satterthwaite};
 
@@ -33,12 +33,13 @@ pub fn crossed(outcomes: &Outcomes) -> Option<Crossed> {
     for arm in &outcomes.arms {
         let seeds = arm.len() as f64;
         let rows: Vec<f64> = arm.iter().map(|row| sum(row.iter()) as f64 / n).collect();
-        let columns: Vec<f64> =
-            (0..outcomes.items).map(|i| sum(arm.iter().map(|row| &row[i])) as f64 / seeds).collect();
+        let columns = columns(arm, outcomes.items);
         let (by_seed, by_item) = (variance(&rows), variance(&columns));
         // Sums of squares: total = seeds + items + rest.
         let middle = mean(&rows);
-        let total: f64 = arm.iter().flatten().map(|&entry| (f64::from(entry) - middle).powi(2)).sum();
+        // Entries are -1, 0 or 1: the sum of their squares is the number of those that are not 0.
+        let counted: usize = arm.iter().map(|row| row.iter().filter(|entry| **entry != 0).count()).sum();
+        let total = counted as f64 - n * seeds * middle * middle;
         let rest = total - n * (seeds - 1.0) * by_seed - seeds * (n - 1.0) * by_item;
         let remainder = (rest / ((seeds - 1.0) * (n - 1.0))).max(0.0);
         shared += remainder / (seeds * n);
@@ -48,6 +49,26 @@ pub fn crossed(outcomes: &Outcomes) -> Option<Crossed> {
     let item_variance = (variance(&item_means) / n - shared).max(0.0);
     let test = t_test(outcomes.difference(), &seed_variances, item_variance, n);
     Some(Crossed { test, seed_variances, item_variance, items: outcomes.items })
+}
+
+/// The mean over seeds of each item, row by row: columns lie far apart in memory.
+fn columns(arm: &Arm, items: usize) -> Vec<f64> {
+    let mut sums = vec![0_i32; items];
+    for row in arm {
+        sums.iter_mut().zip(row).for_each(|(sum, &entry)| *sum += i32::from(entry));
+    }
+    sums.into_iter().map(|sum| f64::from(sum) / arm.len() as f64).collect()
+}
+
+/// A t test of the difference over test items alone, the seeds taken as given.
+pub fn items_alone(outcomes: &Outcomes) -> TTest {
+    let mut differences = vec![0.0; outcomes.items];
+    for arm in &outcomes.arms {
+        differences.iter_mut().zip(columns(arm, outcomes.items)).for_each(|(sum, mean)| *sum += mean);
+    }
+    let n = outcomes.items as f64;
+    let spread = if outcomes.items > 1 { variance(&differences) } else { f64::INFINITY };
+    TTest::new(outcomes.difference(), (spread / n).sqrt(), (n - 1.0).max(1.0))
 }
 
 fn t_test(difference: f64, seed_variances: &[(f64, usize)], item_variance: f64, items: f64) -> TTest {

@@ -3,16 +3,14 @@
 //! ```text
 //! accuracies by seed ──────▸ summary, paired t, Welch ─────────────┐
 //! right or wrong by item ──▸ McNemar (one seed against one seed) ──┼─▸ Comparison ─▸ verdict
-//! right or wrong by ───────▸ two-way bootstrap ────────────────────┤
-//! seed and item    ────────▸ crossed effects ─▸ seeds needed ──────┘
+//! right or wrong by seed and item ─▸ crossed effects ─▸ power ─────┘
 //! scores by configuration and seed ─▸ selection: which may be left behind
 //! ```
 //!
 //! An accuracy has two sources of chance: which seed trained the model, and which items happened to be in
 //! the test set. A t test over seeds sees the first alone and McNemar's test the second alone; each says
-//! "different" too often when the other matters. The verdict rests on the two that see both.
+//! "different" too often when the other matters. The verdict rests on crossed effects, which see both.
 
-mod bootstrap;
 mod comparison;
 mod crossed;
 mod dist;
@@ -25,17 +23,17 @@ mod summary;
 mod t_test;
 mod verdict;
 
-pub use bootstrap::{Bootstrap, REPLICATES, bootstrap};
 pub use comparison::{CompareError, Comparison, Group, Run};
-pub use crossed::{Crossed, crossed};
+pub use crossed::{Crossed, crossed, items_alone};
 pub use dist::{normal_quantile, t_quantile, two_sided_t};
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
 pub use outcomes::{Outcomes, OutcomesError};
-pub use power::{MAX_SEEDS, Needed, POWER, paired_t_power, seeds_for, t_power};
+pub use power::{MAX_SEEDS, Needed, POWER, detectable, paired_t_power, seeds_for, t_power};
 pub use selection::{Selection, select};
 pub use summary::{Interval, Summary, summarize};
 pub use t_test::{TTest, paired_t, welch};
+pub use verdict::{ALPHA, Answer, Family, Verdict};
 
 /// The level of every interval, and one minus that of every test: 95 %.
 pub const LEVEL: f64 = 0.95;

@@ -22,12 +22,17 @@ pub enum Needed {
 
 /// The power of a two-sided t test at 5 % when the true difference is `effect`, in the unit of its standard
 /// error, with `df` degrees of freedom.
+pub fn t_power(effect: f64, df: f64) -> f64 {
+    power_at(effect, df, 1.0 - LEVEL)
+}
+
+/// The same at the level `alpha`.
 ///
 /// The noncentral t distribution by its definition, a normal variable over the root of a chi-squared one:
 /// the normal part in closed form, the other by the trapezoidal rule over its logarithm.
-pub fn t_power(effect: f64, df: f64) -> f64 {
+fn power_at(effect: f64, df: f64, alpha: f64) -> f64 {
     const STEPS: u32 = 2_000;
-    let critical = t_quantile(f64::midpoint(1.0, LEVEL), df);
+    let critical = t_quantile(1.0 - alpha / 2.0, df);
     // Beyond these the density is below e^-45 of its peak, at 0.
     let (low, high) = (-(45.0 / df + (45.0 / df).sqrt()), (45.0 / df).sqrt());
     let step = (high - low) / f64::from(STEPS);
@@ -41,6 +46,28 @@ pub fn t_power(effect: f64, df: f64) -> f64 {
         weights += weight;
     }
     sum / weights
+}
+
+/// The least true difference that a two-sided t test at the level `alpha` finds with power 0.8, in the unit of the
+/// standard error.
+pub fn detectable(standard_error: f64, df: f64, alpha: f64) -> f64 {
+    let lacks = |effect: f64| POWER - power_at(effect, df, alpha);
+    let critical = t_quantile(1.0 - alpha / 2.0, df);
+    let (mut low, mut high) = ((0.0, POWER - alpha), (2.0 * critical + 10.0, POWER - 1.0));
+    // The rule of false position in the Illinois form: an end that stays counts half.
+    for _ in 0..100 {
+        let effect = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+        let here = (effect, lacks(effect));
+        if here.1.abs() < 1e-12 || (high.0 - low.0) < 1e-13 * high.0 {
+            return effect * standard_error;
+        }
+        if here.1 > 0.0 {
+            (low, high.1) = (here, high.1 / 2.0);
+        } else {
+            (high, low.1) = (here, low.1 / 2.0);
+        }
+    }
+    f64::midpoint(low.0, high.0) * standard_error
 }
 
 /// The power of the paired t test over `n` seeds whose differences have standard deviation `sd` around
@@ -125,6 +152,16 @@ mod tests {
         assert_eq!(needed(0.005, 0.003, 0.002), Needed::Never);
         assert_eq!(needed(0.0001, 0.003, 0.0), Needed::TooMany);
         assert_eq!(needed(0.0, 0.003, 0.0), Needed::Never);
+    }
+
+    #[test]
+    fn what_is_detectable_is_found_with_that_power() {
+        for (df, alpha) in [(1.3, 0.05), (2.0, 0.005), (9.0, 0.05), (5_000.0, 0.05)] {
+            let effect = detectable(2.0, df, alpha) / 2.0;
+            assert!((power_at(effect, df, alpha) - POWER).abs() < 1e-9, "{df}");
+        }
+        // Of a normal variable: the quantiles of 0.975 and 0.8.
+        assert!((detectable(1.0, 1e6, 0.05) - 2.801_585).abs() < 1e-4);
     }
 
     #[test]

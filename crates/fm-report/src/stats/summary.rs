@@ -18,9 +18,9 @@ impl Interval {
         Self { low: middle - half, high: middle + half }
     }
 
-    /// The least interval that covers both.
-    pub(crate) fn hull(self, other: Self) -> Self {
-        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    /// The part of it that lies within another.
+    pub(crate) fn within(self, other: Self) -> Self {
+        Self { low: self.low.max(other.low), high: self.high.min(other.high) }
     }
 }
 

@@ -30,6 +30,21 @@ impl TTest {
         let interval = Interval::around(difference, half);
         Self { difference, standard_error, df, t, p: two_sided_t(t, df), interval }
     }
+
+    /// The interval at another level, such as 0.99.
+    pub fn interval_at(&self, level: f64) -> Interval {
+        let half = t_quantile(f64::midpoint(1.0, level), self.df) * self.standard_error;
+        Interval::around(self.difference, half)
+    }
+
+    /// p against a true difference of `margin` or more, either way: the larger of two one-sided tests (Schuirmann
+    /// 1987). Below 0.05 the two are equivalent within the margin.
+    pub fn p_equivalence(&self, margin: f64) -> f64 {
+        let room = margin - self.difference.abs();
+        let t = if room == 0.0 { 0.0 } else { room / self.standard_error };
+        let tail = two_sided_t(t, self.df) / 2.0;
+        if t > 0.0 { tail } else { 1.0 - tail }
+    }
 }
 
 /// The paired t test of `second` less `first`; none for fewer than two pairs.

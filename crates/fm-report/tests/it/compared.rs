@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use fm_report::stats::{Comparison, Group, Needed, Run, holm};
+use fm_report::stats::{Answer, Comparison, Family, Group, Run, Verdict, detectable};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -26,92 +26,105 @@ fn group(name: &str, seeds: std::ops::Range<u64>, items: usize, accuracy: f64, s
 #[test]
 fn a_clear_difference_is_told_with_the_better_first() {
     let (cnn, mlp) = (group("cnn", 0..5, 2_000, 0.86, 0.0), group("encoder-mlp", 0..5, 2_000, 0.90, 0.0));
-    let there = Comparison::new(&cnn, &mlp, 0).unwrap();
-    let back = Comparison::new(&mlp, &cnn, 0).unwrap();
+    let there = Comparison::new(&cnn, &mlp).unwrap();
+    let back = Comparison::new(&mlp, &cnn).unwrap();
     assert!((there.difference() + back.difference()).abs() < 1e-12);
-    assert!(there.paired && there.p() < 0.05, "{there:?}");
-    for verdict in [there.verdict(None), back.verdict(None)] {
-        assert!(verdict.starts_with("encoder-mlp beats cnn by "), "{verdict}");
-        assert!(
-            verdict.contains(" points (95 % interval ") && verdict.contains(", 5 seeds, p "),
-            "{verdict}"
-        );
+    let verdict = there.judge(Family::ONE);
+    assert!(there.paired && verdict.p < 0.05 && verdict.answer == Answer::Better, "{verdict:?}");
+    assert_eq!(verdict.p.to_bits(), back.judge(Family::ONE).p.to_bits());
+    for text in [&verdict.sentence, &back.judge(Family::ONE).sentence] {
+        assert!(text.starts_with("encoder-mlp beats cnn by "), "{text}");
+        assert!(text.contains(" points (95 % interval ") && text.contains("; 5 seeds, paired)"), "{text}");
     }
-    let shown: f64 = there.verdict(None).split(' ').nth(4).unwrap().parse().unwrap();
+    let shown: f64 = verdict.sentence.split(' ').nth(4).unwrap().parse().unwrap();
     assert!((shown - 100.0 * there.difference()).abs() <= 0.05, "{shown}");
 }
 
 #[test]
-fn no_difference_says_what_would_tell() {
-    let verdict = |items, accuracy, spread| {
-        let (a, b) = (group("a", 0..3, items, 0.88, spread), group("b", 0..3, items, accuracy, spread));
-        let comparison = Comparison::new(&a, &b, 0).unwrap();
-        assert!(comparison.p() > 0.05);
-        (comparison.verdict(None), comparison.seeds_needed().unwrap())
-    };
-    let (text, needed) = verdict(2_000, 0.90, 0.08);
-    assert!(
-        text.starts_with("a and b are not distinguishable: ") && text.contains(" 3 seeds, p = "),
-        "{text}"
-    );
-    let Needed::Seeds(n) = needed else { panic!("{needed:?}: {text}") };
-    assert!(n > 3 && text.contains(&format!("; about {} more seed", n - 3)), "{n}: {text}");
-    let (text, needed) = verdict(60, 0.88, 0.0);
-    assert_eq!(needed, Needed::Never, "{text}");
-    assert!(
-        text.ends_with("; no number of seeds would tell: the test set is too small for such a difference")
-    );
+fn what_is_not_shown_is_undecided_and_says_what_would_be_found() {
+    let (a, b) = (group("a", 0..3, 2_000, 0.88, 0.08), group("b", 0..3, 2_000, 0.89, 0.08));
+    let comparison = Comparison::new(&a, &b).unwrap();
+    let verdict = comparison.judge(Family::ONE);
+    assert_eq!((verdict.answer, verdict.equivalent), (Answer::Undecided, false), "{verdict:?}");
+    let text = &verdict.sentence;
+    assert!(text.starts_with("a and b: undecided; ") && text.contains("; 3 seeds, paired)"), "{text}");
+    assert!(text.ends_with(" points would be found in 80 % of cases"), "{text}");
+    let test = comparison.test();
+    let least = detectable(test.standard_error, test.df, 0.05);
+    assert_eq!(verdict.detectable, Some(least));
+}
+
+#[test]
+fn equal_models_are_equivalent_where_the_data_suffice() {
+    let (a, b) = (group("a", 0..8, 20_000, 0.90, 0.0), group("b", 0..8, 20_000, 0.90, 0.0));
+    let verdict = Comparison::new(&a, &b).unwrap().judge(Family { margin: 0.01, ..Family::ONE });
+    assert_eq!(verdict.answer, Answer::Equivalent, "{verdict:?}");
+    assert!(verdict.sentence.contains("a and b are equivalent within 1 points"), "{}", verdict.sentence);
+    // Interval and p are of one family: the interval at the level of two one-sided tests lies within the margin.
+    let stricter = Comparison::new(&a, &b).unwrap().judge(Family { margin: 0.0001, ..Family::ONE });
+    assert_eq!(stricter.answer, Answer::Undecided);
 }
 
 #[test]
 fn one_seed_beats_nothing_however_clear() {
     let comparison =
-        Comparison::new(&group("a", 0..1, 5_000, 0.80, 0.0), &group("b", 0..1, 5_000, 0.90, 0.0), 0);
+        Comparison::new(&group("a", 0..1, 5_000, 0.80, 0.0), &group("b", 0..1, 5_000, 0.90, 0.0));
     let comparison = comparison.unwrap();
     assert!(comparison.mcnemar[0].1.exact < 1e-6 && comparison.crossed.is_none());
-    let verdict = comparison.verdict(None);
-    assert!(
-        verdict.contains("with these seeds") && verdict.contains("takes at least two seeds"),
-        "{verdict}"
-    );
-    assert!(!verdict.contains("beats"), "{verdict}");
+    let verdict = comparison.judge(Family::ONE);
+    let text = &verdict.sentence;
+    assert!(text.contains("with these seeds") && text.contains("takes at least two seeds"), "{text}");
+    assert!(verdict.answer == Answer::Undecided && !text.contains("beats"), "{text}");
 }
 
 #[test]
 fn other_seeds_are_not_paired() {
     let comparison =
-        Comparison::new(&group("a", 0..4, 1_000, 0.85, 0.0), &group("b", 4..10, 1_000, 0.90, 0.0), 0);
+        Comparison::new(&group("a", 0..4, 1_000, 0.85, 0.0), &group("b", 4..10, 1_000, 0.90, 0.0));
     let comparison = comparison.unwrap();
     assert!(!comparison.paired && comparison.paired_t.is_none() && comparison.mcnemar.is_empty());
     assert!(comparison.welch.is_some() && comparison.crossed.is_some());
-    assert!(comparison.verdict(None).contains("4 and 6 seeds"), "{}", comparison.verdict(None));
+    let text = comparison.judge(Family::ONE).sentence;
+    assert!(text.contains("; 4 and 6 seeds)"), "{text}");
 }
 
 #[test]
 fn order_of_runs_does_not_matter() {
     let (a, mut b) = (group("a", 0..4, 300, 0.85, 0.0), group("b", 0..4, 300, 0.90, 0.0));
-    let sorted = Comparison::new(&a, &b, 5).unwrap();
+    let sorted = Comparison::new(&a, &b).unwrap();
     b.runs.reverse();
-    assert_eq!(Comparison::new(&a, &b, 5).unwrap(), sorted);
+    assert_eq!(Comparison::new(&a, &b).unwrap(), sorted);
 }
 
 #[test]
 fn several_comparisons_are_harder_to_win() {
     let (a, b) = (group("a", 0..5, 2_000, 0.87, 0.0), group("b", 0..5, 2_000, 0.90, 0.0));
-    let comparison = Comparison::new(&a, &b, 0).unwrap();
-    assert!(comparison.verdict(None).contains("beats"), "{}", comparison.verdict(None));
-    let adjusted = holm(&[&[comparison.p()], [0.6; 999].as_slice()].concat())[0];
-    let verdict = comparison.verdict(Some(adjusted));
-    assert!(
-        verdict.contains("not distinguishable") && verdict.contains("after Holm's correction"),
-        "{verdict}"
-    );
+    let comparison = Comparison::new(&a, &b).unwrap();
+    let alone = comparison.judge(Family::ONE);
+    assert_eq!(alone.answer, Answer::Better, "{alone:?}");
+    let many = Family { comparisons: (0.06 / alone.p).ceil() as usize, ..Family::ONE };
+    let verdict = comparison.judge(many);
+    assert_ne!(verdict.answer, Answer::Better, "{verdict:?}");
+    assert!(verdict.sentence.contains(&format!("both for {} comparisons together", many.comparisons)));
+    // The interval says the same as p.
+    for comparisons in [1, 3, 10, many.comparisons, 10_000] {
+        let Verdict { interval, p, .. } = comparison.judge(Family { comparisons, ..Family::ONE });
+        assert_eq!(interval.low > 0.0 || interval.high < 0.0, p < 0.05, "{comparisons}");
+    }
+}
+
+/// However many groups there are, a difference of many points is one.
+#[test]
+fn no_number_of_comparisons_hides_a_large_difference() {
+    let (a, b) = (group("a", 0..3, 1_000, 0.2, 0.0), group("b", 0..3, 1_000, 0.95, 0.0));
+    let verdict = Comparison::new(&a, &b).unwrap().judge(Family { comparisons: 253, ..Family::ONE });
+    assert_eq!(verdict.answer, Answer::Better, "{verdict:?}");
 }
 
 #[test]
 fn what_cannot_be_compared_is_named() {
     let (a, b) = (group("a", 0..2, 10, 0.8, 0.0), group("b", 0..2, 12, 0.8, 0.0));
-    let message = |first: &Group, second: &Group| Comparison::new(first, second, 0).unwrap_err().to_string();
+    let message = |first: &Group, second: &Group| Comparison::new(first, second).unwrap_err().to_string();
     assert_eq!(message(&a, &b), "runs were tested on 10 and on 12 items");
     let mut twice = a.clone();
     twice.runs[1].seed = 0;
@@ -119,14 +132,14 @@ fn what_cannot_be_compared_is_named() {
     assert_eq!(message(&a, &Group { name: "none".to_owned(), runs: vec![] }), "no results to compare");
 }
 
-/// Ten seeds, 10,000 items, 10,000 replicates.
+/// Ten seeds, 10,000 items.
 #[test]
 fn a_full_comparison_takes_seconds() {
     let (a, b) = (group("a", 0..10, 10_000, 0.89, 0.01), group("b", 0..10, 10_000, 0.90, 0.01));
     let start = Instant::now();
-    let comparison = Comparison::new(&a, &b, 0).unwrap();
+    let comparison = Comparison::new(&a, &b).unwrap();
     let seconds = start.elapsed().as_secs_f64();
-    println!("{seconds:.2} s: {}", comparison.verdict(None));
+    println!("{seconds:.2} s: {}", comparison.judge(Family::ONE).sentence);
     // Far above what it takes, for slow and busy machines.
     assert!(seconds < 60.0, "{seconds} s");
 }

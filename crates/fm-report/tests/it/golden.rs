@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use fm_report::stats::{
-    self, Interval, McNemar, Needed, Outcomes, TTest, bootstrap, crossed, holm, normal_quantile, paired_t,
+    Interval, McNemar, Needed, Outcomes, TTest, crossed, detectable, holm, normal_quantile, paired_t,
     paired_t_power, seeds_for, summarize, t_power, t_quantile, two_sided_t, welch,
 };
 use serde_json::Value;
@@ -85,6 +85,14 @@ fn t_tests() {
 }
 
 #[test]
+fn tests_of_equivalence() {
+    for case in cases("equivalence") {
+        let test = paired_t(&numbers(case, "first"), &numbers(case, "second")).unwrap();
+        close(test.p_equivalence(number(case, "margin")), case, "p");
+    }
+}
+
+#[test]
 fn mcnemar() {
     for case in cases("mcnemar") {
         let count = |key| case[key].as_u64().unwrap();
@@ -109,6 +117,10 @@ fn holms_correction() {
 fn power_and_sample_size() {
     for case in cases("t_power") {
         close(t_power(number(case, "effect"), number(case, "df")), case, "power");
+    }
+    for case in cases("detectable") {
+        let found = detectable(number(case, "standard_error"), number(case, "df"), number(case, "alpha"));
+        assert!((found / number(case, "detectable") - 1.0).abs() < 1e-6, "{found}: {case}");
     }
     let seeds = |case: &Value| case["n"].as_u64().unwrap() as u32;
     for case in cases("power") {
@@ -136,48 +148,9 @@ fn crossed_effects() {
         let (found, expected) = (crossed(&outcomes(case)).unwrap().test, &case["crossed"]);
         test_agrees(&found, expected);
         close(found.standard_error, expected, "standard_error");
-    }
-}
-
-/// Mean and variance of all possible draws are known exactly; what is left is the error of drawing some.
-#[test]
-fn bootstrap_moments() {
-    let replicates = 40_000;
-    for case in cases("two_way") {
-        let found = bootstrap(&outcomes(case), replicates, 1);
-        let (mean, variance) = (number(case, "bootstrap_mean"), number(case, "bootstrap_variance"));
-        let n = replicates as f64;
-        let off = (found.mean - mean) / (variance / n).sqrt();
-        assert!(off.abs() < 4.0, "mean is {off} standard errors off: {}", case["kind"]);
-        // Standard error of a variance of normal values.
-        let off = (found.standard_error.powi(2) / variance - 1.0) / (2.0 / n).sqrt();
-        assert!(off.abs() < 5.0, "variance is {off} standard errors off: {}", case["kind"]);
-        // Near normal, so the percentiles are near the normal ones.
-        let z = normal_quantile(f64::midpoint(1.0, stats::LEVEL));
-        for (end, side) in [(found.interval.low, -1.0), (found.interval.high, 1.0)] {
-            let off = (end - mean) / variance.sqrt() - side * z;
-            assert!(off.abs() < 0.15, "percentile is {off} standard errors off: {}", case["kind"]);
+        // From another's analysis of variance.
+        if let Some(anova) = case["anova_error"].as_f64() {
+            near(found.standard_error, anova, "standard error");
         }
     }
-}
-
-/// All 108 draws of two seeds and three items, one by one, against the frequencies drawn.
-#[test]
-fn bootstrap_draws_every_combination_equally_often() {
-    let difference = [[1, 0, -1], [1, 1, 0]];
-    let mut at_most_zero = 0;
-    for seeds in 0..4_usize {
-        for items in 0..27_usize {
-            let items = [items / 9, items / 3 % 3, items % 3];
-            let sum: i32 = [seeds / 2, seeds % 2].iter().flat_map(|&s| items.map(|i| difference[s][i])).sum();
-            at_most_zero += u32::from(sum <= 0);
-        }
-    }
-    let first = [[false, true, true], [false, false, true]];
-    let second = [[true, true, false], [true, true, true]];
-    let [a, b] = [&first, &second].map(|rows| rows.iter().map(|row| &row[..]).collect::<Vec<_>>());
-    let found = bootstrap(&Outcomes::paired(&a, &b).unwrap(), 40_000, 3);
-    let expected = 2.0 * f64::from(at_most_zero) / 108.0;
-    assert!((0.05..0.9).contains(&expected), "{expected}");
-    assert!((found.p - expected).abs() < 0.02, "{} instead of {expected}", found.p);
 }

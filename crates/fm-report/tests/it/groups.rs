@@ -59,6 +59,9 @@ fn other(key: &fm_run::Field) -> Identified {
                 (_, "HOW|FILE") => "classifier",
                 (_, "N") => "7",
                 (_, "X") => "0.5",
+                (_, "SCHEDULE") => "cosine",
+                (_, "OPERATION,OPERATION") => "flip",
+                (_, "WEIGHTS") => "ema:0.9",
                 (_, what) => panic!("{}: no other {what} is known here", key.key),
             };
             let table: Table = [(key.key.clone(), Value::from(value))].into_iter().collect();
@@ -103,6 +106,7 @@ fn value(field: &fm_run::Field) -> &'static str {
         "true|false" => "true",
         "N" => "3",
         "N,N" => "[1, 2]",
+        "WEIGHTS,WEIGHTS" => "\"mean:3\"",
         "NAME" if !field.choices.is_empty() => "\"strict\"",
         _ => "\"elsewhere\"",
     }
@@ -130,7 +134,7 @@ fn a_gpu_is_a_gpu_and_files_are_their_contents() {
 }
 
 #[test]
-fn names_say_what_differs_and_no_more() {
+fn names_say_everything_that_differs_and_no_more() {
     let with = |changes: &str| {
         let spec = RunSpec::default().with(&changes.parse().unwrap()).unwrap();
         Identified { spec, ..run() }.to_toml()
@@ -139,11 +143,18 @@ fn names_say_what_differs_and_no_more() {
         groups(&changes.iter().map(|c| with(c)).collect::<Vec<_>>()).into_iter().map(|g| g.0).collect()
     };
     assert_eq!(names(&["epochs = 5", "epochs = 10"]), ["cnn, 5 epochs", "cnn, 10 epochs"]);
-    assert_eq!(names(&["lr = 0.1\nbatch-size = 8", "lr = 0.2"]), ["cnn, batch 8", "cnn, batch 32"]);
+    assert_eq!(
+        names(&["lr = 0.1\nbatch-size = 8", "lr = 0.2"]),
+        ["cnn, batch 8, learning rate 0.1", "cnn, batch 32, learning rate 0.2"]
+    );
     assert_eq!(names(&["deterministic = true", "seed = 1"]), ["cnn, deterministic", "cnn"]);
     assert_eq!(names(&["protocol = \"notebook\"", ""]), ["cnn, notebook", "cnn, holdout"]);
     let arms = ["", "arch = \"encoder-mlp\"", "arch = \"encoder-mlp\"\nencoder = \"frozen\"\nlr = 0.1"];
-    assert_eq!(names(&arms), ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"]);
+    let rates = ["learning rate 0.001", "learning rate 0.001", "learning rate 0.1"];
+    let named = ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"];
+    let expected: Vec<String> =
+        named.iter().zip(rates).map(|(name, rate)| format!("{name}, {rate}")).collect();
+    assert_eq!(names(&arms), expected);
 }
 
 #[test]
