@@ -1,19 +1,21 @@
 //! Cache-line-aligned memory that several threads fill in disjoint parts.
 
-use std::cell::UnsafeCell;
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ops::Range;
+use std::ptr::NonNull;
+
+use crate::Error;
 
 /// One cache line, and one AVX-512 register.
 pub(crate) const LINE: usize = 64;
 
-#[repr(C, align(64))]
-#[derive(Clone, Copy)]
-struct Line([u8; LINE]);
+#[repr(align(64))]
+struct Line;
 
 /// Plain numbers that may live in a [`Buffer`].
 ///
 /// # Safety
-/// Every bit pattern, all zeros included, is a value; no padding, no destructor, alignment below 64.
+/// Every bit pattern, all zeros included, is a value; no padding, no destructor, alignment at most 64.
 pub(crate) unsafe trait Plain: Copy {}
 // SAFETY: a primitive number.
 unsafe impl Plain for f32 {}
@@ -26,28 +28,49 @@ unsafe impl Plain for u32 {}
 ///
 /// The whole is handed out in parts by [`Buffer::get`] and [`Buffer::get_mut`]; the callers keep the
 /// parts of concurrent tasks disjoint (one task writes an image's slot, or a parameter range).
+///
+/// The system gives large zeroed memory page by page as it is touched: what a trainer never uses costs addresses
+/// and no memory.
 pub(crate) struct Buffer<T> {
-    lines: Box<[UnsafeCell<Line>]>,
+    /// What the allocator gave: `len` elements and room to align them; dangling where that is nothing.
+    base: NonNull<u8>,
+    layout: Layout,
+    /// The first element, aligned to [`LINE`].
+    start: NonNull<T>,
     len: usize,
-    of: std::marker::PhantomData<T>,
 }
 
+// SAFETY: it owns its memory, and T is plain data.
+unsafe impl<T: Plain + Send> Send for Buffer<T> {}
 // SAFETY: access from several threads goes through `get` and `get_mut`, whose callers promise to
 // keep concurrent parts disjoint; T is plain data.
 unsafe impl<T: Plain + Send> Sync for Buffer<T> {}
 
 impl<T: Plain> Buffer<T> {
-    pub(crate) fn new(len: usize) -> Self {
-        let lines = (len * size_of::<T>()).div_ceil(LINE);
-        Self {
-            lines: (0..lines).map(|_| UnsafeCell::new(Line([0; LINE]))).collect(),
-            len,
-            of: std::marker::PhantomData,
+    /// Room for `len` elements.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when there is none.
+    pub(crate) fn new(len: usize) -> Result<Self, Error> {
+        if len == 0 {
+            let line = NonNull::<Line>::dangling();
+            return Ok(Self { base: line.cast(), layout: Layout::new::<()>(), start: line.cast(), len });
         }
+        let bytes = len.saturating_mul(size_of::<T>());
+        // Not aligned by the allocator, which would touch every page to zero it.
+        let layout =
+            bytes.checked_add(LINE).and_then(|all| Layout::from_size_align(all, align_of::<T>()).ok());
+        let layout = layout.ok_or(Error::Memory { bytes })?;
+        // SAFETY: the layout's size is at least LINE.
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Error::Memory { bytes })?;
+        let address = base.addr().get();
+        // SAFETY: LINE bytes more than `bytes` were allocated, and the next line is less than that away.
+        let start = unsafe { base.add(address.next_multiple_of(LINE) - address) }.cast();
+        Ok(Self { base, layout, start, len })
     }
 
     pub(crate) fn start(&self) -> *mut T {
-        self.lines.as_ptr().cast::<T>().cast_mut()
+        self.start.as_ptr()
     }
 
     /// A part to read.
@@ -79,6 +102,15 @@ impl<T: Plain> Buffer<T> {
     }
 }
 
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if self.layout.size() > 0 {
+            // SAFETY: allocated in `new` with this layout, and freed once.
+            unsafe { dealloc(self.base.as_ptr(), self.layout) };
+        }
+    }
+}
+
 /// A caller's slice that several threads fill in disjoint parts.
 pub(crate) struct Parts<'a, T> {
     start: *mut T,
@@ -103,5 +135,29 @@ impl<'a, T: Plain> Parts<'a, T> {
         assert!(part.start <= part.end && part.end <= self.len, "part {part:?} of {}", self.len);
         // SAFETY: within the slice by the assertion; unaliased, says the caller.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(part.start), part.end - part.start) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeroed_aligned_and_of_any_length() {
+        for len in [0, 1, 15, 16, 17, 100_000] {
+            let mut buffer = Buffer::<f32>::new(len).unwrap();
+            assert_eq!(buffer.start().addr() % LINE, 0);
+            assert_eq!(buffer.all(), vec![0.0; len]);
+            buffer.all().fill(3.0);
+            // SAFETY: nobody writes.
+            assert!(unsafe { buffer.get(0..len) }.iter().all(|&x| x.to_bits() == 3.0_f32.to_bits()));
+        }
+    }
+
+    #[test]
+    fn too_much_is_an_error_and_no_abort() {
+        for len in [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4, 1 << 58] {
+            assert!(matches!(Buffer::<f32>::new(len), Err(Error::Memory { .. })), "{len}");
+        }
     }
 }

@@ -21,6 +21,12 @@ pub enum Error {
     /// A worker thread could not be started.
     #[error("cannot start a worker thread: {0}")]
     Threads(String),
+    /// There is no memory for the trainer's buffers.
+    #[error("out of memory: a buffer of {bytes} bytes cannot be had")]
+    Memory {
+        /// Bytes of the buffer that was refused.
+        bytes: usize,
+    },
     /// A slice has the wrong length.
     #[error("{what}: {got} elements instead of {want}")]
     Length {

@@ -1,17 +1,24 @@
 //! Flush-to-zero and denormals-are-zero, which are per thread.
 //!
-//! Adam's second moments decay into the denormal range, where one operation costs a hundred.
+//! Adam's second moments decay into the denormal range, where one operation costs a hundred. The mode is on while
+//! a job of the [pool](crate::pool) runs and at no other time: a [`FlushGuard`] around each job puts back what was
+//! there, so no code but the kernels sees it. Rust says that floating-point code is compiled for the usual mode.
+//! Here that means: a constant that the compiler folds could keep a denormal where the CPU would give zero. No
+//! kernel has such a constant, none compares with one, and memory safety depends on no float.
+
+use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::asm;
 
     /// Flush-to-zero (bit 15) and denormals-are-zero (bit 6).
-    const FLUSH: u32 = 1 << 15 | 1 << 6;
+    pub(super) const FLUSH: u32 = 1 << 15 | 1 << 6;
 
     pub(super) fn get() -> u32 {
         let mut state = 0_u32;
-        // SAFETY: stores the 32-bit control register to a live local; SSE is part of x86-64.
+        // SAFETY: stores the 32-bit control register to a live local; SSE is part of x86-64. Without `nomem`: memory
+        // is written.
         unsafe {
             asm!("stmxcsr [{}]", in(reg) &raw mut state, options(nostack, preserves_flags));
         }
@@ -30,19 +37,12 @@ mod x86 {
     }
 }
 
-/// Makes the calling thread treat denormal numbers as zero from now on.
-///
-/// The trainer's own threads do so by themselves; call it first thing in `main` when other code
-/// (or threads spawned later) should run in the same mode. Without effect where the CPU has none.
-pub fn flush_denormals() {
-    #[cfg(target_arch = "x86_64")]
-    x86::set(x86::flushed(x86::get()));
-}
-
-/// Flushes denormals until it is dropped, then restores the calling thread's mode.
+/// Flushes denormals until it is dropped, then restores the calling thread's mode. It must be dropped on the thread
+/// that made it, which the raw pointer in it sees to: it is not `Send`.
 pub(crate) struct FlushGuard {
     #[cfg(target_arch = "x86_64")]
     before: u32,
+    here: PhantomData<*const ()>,
 }
 
 impl FlushGuard {
@@ -53,10 +53,10 @@ impl FlushGuard {
             if before != x86::flushed(before) {
                 x86::set(x86::flushed(before));
             }
-            Self { before }
+            Self { before, here: PhantomData }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        Self {}
+        Self { here: PhantomData }
     }
 }
 
@@ -66,5 +66,28 @@ impl Drop for FlushGuard {
         if self.before != x86::flushed(self.before) {
             x86::set(self.before);
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_is_back_after_the_guard_and_after_a_panic() {
+        let before = x86::get();
+        let small = std::hint::black_box(f32::MIN_POSITIVE);
+        {
+            let _mode = FlushGuard::new();
+            assert_eq!((std::hint::black_box(small) * std::hint::black_box(0.5)).to_bits(), 0);
+        }
+        assert_eq!(x86::get() & x86::FLUSH, before & x86::FLUSH);
+        let panicked = std::panic::catch_unwind(|| {
+            let _mode = FlushGuard::new();
+            panic!("as a job may");
+        });
+        assert!(panicked.is_err());
+        assert_eq!(x86::get() & x86::FLUSH, before & x86::FLUSH);
     }
 }

@@ -1,10 +1,16 @@
 //! From PyTorch's parameter order to the padded internal one, and back.
 
+use crate::Error;
 use crate::plan::{Conv, Dense, Plan};
 
 /// For every parameter in PyTorch's order, its index in the padded vector.
-pub(crate) fn map(plan: &Plan) -> Vec<u32> {
+///
+/// # Errors
+/// [`Error::Memory`] when there is no room for it.
+pub(crate) fn map(plan: &Plan) -> Result<Vec<u32>, Error> {
     let mut map = Vec::new();
+    let count = plan.network.parameters()?;
+    map.try_reserve_exact(count).map_err(|_| Error::Memory { bytes: count * size_of::<u32>() })?;
     for (layer, conv) in plan.conv.iter().enumerate() {
         conv_map(conv, layer == 0, &mut map);
     }
@@ -13,7 +19,7 @@ pub(crate) fn map(plan: &Plan) -> Vec<u32> {
         let windows = if layer == 0 { plan.code_windows() } else { 1 };
         dense_map(dense, windows, &mut map);
     }
-    map
+    Ok(map)
 }
 
 fn conv_map(conv: &Conv, first: bool, map: &mut Vec<u32>) {

@@ -26,7 +26,6 @@ mod weights;
 mod worker;
 
 pub use error::Error;
-pub use float_mode::flush_denormals;
 pub use isa::Isa;
 pub use network::Network;
 pub use options::{Betas, Method, Moments, Options, Recipe, Scope, Targets, Totals};

@@ -107,6 +107,9 @@ impl Network {
         if self.conv.iter().any(|&c| c > 1024) || self.dense.iter().any(|&w| w > 1 << 16) {
             return unsupported("more than 1024 channels or 65,536 units in a layer");
         }
-        self.maps().map(|_| ())
+        if self.parameters()? > 1 << 27 {
+            return unsupported("more than 2^27 parameters");
+        }
+        Ok(())
     }
 }

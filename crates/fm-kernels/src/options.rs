@@ -54,7 +54,7 @@ pub struct Betas {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// Added to the root of the second moment; above zero, as a normal 32-bit number.
     pub eps: f64,
 }
 
@@ -116,9 +116,11 @@ impl Recipe {
                 if !share(betas.beta1) || !share(betas.beta2) {
                     return wrong("a beta must be at least 0 and below 1");
                 }
-                // With 0, the padding's 0 / 0 would not be a number.
-                if !positive(betas.eps) || betas.eps == 0.0 {
-                    return wrong("epsilon must be finite and above 0");
+                // Of a parameter that never had a gradient both moments are zero: 0 / (0 + 0) is not a number. The
+                // kernels compute in 32 bits and flush what is below their smallest normal number.
+                let eps = betas.eps as f32;
+                if !eps.is_finite() || eps < f32::MIN_POSITIVE {
+                    return wrong("epsilon must be a normal, positive 32-bit number");
                 }
             }
             Method::Sgd { momentum } if !share(momentum) => {

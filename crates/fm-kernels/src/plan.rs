@@ -119,9 +119,6 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(network: &Network) -> Result<Self, Error> {
         network.check()?;
-        if network.parameters()? > 1 << 27 {
-            return Err(Error::Unsupported("more than 2^27 parameters".to_owned()));
-        }
         let maps = network.maps()?;
         let blocks = maps.len();
         // Backwards: what the last map depends on is all that anything ever depends on.

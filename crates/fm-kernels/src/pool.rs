@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use crate::Error;
-use crate::float_mode::{FlushGuard, flush_denormals};
+use crate::float_mode::FlushGuard;
 
 /// Turns of the waiting loop before a thread parks: some tens of microseconds.
 const SPINS: u32 = 4000;
@@ -135,7 +135,7 @@ impl Drop for Pool {
 }
 
 fn work(shared: &Shared, worker: usize) {
-    flush_denormals();
+    let _mode = FlushGuard::new();
     let asleep = &shared.asleep[worker - 1];
     let mut seen = 0;
     loop {

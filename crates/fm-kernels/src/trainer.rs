@@ -9,6 +9,9 @@ use crate::weights::State;
 use crate::worker::{Batch, Deal, Group, Moving, Source, Towards, Use};
 use crate::{Error, Isa, Moments, Network, Options, Recipe, Scope, Targets, Totals};
 
+/// Rows are numbered by 32 bits; far above what memory holds, and far below where a size could overflow.
+const MAX_BATCH: usize = 1 << 31;
+
 /// A network in training.
 ///
 /// Parameters, moments and gradients cross this edge as one flat vector in PyTorch's order: for each
@@ -23,6 +26,8 @@ pub struct Trainer {
     isa: Isa,
     recipe: Recipe,
     step: u64,
+    /// Whether a moment may be other than zero. Those that never are take no memory.
+    moved: bool,
     totals: Totals,
 }
 
@@ -31,25 +36,25 @@ impl Trainer {
     ///
     /// # Errors
     /// When the network is impossible or not covered, the parameters have the wrong length, the
-    /// instruction set is missing, or a thread cannot be started.
+    /// instruction set is missing, a thread cannot be started, or memory does not suffice.
     pub fn new(network: &Network, options: Options, params: &[f32]) -> Result<Self, Error> {
         let plan = Plan::new(network)?;
         let isa = options.isa.unwrap_or_else(Isa::detect);
         let kernels = Kernels::of(isa).ok_or(Error::Isa(isa))?;
-        if options.max_batch == 0 {
-            return Err(Error::Batch { got: 0, max: 0 });
+        if !(1..=MAX_BATCH).contains(&options.max_batch) {
+            return Err(Error::Batch { got: options.max_batch, max: MAX_BATCH });
         }
-        let map = map(&plan);
+        let map = map(&plan)?;
         length("parameters", params.len(), map.len())?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
         let pool = Pool::new(threads)?;
-        let state = State::new(plan, kernels, options.max_batch, pool.workers());
+        let state = State::new(plan, kernels, options.max_batch, pool.workers())?;
         let max_batch = options.max_batch;
         let (recipe, totals) = (Recipe::default(), Totals::default());
-        let mut trainer = Self { state, pool, map, max_batch, isa, recipe, step: 0, totals };
+        let mut trainer = Self { state, pool, map, max_batch, isa, recipe, step: 0, moved: false, totals };
         trainer.set_params(params)?;
         Ok(trainer)
     }
@@ -81,10 +86,14 @@ impl Trainer {
         self.recipe = recipe;
         self.step = 0;
         self.totals = Totals::default();
-        self.state.m.all().fill(0.0);
-        self.state.v.all().fill(0.0);
+        if std::mem::take(&mut self.moved) {
+            self.state.m.all().fill(0.0);
+            self.state.v.all().fill(0.0);
+        }
         // Of what does not move, the average is what it is.
-        self.state.average.all().copy_from_slice(self.state.params.all());
+        if recipe.average.is_some() {
+            self.state.average.all().copy_from_slice(self.state.params.all());
+        }
         // A frozen encoder leaves part of the derived weights behind.
         self.state.derive();
         Ok(())
@@ -263,12 +272,12 @@ impl Trainer {
         length("second moments", moments.v.len(), self.map.len())?;
         spread(&self.map, &moments.m, self.state.m.all());
         spread(&self.map, &moments.v, self.state.v.all());
-        self.step = moments.step;
+        (self.step, self.moved) = (moments.step, true);
         Ok(())
     }
 
     fn train(&mut self, batch: Batch<'_>, targets: Targets<'_>) {
-        self.step += 1;
+        (self.step, self.moved) = (self.step + 1, true);
         let (moving, rules) = (self.recipe.moving(), self.recipe.rules(self.step));
         self.halves(batch, targets, moving, rules);
         // In slot order, whoever computed them.

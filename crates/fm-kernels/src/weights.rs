@@ -1,5 +1,6 @@
 //! Everything a step works on: parameters, their derived forms, and the memory of one batch.
 
+use crate::Error;
 use crate::buffer::Buffer;
 use crate::kernels::Kernels;
 use crate::kernels::route::Entry;
@@ -66,41 +67,52 @@ pub(crate) struct Scratch {
 }
 
 impl State {
-    pub(crate) fn new(plan: Plan, kernels: &'static Kernels, max_batch: usize, workers: usize) -> Self {
+    /// Memory for batches of `max_batch` images, and for each of the workers.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when there is not enough.
+    pub(crate) fn new(
+        plan: Plan,
+        kernels: &'static Kernels,
+        max_batch: usize,
+        workers: usize,
+    ) -> Result<Self, Error> {
         // Whole groups, and at least one per worker.
         let slots = max_batch.next_multiple_of(GROUP).max(workers * GROUP);
         let later = |layer: usize, size: usize| if layer == 0 { 0 } else { size };
         let conv = plan.conv.iter().enumerate().map(|(layer, conv)| {
             let (inputs, outputs) = (conv.inputs.1, conv.outputs.1);
-            ConvState {
-                frequencies: Buffer::new(later(layer, 16 * plane(inputs * outputs))),
-                slabs: Buffer::new(later(layer, 9 * inputs * outputs)),
-                value: Buffer::new(slots * conv.map()),
-                origin: Buffer::new(slots * conv.map()),
-                entries: Buffer::new(later(layer, slots * conv.map())),
-                counts: Buffer::new(later(layer, slots / conv.block * outputs)),
-            }
+            Ok(ConvState {
+                frequencies: Buffer::new(later(layer, 16 * plane(inputs * outputs)))?,
+                slabs: Buffer::new(later(layer, 9 * inputs * outputs))?,
+                value: Buffer::new(slots * conv.map())?,
+                origin: Buffer::new(slots * conv.map())?,
+                entries: Buffer::new(later(layer, slots * conv.map()))?,
+                counts: Buffer::new(later(layer, slots / conv.block * outputs))?,
+            })
         });
-        let dense = plan.dense.iter().map(|dense| DenseState {
-            flipped: Buffer::new(dense.weights()),
-            value: Buffer::new(slots * dense.outputs.1),
-            delta: Buffer::new(slots * dense.outputs.1),
+        let dense = plan.dense.iter().map(|dense| {
+            Ok(DenseState {
+                flipped: Buffer::new(dense.weights())?,
+                value: Buffer::new(slots * dense.outputs.1)?,
+                delta: Buffer::new(slots * dense.outputs.1)?,
+            })
         });
-        Self {
-            params: Buffer::new(plan.padded),
-            m: Buffer::new(plan.padded),
-            v: Buffer::new(plan.padded),
-            average: Buffer::new(plan.padded),
-            grad: Buffer::new(plan.padded),
-            conv: conv.collect(),
-            dense: dense.collect(),
-            first: Buffer::new(slots * 10 * plan.conv[0].outputs.1),
-            losses: Buffer::new(slots),
-            hits: Buffer::new(slots),
-            scratch: (0..workers).map(|_| Scratch::new(&plan)).collect(),
+        Ok(Self {
+            params: Buffer::new(plan.padded)?,
+            m: Buffer::new(plan.padded)?,
+            v: Buffer::new(plan.padded)?,
+            average: Buffer::new(plan.padded)?,
+            grad: Buffer::new(plan.padded)?,
+            conv: conv.collect::<Result<_, Error>>()?,
+            dense: dense.collect::<Result<_, Error>>()?,
+            first: Buffer::new(slots * 10 * plan.conv[0].outputs.1)?,
+            losses: Buffer::new(slots)?,
+            hits: Buffer::new(slots)?,
+            scratch: (0..workers).map(|_| Scratch::new(&plan)).collect::<Result<_, Error>>()?,
             plan,
             kernels,
-        }
+        })
     }
 
     /// Brings every derived form up to date with the parameters.
@@ -172,7 +184,7 @@ impl State {
 }
 
 impl Scratch {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan) -> Result<Self, Error> {
         let most = |size: &dyn Fn(&Conv) -> usize| plan.conv.iter().skip(1).map(size).max().unwrap_or(0);
         let tile = |conv: &Conv, width: usize| 16 * plane(conv.pass * conv.windows() * width);
         let conv = most(&|conv| LANES * (9 * conv.inputs.1 + 1));
@@ -184,15 +196,19 @@ impl Scratch {
             rows.max().unwrap_or(0).min(dense.inputs.1) * dense.outputs.1 + dense.outputs.1
         };
         let dense = plan.dense.iter().map(dense).max().unwrap_or(0);
-        Self {
-            patches: Buffer::new(GROUP * plan.conv[0].windows() * 16),
-            tiles: Buffer::new(most(&|conv| tile(conv, conv.inputs.1))),
-            products: Buffer::new(most(&|conv| tile(conv, conv.outputs.1))),
-            delta: plan.conv.iter().map(|conv| Buffer::new(GROUP * conv.map())).collect(),
-            entries: Buffer::new(most(&|conv| GROUP * 4 * conv.map())),
-            counts: Buffer::new(most(&|conv| GROUP * 4 * conv.windows())),
-            all: Buffer::new(most(&|conv| conv.outputs.1)),
-            grads: Buffer::new(conv.max(dense).max(10 * plan.conv[0].outputs.1)),
-        }
+        Ok(Self {
+            patches: Buffer::new(GROUP * plan.conv[0].windows() * 16)?,
+            tiles: Buffer::new(most(&|conv| tile(conv, conv.inputs.1)))?,
+            products: Buffer::new(most(&|conv| tile(conv, conv.outputs.1)))?,
+            delta: plan
+                .conv
+                .iter()
+                .map(|conv| Buffer::new(GROUP * conv.map()))
+                .collect::<Result<_, Error>>()?,
+            entries: Buffer::new(most(&|conv| GROUP * 4 * conv.map()))?,
+            counts: Buffer::new(most(&|conv| GROUP * 4 * conv.windows()))?,
+            all: Buffer::new(most(&|conv| conv.outputs.1))?,
+            grads: Buffer::new(conv.max(dense).max(10 * plan.conv[0].outputs.1))?,
+        })
     }
 }

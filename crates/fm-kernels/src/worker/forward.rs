@@ -133,9 +133,10 @@ impl State {
         let values = unsafe { self.conv[self.conv.len() - 1].value.get_mut(group.part(conv.map())) };
         for (&row, value) in rows.iter().zip(values.chunks_exact_mut(conv.map())) {
             let code = &codes[row as usize * size..][..size];
-            // What an image left in the padding is zero already.
             for (value, code) in value.chunks_exact_mut(pitch).zip(code.chunks_exact(channels)) {
                 value[..channels].copy_from_slice(code);
+                // An image may have left NaN in the padding, when weights were no numbers; and NaN times 0 is NaN.
+                value[channels..].fill(0.0);
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::plan::GROUP;
 pub(crate) enum Source<'a> {
     /// Whole images, one byte a pixel.
     Images(&'a [u8]),
-    /// Codes in PyTorch's order.
+    /// Codes, each in `(y, x, channel)` order, as from `Trainer::encode`.
     Codes(&'a [f32]),
 }
 

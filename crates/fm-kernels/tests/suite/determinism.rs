@@ -1,7 +1,7 @@
 //! Bit-identity over threads and over a resume, frozen parts, codes, and refusals.
 
 use crate::common::{data, params};
-use fm_kernels::{Error, Isa, Moments, Network, Options, Recipe, Scope, Totals, Trainer};
+use fm_kernels::{Betas, Error, Isa, Method, Moments, Network, Options, Recipe, Scope, Totals, Trainer};
 use proptest::prelude::*;
 
 const COUNT: usize = 100;
@@ -132,6 +132,49 @@ fn a_lost_run_is_flagged() {
 }
 
 #[test]
+fn weights_that_were_no_numbers_leave_nothing_behind() {
+    // Widths that are padded: 20 of 32 lanes.
+    let net = Network { height: 14, width: 14, conv: vec![20, 20], dense: vec![20, 3] };
+    let (images, labels) = data(&net, 40, 16);
+    let rows: Vec<u32> = (0..40).collect();
+    let good = params(&net, 6);
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        let (mut fresh, mut used) = (trainer(&net, 1, isa), trainer(&net, 1, isa));
+        used.set_params(&vec![f32::NAN; good.len()]).unwrap();
+        used.step(&images, &labels, &rows[..30]).unwrap();
+        let mut codes = vec![0.0; 40 * net.features().unwrap()];
+        used.encode(&images, &rows, &mut codes).unwrap();
+        for trainer in [&mut fresh, &mut used] {
+            trainer.set_params(&good).unwrap();
+            trainer.begin(Recipe { scope: Scope::Head, ..Recipe::default() }).unwrap();
+        }
+        fresh.encode(&images, &rows, &mut codes).unwrap();
+        fresh.step_codes(&codes, &labels, &rows[..30]).unwrap();
+        used.step_codes(&codes, &labels, &rows[..30]).unwrap();
+        let mut scores = [vec![0.0; 40 * 3], vec![0.0; 40 * 3]];
+        fresh.evaluate_codes(&codes, &rows, &mut scores[0]).unwrap();
+        used.evaluate_codes(&codes, &rows, &mut scores[1]).unwrap();
+        assert!(scores[0].iter().all(|score| score.is_finite()));
+        assert_eq!(bits(&scores[0]), bits(&scores[1]), "{isa}");
+        assert!(bits(&fresh.params()) == bits(&used.params()), "{isa}");
+    }
+}
+
+#[test]
+fn a_batch_that_memory_cannot_hold_is_an_error() {
+    let net = Network::cnn(28, 28, 10);
+    let params = params(&net, 5);
+    let new = |max_batch| {
+        let options = Options { threads: 1, isa: None, max_batch };
+        Trainer::new(&net, options, &params).err()
+    };
+    assert!(matches!(new(1 << 31), Some(Error::Memory { .. })));
+    for max_batch in [0, (1 << 31) + 1, usize::MAX] {
+        assert_eq!(new(max_batch), Some(Error::Batch { got: max_batch, max: 1 << 31 }));
+    }
+}
+
+#[test]
 fn refusals_change_nothing() {
     let net = Network::cnn(28, 28, 10);
     let (images, mut labels) = data(&net, 40, 15);
@@ -150,6 +193,13 @@ fn refusals_change_nothing() {
     assert_eq!(trainer.step(&images, &labels, &[7]), Err(Error::Label { label: 10, classes: 10 }));
     let wild = Recipe { lr_head: f64::NAN, ..Recipe::default() };
     assert!(matches!(trainer.begin(wild), Err(Error::Recipe(_))));
+    for eps in [0.0, -1e-7, 1e-40, 1e40, f64::INFINITY, f64::NAN] {
+        let method = Method::Adam(Betas { beta1: 0.9, beta2: 0.999, eps });
+        assert!(
+            matches!(trainer.begin(Recipe { method, ..Recipe::default() }), Err(Error::Recipe(_))),
+            "{eps}"
+        );
+    }
     assert_eq!(bits(&before), bits(&trainer.params()));
     assert_eq!(trainer.moments().step, 0);
 }
@@ -163,6 +213,8 @@ fn impossible_networks_are_refused() {
     assert!(matches!(new(&Network::cnn(28, 28, 257)), Some(Error::Unsupported(_))));
     let net = Network { conv: vec![], ..Network::cnn(28, 28, 10) };
     assert!(matches!(new(&net), Some(Error::Unsupported(_))));
+    // What `check` lets through can be made: engines ask it.
+    assert!(matches!(Network::encoder_mlp(1024, 1024, 10).check(), Err(Error::Unsupported(_))));
     assert_eq!(
         new(&Network::cnn(28, 28, 10)),
         Some(Error::Length { what: "parameters", got: 0, want: 65_354 })
