@@ -51,6 +51,11 @@ if [ "$kind" = auto ]; then
   if [ -e /proc/driver/nvidia/version ]; then kind=cuda; fi
 fi
 
+# One at a time: two would remove each other's half-made .libtorch.new. The lock is on the checkout itself and ends
+# with this process; where the file system has none, nobody waits.
+exec 9<.
+flock -n 9 2>/dev/null || { say "waiting for another setup.sh in this checkout"; flock 9 2>/dev/null || true; }
+
 if [ -n "${LIBTORCH:-}" ]; then
   [ -e "$LIBTORCH/lib/libtorch_cpu.so" ] || die "LIBTORCH=$LIBTORCH has no lib/libtorch_cpu.so" "unset LIBTORCH to use .libtorch"
   say "libtorch: LIBTORCH=$LIBTORCH"
@@ -59,19 +64,17 @@ elif have=$(cat .libtorch/.installed 2>/dev/null) && { [ "$have" = "$version $ki
 else
   command -v python3 >/dev/null || as_root_install python3 || die "python3 is not installed" "apt-get install python3"
   python3 -m pip --version >/dev/null 2>&1 || as_root_install python3-pip || die "python3 has no pip" "apt-get install python3-pip"
-  # The Python wheel is a complete libtorch with headers. On a CPU, three wheels without their
-  # dependencies do; CUDA needs them all.
-  if [ "$kind" = cuda ]; then
-    say "libtorch: installing $version with CUDA 13 into .libtorch (4.7 GB, about a minute)"
-    wheels=("torch==$version")
-  else
-    say "libtorch: installing $version for CPU into .libtorch (1.2 GB, about 20 seconds)"
-    wheels=(--no-deps "torch==$version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
-  fi
+  # The Python wheel is a complete libtorch with headers. Exactly the files with the hashes in scripts/lib are taken.
+  case $kind in
+    cuda) say "libtorch: installing $version with CUDA 13 into .libtorch (4.7 GB, about a minute)" ;;
+    *) say "libtorch: installing $version for CPU into .libtorch (1.2 GB, about 20 seconds)" ;;
+  esac
+  wheels=scripts/lib/libtorch-$kind.txt
   # Beside its place first: an interrupted install is never taken for a whole one.
   rm -rf .libtorch.new
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target .libtorch.new "${wheels[@]}" ||
-    die "pip could not install ${wheels[*]}" "is the network there, and a Python from 3.10 to 3.14? ($(python3 --version))"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+    --require-hashes --no-deps --only-binary=:all: --target .libtorch.new -r "$wheels" ||
+    die "pip could not install what $wheels lists" "is the network there, and a Python from 3.10 to 3.14? ($(python3 --version))"
   echo "$version $kind" >.libtorch.new/.installed
   rm -rf .libtorch
   mv .libtorch.new .libtorch

@@ -4,6 +4,10 @@
 fn main() {
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     if let Some(dir) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.to_string_lossy());
+        // Not `-Wl,-rpath,DIR`: a comma in the path would end it.
+        for arg in ["-rpath", &dir.to_string_lossy()] {
+            println!("cargo:rustc-link-arg=-Xlinker");
+            println!("cargo:rustc-link-arg={arg}");
+        }
     }
 }

@@ -16,5 +16,9 @@ fn main() {
         .include(include.join("torch/csrc/api/include"))
         .flag_if_supported("-Wno-unused-parameter")
         .compile("fm_torch_shim");
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    // Not `-Wl,-rpath,DIR`: a comma in the path would end it.
+    for arg in ["-rpath", &lib.display().to_string()] {
+        println!("cargo:rustc-link-arg=-Xlinker");
+        println!("cargo:rustc-link-arg={arg}");
+    }
 }

@@ -17,7 +17,7 @@ want=$(sha256sum <$here/requirements.txt)
 if [ "$(cat $venv/.installed 2>/dev/null)" != "$want" ]; then
   rm -rf $venv
   python3 -m venv $venv
-  $venv/bin/python -m pip install --quiet --disable-pip-version-check -r $here/requirements.txt
+  $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $here/requirements.txt
   echo "$want" >$venv/.installed
 fi
 $venv/bin/python $here/make.py

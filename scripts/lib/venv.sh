@@ -8,7 +8,7 @@
 make_venv() {
   local venv=.venv-golden lib=scripts/lib want
   python=$PWD/$venv/bin/python
-  want="$(cat $lib/requirements.txt $lib/venv.sh $lib/cuda_standins.py | sha256sum) ${FM_FULL_CUDA:-0}"
+  want="$(cat $lib/requirements.txt $lib/libtorch-*.txt $lib/venv.sh $lib/cuda_standins.py | sha256sum) ${FM_FULL_CUDA:-0}"
   if [ -x "$python" ] && [ "$(cat $venv/.installed 2>/dev/null)" = "$want" ]; then return; fi
   local base candidate
   for candidate in python3.11 python3.12 python3.13 python3; do
@@ -18,12 +18,12 @@ make_venv() {
   echo "venv: installing Keras, TensorFlow and PyTorch into $venv (3 GB, about a minute)" >&2
   rm -rf "$venv"
   "$base" -m venv "$venv" || return 1
-  local pip=("$python" -m pip install --quiet --disable-pip-version-check)
+  local pip=("$python" -m pip install --quiet --disable-pip-version-check --require-hashes)
   "${pip[@]}" -r $lib/requirements.txt || return 1
   if [ "${FM_FULL_CUDA:-0}" = 1 ]; then
-    "${pip[@]}" torch==2.11.0 torchvision==0.26.0 || return 1
+    "${pip[@]}" --no-deps -r $lib/libtorch-cuda.txt -r $lib/torchvision.txt || return 1
   else
-    "${pip[@]}" --no-deps torch==2.11.0 torchvision==0.26.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 || return 1
+    "${pip[@]}" --no-deps -r $lib/libtorch-cpu.txt -r $lib/torchvision.txt || return 1
     "$python" $lib/cuda_standins.py >&2 || return 1
   fi
   "$python" -c 'import torch, torchvision' || return 1
