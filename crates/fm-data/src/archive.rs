@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 use md5::{Digest, Md5};
 use tempfile::NamedTempFile;
 
-use crate::fetch::{Failure, Wanted, check, copy, is_there, put};
+use crate::fetch::{Failure, PACE, Wanted, check, copy, is_there, put};
 
 /// Checks the archive and each of its files, then puts those into place that are not there.
 pub(crate) fn unpack(wanted: &Wanted, archive: &mut File, md5: &str) -> Result<(), Failure> {
@@ -60,7 +60,7 @@ fn take_files(wanted: &Wanted, archive: &mut File) -> Result<Vec<NamedTempFile>,
             return Err(Failure::Mirror(text));
         }
         let mut temporary = wanted.temporary()?;
-        copy(&mut entry, temporary.as_file_mut(), &ProgressBar::hidden())?;
+        copy(&mut entry, temporary.as_file_mut(), &ProgressBar::hidden(), PACE)?;
         check(wanted, index, temporary.as_file_mut(), false)?;
         taken[index] = Some(temporary);
     }

@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fm_images::error::reason;
 use fm_images::verify::verify;
@@ -29,6 +29,13 @@ const DOWNLOAD_LIMIT: u64 = 256 << 20;
 /// A slow connection is waited for, a silent one isn't.
 const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(30);
+/// A slow connection, too, has an end: after the first minute, fewer bytes a second on average than a modem's are
+/// taken for none. The largest file then takes three days at most, and one of Fashion-MNIST 7 hours.
+pub(crate) const PACE: Pace = Pace { grace: Duration::from_secs(60), least: 1 << 10 };
+/// A part of a download that nobody has written to for so long is left from a process that was killed: at [`PACE`],
+/// each part of the buffer is written within seconds.
+const ABANDONED: Duration = Duration::from_secs(15 * 60);
+const TEMPORARY: &str = ".download-";
 
 /// Addresses to which a file's name is added, best first; none for a directory or what is got by hand.
 #[must_use]
@@ -50,6 +57,7 @@ pub fn fetch(
     progress: bool,
 ) -> Result<Vec<PathBuf>, DataError> {
     fs::create_dir_all(dir).map_err(|source| DataError::Unwritable { path: dir.to_owned(), source })?;
+    sweep(dir, ABANDONED);
     match set.published() {
         Some(published @ Published { download: Download::Files { .. }, .. }) => {
             for (index, file) in published.format.files().iter().enumerate() {
@@ -77,6 +85,17 @@ pub fn fetch(
         Some(Published { download: Download::ByHand, .. }) | None => {
             let (set, file) = (set.clone(), "the files".to_owned());
             Err(DataError::Download { set, dir: dir.to_owned(), file, looked: Vec::new(), tried: Vec::new() })
+        }
+    }
+}
+
+/// Removes parts of downloads that are older than `age`.
+fn sweep(dir: &Path, age: Duration) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY)) {
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        if written.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed >= age)) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -131,7 +150,7 @@ impl Wanted<'_> {
     /// A new file beside those that are wanted, with the permissions of any other.
     pub(crate) fn temporary(&self) -> Result<NamedTempFile, Failure> {
         tempfile::Builder::new()
-            .prefix(".download-")
+            .prefix(TEMPORARY)
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(self.dir)
             .map_err(Failure::Disk)
@@ -162,7 +181,7 @@ fn download(wanted: &Wanted, url: &str) -> Result<NamedTempFile, Failure> {
     let body = response.body_mut().with_config().limit(DOWNLOAD_LIMIT).reader();
 
     let mut temporary = wanted.temporary()?;
-    copy(body, temporary.as_file_mut(), &bar(wanted, length))?;
+    copy(body, temporary.as_file_mut(), &bar(wanted, length), PACE)?;
     Ok(temporary)
 }
 
@@ -172,11 +191,40 @@ pub(crate) fn put(temporary: NamedTempFile, path: &Path) -> Result<(), Failure> 
     temporary.persist(path).map_err(|e| Failure::Disk(e.error))?;
     // The name, too, is to outlast a power cut.
     let dir = path.parent().unwrap_or(path);
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Failure::Disk)
+    match File::open(dir).and_then(|dir| dir.sync_all()) {
+        // Some file systems cannot: FUSE, CIFS.
+        Err(e) if !matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Err(Failure::Disk(e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How slowly a file may come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Time before which nothing is asked.
+    grace: Duration,
+    /// Bytes a second on average after that.
+    least: u64,
+}
+
+impl Pace {
+    fn is_kept(self, bytes: u64, since: Instant) -> bool {
+        let elapsed = since.elapsed();
+        elapsed < self.grace || bytes as f64 >= self.least as f64 * elapsed.as_secs_f64()
+    }
 }
 
 /// Copies to the end, telling a failing mirror from a failing disk.
-pub(crate) fn copy(mut body: impl Read, file: &mut File, bar: &ProgressBar) -> Result<(), Failure> {
+pub(crate) fn copy(
+    mut body: impl Read,
+    file: &mut File,
+    bar: &ProgressBar,
+    pace: Pace,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut total = 0;
     let mut file = BufWriter::new(file);
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -194,6 +242,11 @@ pub(crate) fn copy(mut body: impl Read, file: &mut File, bar: &ProgressBar) -> R
         };
         file.write_all(&buffer[..n]).map_err(Failure::Disk)?;
         bar.inc(n as u64);
+        total += n as u64;
+        if !pace.is_kept(total, begun) {
+            let seconds = begun.elapsed().as_secs();
+            return Err(Failure::Mirror(format!("too slow: {total} bytes in {seconds} s")));
+        }
     }
     bar.finish_and_clear();
     file.flush().map_err(Failure::Disk)
@@ -238,5 +291,47 @@ fn words(error: &ureq::Error) -> String {
         ureq::Error::Io(e) => reason(e),
         ureq::Error::HostNotFound => "host not found (no network?)".to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A byte every few milliseconds, for ever.
+    struct Drops;
+
+    impl Read for Drops {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(5));
+            buffer[0] = 0;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn drops_are_not_followed_for_ever() {
+        let pace = Pace { grace: Duration::from_millis(100), least: 1 << 20 };
+        let mut file = tempfile::tempfile().unwrap();
+        match copy(Drops, &mut file, &ProgressBar::hidden(), pace) {
+            Err(Failure::Mirror(why)) => assert!(why.starts_with("too slow: "), "{why}"),
+            _ => panic!("it ended"),
+        }
+        // Slow and steady comes.
+        let slow = Pace { grace: Duration::ZERO, least: 10 };
+        assert!(copy(Drops.take(20), &mut file, &ProgressBar::hidden(), slow).is_ok());
+    }
+
+    #[test]
+    fn what_a_killed_download_left_is_swept_and_a_running_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            tempfile::Builder::new().prefix(name).tempfile_in(dir.path()).unwrap().keep().unwrap()
+        };
+        let ((_, left), (_, other)) = (make(TEMPORARY), make("train-"));
+        sweep(dir.path(), ABANDONED);
+        assert!(left.exists(), "written a moment ago");
+        sweep(dir.path(), Duration::ZERO);
+        assert!(!left.exists() && other.exists());
     }
 }

@@ -17,7 +17,7 @@ pub const LIMIT: u64 = 64 << 10;
 /// The names in a file of UTF-8 text. Spaces around a name, and empty lines at the end, don't count.
 ///
 /// # Errors
-/// When it is not text, a name is empty or there twice, or there are none or more than 256.
+/// When it is not text, a name is empty, has control characters or is there twice, or there are none or more than 256.
 pub fn parse(text: &[u8]) -> Result<Vec<String>, Malformed> {
     let text = std::str::from_utf8(text).map_err(|_| Malformed::new("not UTF-8 text"))?;
     let names: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_owned()).collect();
@@ -30,6 +30,9 @@ pub fn parse(text: &[u8]) -> Result<Vec<String>, Malformed> {
     for (i, name) in names.iter().enumerate() {
         if name.is_empty() {
             return Err(Malformed::new(format!("line {} is empty", i + 1)).help("every class needs a name"));
+        }
+        if name.contains(char::is_control) {
+            return Err(Malformed::new(format!("line {} has control characters: {name:?}", i + 1)));
         }
         if let Some(first) = names[..i].iter().position(|other| other == name) {
             let text = format!("lines {} and {} are both {name:?}", first + 1, i + 1);
@@ -78,6 +81,7 @@ mod tests {
         assert_eq!(fails(b"\n \n"), "no class names");
         assert_eq!(fails(b"a\n\nb"), "line 2 is empty");
         assert_eq!(fails(b"a\nb\na"), "lines 1 and 3 are both \"a\"");
+        assert_eq!(fails(b"a\nb\x1b[2J"), "line 2 has control characters: \"b\\u{1b}[2J\"");
         assert_eq!(fails(b"\xFF"), "not UTF-8 text");
         let many = (0..257).map(|i| i.to_string()).collect::<Vec<_>>().join("\n");
         assert_eq!(fails(many.as_bytes()), "257 class names, at most 256");

@@ -149,12 +149,17 @@ fn read_parallel(format: &dyn Format, paths: &[PathBuf]) -> Result<Vec<Part>, Da
     };
     let parts: Vec<Result<Part, DataError>> = std::thread::scope(|scope| {
         let read = &read;
-        let threads: Vec<_> =
-            paths.iter().enumerate().map(|(i, path)| scope.spawn(move || read(i, path))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        // Where there can be no more threads, this one reads.
+        let mut started = Vec::with_capacity(paths.len());
+        for (i, path) in paths.iter().enumerate() {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || read(i, path));
+            started.push(thread.map_err(|_| read(i, path)));
+        }
+        let finish = |thread: Result<std::thread::ScopedJoinHandle<'_, _>, _>| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(read) => read,
         };
-        threads.into_iter().map(join).collect()
+        started.into_iter().map(finish).collect()
     });
     parts.into_iter().collect()
 }

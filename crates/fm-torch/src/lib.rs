@@ -39,7 +39,8 @@ pub fn drop_grad(tensor: &mut Tensor) -> Result<(), TchError> {
 /// Makes the CPU treat denormal numbers as zero, on this thread and on those that it starts afterwards.
 /// Adam's second moments drift into them, where every operation costs a hundred times as much.
 ///
-/// Returns whether the CPU can; call it before any thread starts.
+/// Returns whether the CPU can; call it before libtorch starts a thread. The mode outlives the call, also for Rust
+/// code on these threads: a denormal that is computed there may be zero. Nothing in this project depends on one.
 pub fn flush_denormals() -> bool {
     let mut done = false;
     // SAFETY: the shim writes one bool.

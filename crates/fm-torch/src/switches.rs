@@ -38,17 +38,28 @@ pub fn switches() -> Result<Switches, TchError> {
 
 /// Turns every switch towards repeatable results. TF32 is left unchanged: it rounds, but always in the same way.
 ///
-/// Call it before any thread starts and before the first question about CUDA.
+/// Call it before any thread starts and before the first question about CUDA. Where [`CUBLAS_VARIABLE`] is not set,
+/// it is; a process with several threads cannot set variables safely, and is told to start with it.
 ///
 /// # Errors
-/// libtorch's own.
+/// libtorch's own; [`TchError::Torch`] when the variable is missing and there are other threads.
 pub fn make_deterministic() -> Result<(), TchError> {
     if std::env::var_os(CUBLAS_VARIABLE).is_none() {
-        // SAFETY: no other thread of this process reads the environment yet.
+        if threads() != Some(1) {
+            let text =
+                format!("start the process with {CUBLAS_VARIABLE}=:4096:8: it has other threads already");
+            return Err(TchError::Torch(text));
+        }
+        // SAFETY: this is the process's only thread, so no other reads or writes the environment meanwhile.
         unsafe { std::env::set_var(CUBLAS_VARIABLE, ":4096:8") };
     }
     // SAFETY: the shim takes no pointers.
     ffi::check(unsafe { ffi::fm_make_deterministic() })
+}
+
+/// Threads of this process, where the system says.
+fn threads() -> Option<usize> {
+    std::fs::read_dir("/proc/self/task").ok().map(Iterator::count)
 }
 
 #[cfg(test)]
@@ -61,7 +72,11 @@ mod tests {
         assert!(
             !before.deterministic_algorithms && !before.deterministic_cudnn && !before.deterministic_onednn
         );
-        make_deterministic().unwrap();
+        // The test runs in a thread of its own.
+        let error = make_deterministic().unwrap_err().to_string();
+        assert!(error.contains(CUBLAS_VARIABLE) && std::env::var_os(CUBLAS_VARIABLE).is_none(), "{error}");
+        // SAFETY: the shim takes no pointers.
+        ffi::check(unsafe { ffi::fm_make_deterministic() }).unwrap();
         let expected = Switches {
             deterministic_algorithms: true,
             deterministic_cudnn: true,
@@ -70,6 +85,5 @@ mod tests {
             ..before
         };
         assert_eq!(switches().unwrap(), expected);
-        assert!(std::env::var_os(CUBLAS_VARIABLE).is_some());
     }
 }
