@@ -8,7 +8,7 @@
 make_venv() {
   local venv=.venv-golden lib=scripts/lib want
   python=$PWD/$venv/bin/python
-  want="$(cat $lib/requirements.txt $lib/libtorch-*.txt $lib/venv.sh $lib/cuda_standins.py | sha256sum) ${FM_FULL_CUDA:-0}"
+  want="$(cat $lib/requirements.txt $lib/libtorch-*.txt $lib/torchvision.txt $lib/venv.sh $lib/cuda_standins.py | sha256sum) ${FM_FULL_CUDA:-0}"
   if [ -x "$python" ] && [ "$(cat $venv/.installed 2>/dev/null)" = "$want" ]; then return; fi
   local base candidate
   for candidate in python3.11 python3.12 python3.13 python3; do

@@ -87,9 +87,8 @@ impl<'a> Eager<'a> {
     /// As for [`Eager::new`].
     pub fn with(network: &Network, weights: &[NamedTensor], setup: Setup<'a>, parts: &Parts) -> Result<Self> {
         let Setup { data, machine, seed, codes: store, .. } = setup;
-        if let Some(threads) = machine.threads {
-            tch::set_num_threads(threads as i32);
-        }
+        fm_torch::flush_denormals();
+        crate::threads::set_threads(machine.threads)?;
         let device = to_tch(machine.device);
         let (h, w) = network.seen();
         let net = Net::with_ops(network, weights, device, &parts.ops).map_err(|e| match e {

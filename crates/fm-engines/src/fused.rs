@@ -7,6 +7,7 @@ use fm_images::{Dataset, Prepared};
 use fm_kernels::{Error as KernelError, Method, Moments, Options, Recipe, Targets, Trainer};
 use fm_net::{Activation, Arch, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
 use fm_run::error::{Error, Kind, Result};
+use fm_run::memory;
 use fm_run::spec::Optimizer;
 use fm_train::engine::{
     CodeStore, Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
@@ -164,6 +165,7 @@ impl<'a> Fused<'a> {
         let threads = machine.threads.unwrap_or(0);
         let options = Options { threads, isa: None, max_batch: batch_size };
         let lowered = kernel_network(network).map_err(|why| failed(KernelError::Unsupported(why)))?;
+        memory::room_for(4 * values(network), "a copy of the weights")?;
         let trainer = Trainer::new(&lowered, options, &flat(network, weights)).map_err(failed)?;
         let (network, totals) = (network.clone(), Totals::default());
         let (order, steps, average, frozen, codes) = (Vec::new(), 0, false, false, None);
@@ -222,6 +224,11 @@ fn flat(network: &Network, weights: &[NamedTensor]) -> Vec<f32> {
     network.tensors().flat_map(|t| of(&t.name)).copied().collect()
 }
 
+/// Values of all tensors.
+fn values(network: &Network) -> u64 {
+    network.tensors().map(|t| t.count() as u64).sum()
+}
+
 /// The inverse of [`flat`].
 fn named(network: &Network, mut values: &[f32]) -> Vec<NamedTensor> {
     let take = |t: &fm_net::TensorSpec| {
@@ -237,6 +244,9 @@ fn failed(error: KernelError) -> Error {
         KernelError::Unsupported(why) => {
             Error::usage(format!("--engine fused: not covered: {why}")).help("use --engine eager")
         }
+        KernelError::Memory { .. } => memory::no_room(format!("--engine fused: {error}")),
+        KernelError::Threads(_) => Error::new(Kind::Device, format!("--engine fused: {error}"))
+            .help("use fewer --threads, or raise the limit on processes (ulimit -u)"),
         error => Error::new(Kind::Other, format!("--engine fused: {error}")),
     }
 }
@@ -362,6 +372,8 @@ impl Engine for Fused<'_> {
     }
 
     fn state(&mut self) -> Result<State> {
+        // Weights and two moments, as the kernels give them and by name.
+        memory::room_for(6 * 4 * values(&self.network), "the state of a checkpoint")?;
         let Moments { m, v, step } = self.trainer.moments();
         let (m, v) = (named(&self.network, &m), named(&self.network, &v));
         let state = State::of(self.weights()?).counting("step", step);

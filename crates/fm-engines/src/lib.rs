@@ -11,6 +11,7 @@ mod fused;
 mod optimizer;
 mod parts;
 mod spilled;
+mod threads;
 mod torch;
 
 use fm_train::EngineDef;
@@ -20,6 +21,7 @@ pub use eager::Eager;
 pub use fused::{Fused, kernel_network};
 pub use optimizer::{BuildOptimizer, OPTIMIZERS, Optimizer, OptimizerDef, Param, to_device};
 pub use parts::Parts;
+pub use threads::set_threads;
 pub use torch::{TorchError, failed};
 
 /// Every engine, the fastest first: `auto` takes the first that covers a network.

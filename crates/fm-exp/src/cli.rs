@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use fm_run::terminal::visible;
 
 use crate::args::RunArgs;
 use crate::commands;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Console};
+use crate::signals;
 
 /// Trains, records and compares small image classifiers on Fashion-MNIST and its relatives.
 ///
@@ -102,6 +104,7 @@ enum Command {
 /// # Errors
 /// Whatever the command does; the binary prints it and exits with its code.
 pub fn main() -> Result<()> {
+    signals::ignore_size_limit();
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     refuse_misplaced(&matches)?;
@@ -154,7 +157,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
 /// Writes to stdout. A reader that has gone away (`| head`) is no failure.
 fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(visible(text).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::new(Kind::Io, format!("cannot write to stdout: {e}")))
         }

@@ -68,7 +68,7 @@ impl RunConfig {
 
 /// The keys of a configuration file.
 fn read_file(path: &Path) -> Result<(Table, Families)> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    let text = fm_run::store::read_text(path, fm_run::store::MAX_KEYS)?;
     let mut table: Table = text.parse().map_err(|e| bad_file(path, &e))?;
     // A directory in the environment comes first.
     if std::env::var_os("FM_DATA_DIR").is_some() {

@@ -1,5 +1,7 @@
 //! What a command computes with: the machine, and the data set.
 
+use std::io::ErrorKind;
+
 use fm_data::{DataError, Dataset, DatasetName, LoadOptions, Verify};
 use fm_run::RunSpec;
 use fm_run::spec::VerifyMode;
@@ -7,7 +9,8 @@ use fm_train::Machine;
 
 use crate::error::{Error, Kind, Result};
 
-/// The device and threads of a run, with libtorch set up for them.
+/// The device and threads of a run. libtorch is told of the threads by what uses it: the eager engine alone, so
+/// that the fused one starts none but its own.
 ///
 /// # Errors
 /// When the device is not there.
@@ -16,11 +19,7 @@ pub(crate) fn machine(spec: &RunSpec) -> Result<Machine> {
         // Before the first question about CUDA.
         fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
     }
-    let machine = Machine { device: fm_engines::resolve(spec.device)?, threads: spec.threads };
-    if let Some(threads) = spec.threads {
-        tch::set_num_threads(threads as i32);
-    }
-    Ok(machine)
+    Ok(Machine { device: fm_engines::resolve(spec.device)?, threads: spec.threads })
 }
 
 /// The data set; `progress` draws a bar if it must be downloaded.
@@ -53,6 +52,9 @@ pub(crate) fn load_local(spec: &RunSpec) -> Result<Dataset> {
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 pub(crate) fn failed(error: DataError) -> Error {
     let kind = match error.kind() {
+        _ if matches!(&error, DataError::Unreadable { source, .. } if source.kind() == ErrorKind::OutOfMemory) => {
+            Kind::Device
+        }
         fm_data::ErrorKind::Data => Kind::Data,
         fm_data::ErrorKind::Io => Kind::Io,
     };

@@ -17,6 +17,9 @@ use crate::error::{Error, Kind, Result};
 const MAX_FILE: u64 = 256 << 20;
 /// Of a side, in pixels.
 const MAX_SIDE: u32 = 32_768;
+/// Of the whole, in pixels: 8192×8192, more than a camera takes. Decoding to 16 bits of four channels, the copies
+/// for grey and for each colour, and the resize all grow with this and stay below 1.5 GiB together.
+const MAX_PIXELS: u64 = 1 << 26;
 /// Of what decoding may take, in bytes.
 const MAX_MEMORY: u64 = 1 << 30;
 
@@ -44,14 +47,7 @@ pub(crate) fn read(path: &Path, shape: ImageShape, trim: bool) -> Result<Picture
         n => return Err(Error::usage(format!("pictures have 1 or 3 channels, and the model takes {n}"))),
     }
     let bad = |text: String| Error::new(Kind::Data, format!("{}: {text}", path.display()));
-    let metadata = std::fs::metadata(path).map_err(|e| bad(e.to_string()))?;
-    if !metadata.is_file() {
-        return Err(bad("not a file".to_owned()));
-    }
-    if metadata.len() > MAX_FILE {
-        return Err(bad(format!("{} bytes, at most {MAX_FILE} are read", metadata.len())));
-    }
-    let bytes = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+    let bytes = fm_run::store::read(path, MAX_FILE).map_err(|e| Error::new(Kind::Data, e.message()))?;
     let image = decode(&bytes).map_err(bad)?;
     let (height, width) = (shape.height as u32, shape.width as u32);
     Ok(if shape.channels == 1 {
@@ -109,6 +105,13 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     }
     let bad = |e: image::ImageError| format!("not a readable image: {e}");
     let mut decoder = reader.into_decoder().map_err(bad)?;
+    // By the header, before anything is made of the pixels.
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(format!(
+            "{width}x{height} pixels, at most {MAX_PIXELS} in all are read; make it smaller"
+        ));
+    }
     let orientation = decoder.orientation().map_err(bad)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(bad)?;
     image.apply_orientation(orientation);
@@ -239,6 +242,29 @@ mod tests {
         };
         assert_eq!(text(2, false), "pictures have 1 or 3 channels, and the model takes 2");
         assert!(text(3, true).starts_with("--trim works on grey images"));
+    }
+
+    #[test]
+    fn a_picture_of_too_many_pixels_is_refused_by_its_header() {
+        let mut png = Vec::new();
+        let small = GrayImage::new(3, 2);
+        small.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+        assert!(decode(&png).is_ok());
+        // Width and height stand behind the signature and the chunk's length and name, the checksum behind 13 bytes.
+        for (width, height) in [(8193_u32, 8192_u32), (32_768, 32_768)] {
+            png[16..20].copy_from_slice(&width.to_be_bytes());
+            png[20..24].copy_from_slice(&height.to_be_bytes());
+            let sum = crc32(&png[12..29]);
+            png[29..33].copy_from_slice(&sum.to_be_bytes());
+            let error = decode(&png).unwrap_err();
+            assert!(error.starts_with(&format!("{width}x{height} pixels, at most 67108864")), "{error}");
+        }
+    }
+
+    /// As PNG has it.
+    fn crc32(bytes: &[u8]) -> u32 {
+        let bit = |c: u32| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 };
+        !bytes.iter().fold(!0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), |c, _| bit(c)))
     }
 
     #[test]

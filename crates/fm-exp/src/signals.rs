@@ -66,3 +66,9 @@ impl Signals {
         Some((if signal == SIGINT { Kind::Interrupted } else { Kind::Stopped }, name))
     }
 }
+
+/// Lets a write beyond `ulimit -f` be an error, with a path and a remedy, and not the end of the process.
+pub(crate) fn ignore_size_limit() {
+    // A system that refuses leaves the signal as it was.
+    let _ = flag::register(rustix::process::Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false)));
+}

@@ -4,6 +4,7 @@
 //! say the remedy; the binary prints them below the message.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Kinds of failure; each is an exit code of the binary.
@@ -62,11 +63,20 @@ impl Error {
     #[must_use]
     pub fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
         let path = path.display();
-        if error.kind() == std::io::ErrorKind::StorageFull {
+        if error.kind() == ErrorKind::StorageFull {
             return Self::new(Kind::Io, format!("no space left to {action} {path}"))
                 .help("free some space, or choose another place with --out");
         }
-        Self::new(Kind::Io, format!("cannot {action} {path}: {}", reason(error)))
+        let failed = Self::new(Kind::Io, format!("cannot {action} {path}: {}", reason(error)));
+        match error.kind() {
+            ErrorKind::OutOfMemory => Self::new(Kind::Device, format!("out of memory to {action} {path}"))
+                .help("use a machine with more memory, or raise the limit (ulimit -v)"),
+            ErrorKind::QuotaExceeded => failed.help("free some space, or choose another place with --out"),
+            ErrorKind::FileTooLarge => {
+                failed.help("raise the limit (ulimit -f), or choose another place with --out")
+            }
+            _ => failed,
+        }
     }
 
     /// Adds a fact.
@@ -164,9 +174,19 @@ impl Error {
 /// Whether libtorch's message is one of the ways in which it says that memory ran out.
 #[must_use]
 pub fn is_out_of_memory(message: &str) -> bool {
-    ["CUDA out of memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED", "not enough memory"]
-        .iter()
-        .any(|phrase| message.contains(phrase))
+    [
+        "CUDA out of memory",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        // The allocator for the CPU: the first on Linux, the second where aligned allocation has another name.
+        "DefaultCPUAllocator: can't allocate memory",
+        "DefaultCPUAllocator: not enough memory",
+        // oneDNN, and C++ itself.
+        "could not create a memory object",
+        "std::bad_alloc",
+    ]
+    .iter()
+    .any(|phrase| message.contains(phrase))
 }
 
 #[cfg(test)]
@@ -185,6 +205,12 @@ mod tests {
         let error = std::io::Error::from_raw_os_error(13);
         let text = Error::io("write", Path::new("/x/y"), &error).to_string();
         assert_eq!(text, "cannot write /x/y: permission denied");
+        for (errno, kind, piece) in
+            [(12, Kind::Device, "ulimit -v"), (27, Kind::Io, "ulimit -f"), (122, Kind::Io, "--out")]
+        {
+            let error = Error::io("write", Path::new("/x"), &std::io::Error::from_raw_os_error(errno));
+            assert!(error.kind() == kind && error.to_string().contains(piece), "{error}");
+        }
         let full = Error::io("write", Path::new("/x"), &std::io::Error::from_raw_os_error(28));
         assert!(full.message().starts_with("no space left to write /x"));
     }
@@ -195,6 +221,12 @@ mod tests {
         assert_eq!(kind("CUDA out of memory. Tried to allocate 2.00 GiB"), Kind::Device);
         assert_eq!(
             kind("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory"),
+            Kind::Device
+        );
+        assert_eq!(
+            kind(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 (Cannot allocate memory)"
+            ),
             Kind::Device
         );
         assert_eq!(kind("CUDA error: device-side assert triggered"), Kind::Device);

@@ -14,10 +14,12 @@ pub mod error;
 pub mod fault;
 pub mod files;
 mod identity;
+pub mod memory;
 pub mod model_file;
 pub mod spec;
 pub mod store;
 pub mod tables;
+pub mod terminal;
 pub mod trained;
 
 pub use identity::{Facts, Identified, RESULTS_FORMAT, read_config, sha256};

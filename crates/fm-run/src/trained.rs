@@ -11,10 +11,16 @@ use fm_net::{Arch, NamedTensor, Network, Part};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Kind, Result};
-use crate::{files, model_file};
+use crate::{files, model_file, store};
 
 /// How the names of a tensor end that PyTorch writes and nothing here reads.
 const BATCHES_TRACKED: &str = ".num_batches_tracked";
+
+/// The most bytes of a model file: as many values as a network may have, and what describes them.
+const MAX_BYTES: u64 = 4 * fm_net::limits::MAX_PARAMS + (128 << 20);
+
+/// The most classes: a label is a byte.
+const MAX_CLASSES: usize = 256;
 
 /// A model file's contents.
 #[derive(Debug)]
@@ -57,9 +63,8 @@ impl ModelFile {
     /// [`Kind::Io`] when there is none.
     pub fn read(run: &Path) -> Result<Self> {
         let path = if run.is_dir() { run.join(files::MODEL) } else { run.to_owned() };
-        let bytes = std::fs::read(&path).map_err(|e| {
-            let error = Error::io("read", &path, &e);
-            if run.is_dir() && e.kind() == std::io::ErrorKind::NotFound {
+        let bytes = store::read(&path, MAX_BYTES).map_err(|error| {
+            if run.is_dir() && !path.exists() {
                 return error
                     .help("the directory holds no finished run; give one that does, or a model.safetensors");
             }
@@ -71,6 +76,41 @@ impl ModelFile {
     /// An error about this file.
     pub fn mismatch(&self, text: impl Into<String>) -> Error {
         Error::new(Kind::Mismatch, text).note(format!("file {}", self.path.display()))
+    }
+
+    /// Sees that every value is a finite number: anything else makes all that is computed from it meaningless.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] that names each tensor with other values.
+    pub fn check_finite(&self, tensors: &[NamedTensor]) -> Result<()> {
+        let mut lines = String::new();
+        for tensor in tensors {
+            let wrong = tensor.data.iter().filter(|value| !value.is_finite()).count();
+            if wrong > 0 {
+                let _ = write!(lines, "\n  {}: {wrong} of {}", tensor.name, tensor.data.len());
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        Err(self
+            .mismatch(format!("weights that are infinite or not a number:{lines}"))
+            .help("the training that wrote it has diverged; take an earlier model, or train again with a smaller --lr"))
+    }
+
+    /// The class names in the metadata, where there are any.
+    fn class_names(&self, contents: &Contents) -> Result<Option<Vec<String>>> {
+        let Some(text) = contents.metadata.get("classes") else { return Ok(None) };
+        let bad = |what: String| self.mismatch(format!("its class names are unusable: {what}"));
+        let names: Vec<String> = serde_json::from_str(text).map_err(|e| bad(e.to_string()))?;
+        let mut seen = BTreeSet::new();
+        if let Some(name) = names.iter().find(|name| name.is_empty() || name.contains(char::is_control)) {
+            return Err(bad(format!("{name:?} is empty or has control characters")));
+        }
+        match names.iter().find(|name| !seen.insert(name.as_str())) {
+            Some(name) => Err(bad(format!("{name:?} is there twice"))),
+            None => Ok(Some(names)),
+        }
     }
 
     /// Every tensor, whatever network it belongs to. PyTorch's count of batches, `*.num_batches_tracked`, is left
@@ -85,6 +125,9 @@ impl ModelFile {
         let metadata = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         let (mut tensors, mut types) = (Vec::new(), Vec::new());
         for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(BATCHES_TRACKED)) {
+            if name.contains(char::is_control) {
+                return Err(self.mismatch(format!("tensor {name:?} has control characters in its name")));
+            }
             let (shape, dtype) = (view.shape().to_vec(), view.dtype());
             let data = if dtype == Dtype::F32 {
                 model_file::floats(view.data())
@@ -109,6 +152,11 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
     let file = ModelFile::read(run)?;
     let contents = file.contents()?;
     let said = contents.metadata.get("arch").map(|text| {
+        if text.contains(char::is_control) {
+            return Err(
+                file.mismatch(format!("its architecture is unknown: {text:?} has control characters"))
+            );
+        }
         text.parse::<Arch>().map_err(|e| file.mismatch(format!("its architecture is unknown: {e}")))
     });
     let arch = match (arch.cloned(), said.transpose()?) {
@@ -118,20 +166,28 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
                 .help("name it with --arch")
         })?,
     };
-    let class_names: Option<Vec<String>> =
-        contents.metadata.get("classes").and_then(|text| serde_json::from_str(text).ok());
-    let outputs = last_bias(&contents.tensors).map(|w| w.data.len());
-    let classes = class_names.as_ref().map(Vec::len).or(outputs).unwrap_or(0).clamp(2, 256);
+    let class_names = file.class_names(&contents)?;
+    let last = last_bias(&arch, &contents.tensors);
+    let named = class_names.as_ref().map(Vec::len);
+    let classes = last.map(|w| w.data.len()).or(named).unwrap_or(1);
+    let mut wrong = Vec::new();
+    if classes > MAX_CLASSES {
+        return Err(file.mismatch(format!("{classes} classes, at most {MAX_CLASSES} are possible")));
+    }
+    if let (Some(named), Some(last)) = (named, last.filter(|_| named.is_some_and(|n| n != classes))) {
+        wrong.push(format!("{named} class names, and {} has {classes} values", last.name));
+    }
     let network = Network::new(&arch, classes).map_err(|e| file.mismatch(e.to_string()))?;
     let Contents { tensors: mut weights, types, .. } = contents;
     let mut differences = fm_net::check(&network, &weights).err().map(|e| e.to_string());
-    for line in types {
+    for line in wrong.into_iter().chain(types) {
         let lines = differences.get_or_insert_with(|| format!("weights do not fit {arch}:"));
         let _ = write!(lines, "\n  {line}");
     }
     if let Some(text) = differences {
         return Err(file.mismatch(text).help("--arch names another architecture"));
     }
+    file.check_finite(&weights)?;
     weights.sort_by_key(|w| network.tensors().position(|t| t.name == w.name));
     let run_id = contents.metadata.get("run_id").cloned();
     Ok(Trained { path: file.path, network, weights, class_names, run_id })
@@ -149,9 +205,11 @@ fn guess(tensors: &[NamedTensor]) -> Option<Arch> {
     })
 }
 
-/// The bias of the last dense layer: a value a class.
-fn last_bias(tensors: &[NamedTensor]) -> Option<&NamedTensor> {
-    tensors.iter().rfind(|w| w.name.starts_with("head.") && w.shape.len() == 1)
+/// The bias of `arch`'s last layer, whose values are one a class.
+fn last_bias<'a>(arch: &Arch, tensors: &'a [NamedTensor]) -> Option<&'a NamedTensor> {
+    let network = Network::new(arch, 1).ok()?;
+    let last = network.tensors().filter(|t| Part::Head.owns(&t.name) && t.name.ends_with(".bias")).last()?;
+    tensors.iter().find(|w| w.name == last.name && w.shape.len() == 1)
 }
 
 impl Trained {
@@ -226,6 +284,73 @@ mod tests {
     }
 
     #[test]
+    fn class_names_are_as_many_as_the_last_bias_has_values_and_all_different() {
+        let dir = tempfile::tempdir().unwrap();
+        // More than nine dense layers: their names sort in another order than they stand.
+        for (arch, classes) in [("4C3-MP2--8-8-8-8-8-8-8-8-8-8", 2), ("cnn", 10), ("4C3-MP2--8", 1)] {
+            let network = Network::new(&arch.parse().unwrap(), classes).unwrap();
+            let weights = fm_net::init::initial(&network, 0);
+            let with =
+                |names: &str| load(&file(dir.path(), &weights, &[("arch", arch), ("classes", names)]), None);
+            let names: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();
+            let good = with(&serde_json::to_string(&names).unwrap()).unwrap();
+            assert_eq!((good.network.classes, good.names(&[])), (Some(classes), names));
+            let many: Vec<String> = (0..300).map(|i| i.to_string()).collect();
+            for (names, piece) in [
+                ("[]", "0 class names, and head."),
+                (r#"["a","b","c"]"#, "3 class names, and head."),
+                (&serde_json::to_string(&many).unwrap(), "300 class names, and head."),
+                (r#"["a","\u001b]0;x"]"#, "has control characters"),
+                (r#"["a",""]"#, "is empty"),
+                (r#"["a","a"]"#, "\"a\" is there twice"),
+                ("{", "its class names are unusable"),
+                ("[1]", "its class names are unusable"),
+            ] {
+                let error = with(names).unwrap_err();
+                assert_eq!(error.kind(), Kind::Mismatch);
+                assert!(error.to_string().contains(piece), "{arch}, {names}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_a_terminal_would_obey_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
+        let mut weights = fm_net::init::initial(&network, 0);
+        let text = |weights: &[NamedTensor], arch| {
+            load(&file(dir.path(), weights, &[("arch", arch)]), None).unwrap_err().to_string()
+        };
+        assert!(text(&weights, "cnn\n\u{1b}[2J").contains(r#""cnn\n\u{1b}[2J" has control characters"#));
+        weights[0].name.push_str("\nerror: forged");
+        let error = text(&weights, "cnn");
+        assert!(error.contains(r"\nerror: forged") && !error.contains("\nerror: forged"), "{error}");
+    }
+
+    #[test]
+    fn more_classes_than_labels_can_say_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = Network::new(&"4C3-MP2--8".parse().unwrap(), 300).unwrap();
+        let weights = fm_net::init::initial(&network, 0);
+        let error = load(&file(dir.path(), &weights, &[("arch", "4C3-MP2--8")]), None).unwrap_err();
+        assert!(error.message().starts_with("300 classes, at most 256"), "{error}");
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
+        let mut weights = fm_net::init::initial(&network, 0);
+        weights[0].data.fill(f32::INFINITY);
+        weights[9].data[3] = f32::NAN;
+        let error = load(&file(dir.path(), &weights, &[("arch", "cnn")]), None).unwrap_err();
+        assert_eq!(error.kind(), Kind::Mismatch);
+        let text = error.to_string();
+        assert!(text.contains("encoder.conv1.weight: 288 of 288"), "{text}");
+        assert!(text.contains("head.dense2.bias: 1 of 10") && text.contains("m.safetensors"), "{text}");
+    }
+
+    #[test]
     fn everything_that_does_not_fit_is_told_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let network = Network::new(&"cnn".parse().unwrap(), 10).unwrap();
@@ -238,7 +363,7 @@ mod tests {
             "missing encoder.conv1.weight",
             "unexpected encoder.convX.weight",
             "encoder.conv2.weight is [9, 64, 32], expected [64, 32, 3, 3]",
-            "head.dense2.bias is [10], expected [3]",
+            "3 class names, and head.dense2.bias has 10 values",
             "m.safetensors",
         ] {
             assert!(error.contains(piece), "{piece} in:\n{error}");

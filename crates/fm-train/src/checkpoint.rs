@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use fm_net::{NamedTensor, Network, check};
 use fm_run::error::{Error, Kind, Result};
+use fm_run::memory;
 use fm_run::{model_file, sha256};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -162,7 +163,7 @@ struct Version {
 /// Tensors and JSON of a checkpoint.
 ///
 /// # Errors
-/// None that a running engine can cause.
+/// [`Kind::Device`] when there is no memory for it.
 pub fn encode(
     checkpoint: &Checkpoint,
     identity: &Identity,
@@ -172,6 +173,12 @@ pub fn encode(
     let best = position.best.iter().map(|best| (BEST.to_owned(), &best.weights));
     let recent =
         (0..).zip(&position.recent).map(|(age, weights): (usize, _)| (format!("{RECENT}{age}"), weights));
+    let values = |tensors: &[NamedTensor]| tensors.iter().map(|t| t.data.len() as u64).sum::<u64>();
+    let all: u64 = state.groups.values().map(|group| values(group)).sum::<u64>()
+        + position.best.as_ref().map_or(0, |best| values(&best.weights))
+        + position.recent.iter().map(|weights| values(weights)).sum::<u64>();
+    // The tensors under their names here, as bytes, and the file twice.
+    memory::room_for(4 * 4 * all, "a checkpoint")?;
     let tensors: Vec<NamedTensor> = (state.groups.iter().map(|(group, tensors)| (group.clone(), tensors)))
         .chain(best)
         .chain(recent)

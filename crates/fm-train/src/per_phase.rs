@@ -3,6 +3,7 @@
 
 use fm_net::{NamedTensor, Network, Part, init};
 use fm_run::error::Result;
+use fm_run::memory;
 
 use crate::engine::{Engine, Input, State, Step, Totals, Want};
 use crate::plan::Phase;
@@ -16,6 +17,13 @@ pub struct PerPhase<'a> {
     build: Build<'a>,
     network: Network,
     engine: Option<Box<dyn Engine + 'a>>,
+}
+
+/// [`start`], where there is room for its tensors and for the copy that an engine makes.
+fn started(network: &Network, seed: u64, from: &[NamedTensor]) -> Result<Vec<NamedTensor>> {
+    let values: u64 = network.tensors().map(|t| t.count() as u64).sum();
+    memory::room_for(2 * 4 * values, "a network's initial weights")?;
+    Ok(start(network, seed, from))
 }
 
 /// Initial tensors of `network` for `seed`, but the encoder's where `from` has it.
@@ -37,7 +45,7 @@ impl<'a> PerPhase<'a> {
     /// What the engine says.
     pub fn new(first: &Phase, seed: u64, given: &[NamedTensor], build: Build<'a>) -> Result<Self> {
         let network = first.network.clone();
-        let engine = Some(build(first, &start(&network, seed, given))?);
+        let engine = Some(build(first, &started(&network, seed, given)?)?);
         Ok(Self { seed, build, network, engine })
     }
 
@@ -54,7 +62,8 @@ impl Engine for PerPhase<'_> {
 
     fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
         if phase.network != self.network {
-            let tensors = start(&phase.network, self.seed, &self.now().weights()?);
+            let weights = self.now().weights()?;
+            let tensors = started(&phase.network, self.seed, &weights)?;
             // Dropped before the next is built: there may not be room for two.
             self.engine = None;
             self.engine = Some((self.build)(phase, &tensors)?);

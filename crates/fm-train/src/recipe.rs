@@ -237,6 +237,7 @@ fn encoder_of(file: &ModelFile, network: &Network) -> Result<Given> {
     if !differences.is_empty() {
         return Err(file.mismatch(format!("its encoder does not fit {}:{differences}", network.label())));
     }
+    file.check_finite(&weights)?;
     Ok(Given { weights, sha256: sha256(&file.bytes) })
 }
 

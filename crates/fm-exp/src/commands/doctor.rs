@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
     }
     // A missing GPU is a fact; anything else here keeps training from working.
     let first = findings.into_iter().find_map(|f| f.problem.filter(|p| p.kind() != Kind::Device));
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), fm_run::terminal::visible(&text).as_bytes());
     Err(first.unwrap_or_else(|| Error::new(Kind::Other, "something is wrong")))
 }
 

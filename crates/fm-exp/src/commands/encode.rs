@@ -36,16 +36,18 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
     let (trained, spec) = inference::model(&args.model, Some(&args.data))?;
     let data = inference::data(&trained, &spec, progress)?;
     let images = args.data.split.of(&data);
-    let (mut engine, _) = inference::engine(&trained, &spec, Some(&data))?;
+    let (mut engine, machine) = inference::engine(&trained, &spec, Some(&data))?;
     let rows: Vec<u32> = (0..images.len() as u32).collect();
-    let codes = engine.infer(Input::Rows(args.data.split.source(), &rows), Want::Codes)?;
+    let codes =
+        inference::infer(&mut *engine, &trained, Input::Rows(args.data.split.source(), &rows), Want::Codes)?;
     let len = trained.network.code_len();
     let names = trained.names(&data.class_names);
+    fm_engines::set_threads(machine.threads)?;
     let pca = Pca::new(&codes, len).map_err(|e| fm_engines::failed(&e))?;
     let shares = pca.explained;
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("codes"));
-    store::create_dir(&out)?;
+    store::create_dir(&out).map_err(inference::elsewhere)?;
     store::write(&out.join("codes.npy"), &npy::floats(&codes, len)?)?;
     store::write(&out.join("labels.npy"), &npy::bytes(&images.labels)?)?;
     let class = |label: u8| names[usize::from(label)].clone();

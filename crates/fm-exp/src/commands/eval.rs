@@ -57,13 +57,14 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     let images = args.data.split.of(&data);
     let rows: Vec<u32> = (0..images.len() as u32).collect();
     let (mut engine, machine) = inference::engine(&trained, &spec, Some(&data))?;
-    let logits = engine.infer(Input::Rows(args.data.split.source(), &rows), Want::Output)?;
+    let logits =
+        inference::infer(&mut *engine, &trained, Input::Rows(args.data.split.source(), &rows), Want::Output)?;
     let classes = trained.network.classes.unwrap_or(0);
     let scores = Scores::new(&logits, &images.labels, classes);
     let names = trained.names(&data.class_names);
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("eval"));
-    store::create_dir(&out)?;
+    store::create_dir(&out).map_err(inference::elsewhere)?;
     scored::write_tables(&out, &names, &scores)?;
     let flipped = if args.flip { Some(flipped(engine.as_mut(), images, &logits, classes)?) } else { None };
     if let Some(scores) = &flipped {

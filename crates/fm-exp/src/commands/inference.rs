@@ -8,7 +8,7 @@ use fm_engines::ENGINES;
 use fm_net::Scope;
 use fm_run::trained::{self, Trained};
 use fm_run::{RunSpec, files};
-use fm_train::engine::{self, CodeStore, Engine, Setup, Source};
+use fm_train::engine::{self, CodeStore, Engine, Input, Setup, Source, Want};
 use fm_train::{Machine, Phase, recipe};
 use toml::{Table, Value};
 
@@ -104,7 +104,7 @@ fn arch(text: &str) -> (String, Value) {
 
 /// The keys of the data set that a run's configuration names, if there is one; a model file may lie anywhere.
 fn data_of(config: &Path) -> Table {
-    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let text = fm_run::store::read_text(config, fm_run::store::MAX_KEYS).unwrap_or_default();
     let table: Table = text.parse().unwrap_or_default();
     table.into_iter().filter(|(key, _)| ["dataset", "data-dir"].contains(&key.as_str())).collect()
 }
@@ -147,4 +147,28 @@ pub(crate) fn engine<'a>(
     let mut engine = (def.build)(network, &trained.weights, setup)?;
     engine.begin_phase(0, &Phase::classify("inference", network, Scope::All, 0, spec.lr))?;
     Ok((engine, machine))
+}
+
+/// The model's outputs or codes, all of them numbers.
+///
+/// # Errors
+/// [`Kind::Mismatch`] when finite weights give something infinite; what the engine says.
+pub(crate) fn infer(
+    engine: &mut dyn Engine,
+    trained: &Trained,
+    input: Input<'_>,
+    want: Want,
+) -> Result<Vec<f32>> {
+    let values = engine.infer(input, want)?;
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(values);
+    }
+    Err(Error::new(Kind::Mismatch, "the model computes values that are infinite or not a number")
+        .note(format!("file {}", trained.path.display()))
+        .help("its weights are too large for 32-bit numbers; take an earlier model, or train again with a smaller --lr"))
+}
+
+/// The error of results that cannot be written beside the model.
+pub(crate) fn elsewhere(error: Error) -> Error {
+    error.help("choose another directory with --out")
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &PredictArgs, as_json: bool) -> Result<String> {
     let names = trained.names(&usual);
     let (mut engine, _) = inference::engine(&trained, &spec, None)?;
     let pixels: Vec<u8> = pictures.iter().flat_map(|p| p.pixels.iter().copied()).collect();
-    let logits = engine.infer(Input::Images(&pixels), Want::Output)?;
+    let logits = inference::infer(&mut *engine, &trained, Input::Images(&pixels), Want::Output)?;
     let said: Vec<Vec<(usize, f64)>> = logits.chunks_exact(names.len()).map(top).collect();
 
     if let Some(dir) = &args.show {

@@ -12,6 +12,7 @@ mod engines;
 mod faults;
 mod golden;
 mod halve;
+mod limits;
 mod made;
 mod outputs;
 mod recipes;

@@ -242,11 +242,35 @@ fn at_least_1(flag: &str, n: usize) -> Result<()> {
     if n > 0 { Ok(()) } else { Err(Error::usage(format!("{flag} must be at least 1, got 0"))) }
 }
 
-/// A name is one directory below `--out`, not a way out of it.
+/// A name is one directory below `--out`, not a way out of it; it stands in tables, which spreadsheets open, and on
+/// terminals.
 fn check_name(name: &str) -> Result<()> {
-    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-    if plain {
-        return Ok(());
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+        return Err(Error::usage(format!("--name must be a plain directory name, got '{name}'")));
     }
-    Err(Error::usage(format!("--name must be a plain directory name, got '{name}'")))
+    if name.contains(char::is_control) || name.starts_with(['=', '+', '-', '@']) {
+        let text =
+            format!("--name must have no control characters and not begin with =, +, - or @, got {name:?}");
+        return Err(Error::usage(text));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["a", "run 1", "ü-中", "a=b", "1+1", "a-b@c"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "=1+1", "+1", "-x", "@a", "a\nb", "a\u{1b}]0;x", "\t"] {
+            let error = check_name(name).unwrap_err();
+            assert!(
+                error.exit_code() == 2 && !error.message().contains(['\n', '\u{1b}']),
+                "{name:?}: {error}"
+            );
+        }
+    }
 }

@@ -43,7 +43,27 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Brings a directory's names to the disk.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     fault::disk()?;
-    File::open(dir)?.sync_all()
+    has_no_sync(File::open(dir)?.sync_all())
+}
+
+/// Some file systems cannot bring a directory to the disk (FUSE, CIFS): they order their changes themselves, or
+/// not at all, and there is nothing to be done about it.
+fn has_no_sync(synced: io::Result<()>) -> io::Result<()> {
+    synced.or_else(|e| match e.raw_os_error() {
+        Some(libc::EINVAL | libc::ENOTSUP | libc::ENOSYS) => Ok(()),
+        _ => Err(e),
+    })
+}
+
+/// The error of a lock that could not be had, though nobody holds it.
+pub(super) fn no_lock(path: &Path, error: &io::Error) -> Error {
+    let failed = Error::io("lock", path, error);
+    match error.raw_os_error() {
+        Some(libc::ENOLCK | libc::ENOTSUP | libc::ENOSYS | libc::EINVAL) => failed
+            .note("this file system has no locks, without which two runs could write the same files")
+            .help("choose another place with --out, or mount it with locks (NFS: lockd on both ends, or local_lock=flock)"),
+        _ => failed,
+    }
 }
 
 /// Creates a directory and those above it, where they are not there yet.
@@ -159,6 +179,24 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_system_without_directory_sync_or_locks() {
+        let failed = |errno| Err(io::Error::from_raw_os_error(errno));
+        for errno in [libc::EINVAL, libc::ENOTSUP, libc::ENOSYS] {
+            assert!(has_no_sync(failed(errno)).is_ok());
+        }
+        assert!(has_no_sync(failed(libc::EIO)).is_err() && has_no_sync(failed(libc::ENOSPC)).is_err());
+        for errno in [libc::ENOLCK, libc::EOPNOTSUPP, libc::ENOSYS] {
+            let error = no_lock(Path::new("/x/.lock"), &io::Error::from_raw_os_error(errno));
+            assert!(
+                error.exit_code() == 4 && error.to_string().contains("help: choose another place with --out")
+            );
+        }
+        assert!(
+            !no_lock(Path::new("/x"), &io::Error::from_raw_os_error(libc::EIO)).to_string().contains("--out")
+        );
     }
 
     #[test]

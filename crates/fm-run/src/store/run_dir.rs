@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::atomic::sweep;
+use super::atomic::{no_lock, sweep};
 use super::{create_dir, write};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, RUN_FILES};
@@ -103,7 +103,7 @@ fn lock(dir: &Path) -> Result<File> {
             return Err(Error::new(Kind::Locked, format!("{} is locked by {}", dir.display(), owner.trim()))
                 .help("wait for it to end, or choose another --name"));
         }
-        Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, &e)),
+        Err(TryLockError::Error(e)) => return Err(no_lock(&path, &e)),
     }
     let owner = format!("pid {} since {}\n", std::process::id(), crate::now());
     file.set_len(0)

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::atomic::sweep;
-use super::{csv_bytes, write};
+use super::atomic::{no_lock, sweep};
+use super::{csv_bytes, unguarded, write};
 use crate::error::{Error, Kind, Result};
 use crate::{Identified, files, spec};
 
@@ -65,7 +65,7 @@ pub fn record(out: &Path, row: &Row) -> Result<()> {
     // Runs of one sweep end at the same time; each reads, changes and replaces the whole table.
     let lock = out.join(".runs.lock");
     let held = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
-    let held = held.and_then(|file| file.lock().map(|()| file)).map_err(|e| Error::io("lock", &lock, &e))?;
+    let held = held.and_then(|file| file.lock().map(|()| file)).map_err(|e| no_lock(&lock, &e))?;
 
     sweep(out);
     let path = out.join(files::RUNS);
@@ -104,7 +104,7 @@ fn read(path: &Path) -> Result<(Vec<String>, Vec<Row>)> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| bad(e.to_string()))?;
-        let cells = header.iter().cloned().zip(record.iter().map(str::to_owned));
+        let cells = header.iter().cloned().zip(record.iter().map(|cell| unguarded(cell).to_owned()));
         rows.push(Row(cells.collect()));
     }
     Ok((header, rows))

@@ -6,12 +6,15 @@ use std::str::FromStr;
 use csv::StringRecord;
 
 use super::ReadError;
+use crate::store::unguarded;
 
 /// Header and records; every record has the header's length.
 pub(super) fn table(path: &Path, bytes: &[u8]) -> Result<(StringRecord, Vec<StringRecord>), ReadError> {
     let mut reader = csv::Reader::from_reader(bytes);
-    let header = reader.headers().cloned();
-    let records = header.and_then(|header| Ok((header, reader.records().collect::<csv::Result<_>>()?)));
+    let plain = |record: StringRecord| record.iter().map(unguarded).collect::<StringRecord>();
+    let header = reader.headers().cloned().map(plain);
+    let records = header
+        .and_then(|header| Ok((header, reader.records().map(|r| r.map(plain)).collect::<csv::Result<_>>()?)));
     records.map_err(|error| csv_error(path, error))
 }
 

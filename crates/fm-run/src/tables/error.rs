@@ -28,6 +28,7 @@ impl ReadError {
     /// # Errors
     /// When it cannot be read.
     pub fn bytes(path: &Path) -> Result<Vec<u8>, Self> {
-        std::fs::read(path).map_err(|source| Self::Unreadable { path: path.to_owned(), source })
+        crate::store::bytes(path, crate::store::MAX_TABLE)
+            .map_err(|source| Self::Unreadable { path: path.to_owned(), source })
     }
 }
