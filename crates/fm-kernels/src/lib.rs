@@ -9,6 +9,7 @@
 //! README.md explains the algebra and reports the measurements.
 #![expect(unsafe_code, reason = "vector intrinsics, and buffers that several threads fill in disjoint parts")]
 #![expect(clippy::inline_always, reason = "a kernel must inline into the function that enables its ISA")]
+#![allow(clippy::missing_panics_doc, reason = "private functions assert what their callers promise")]
 
 mod buffer;
 mod error;

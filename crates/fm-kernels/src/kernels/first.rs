@@ -44,6 +44,10 @@ pub(crate) unsafe fn forward<S: Simd>(args: Forward<'_>) {
 }
 
 /// `W` vectors of channels over all windows; the weights stay in registers.
+///
+/// # Safety
+/// The instruction set is there. Behind `weights` lie nine rows of `W` vectors, `channels` apart, behind `bias` `W`
+/// vectors; behind `value` and `origin` as many rows as there are windows, unaliased.
 #[inline(always)]
 unsafe fn strip<S: Simd, const W: usize>(
     patches: &[f32],
@@ -81,6 +85,9 @@ unsafe fn strip<S: Simd, const W: usize>(
 }
 
 /// One row of a patch. Rows and columns are constants, so that everything stays in registers.
+///
+/// # Safety
+/// The instruction set is there, `ROW` is below 4, and sixteen floats lie behind `patch`.
 #[inline(always)]
 unsafe fn row<S: Simd, const W: usize, const ROW: usize>(
     patch: *const f32,
@@ -97,6 +104,9 @@ unsafe fn row<S: Simd, const W: usize, const ROW: usize>(
 }
 
 /// Adds one pixel to every position of the window that sees it.
+///
+/// # Safety
+/// The instruction set is there.
 #[inline(always)]
 unsafe fn pixel<S: Simd, const W: usize, const ROW: usize, const COL: usize>(
     pixel: f32,

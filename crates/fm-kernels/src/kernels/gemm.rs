@@ -79,6 +79,9 @@ pub(crate) unsafe fn run<S: Simd>(args: Gemm<'_>) {
 }
 
 /// A strip of `W` vectors, in tiles of up to six rows, as equal as they can be.
+///
+/// # Safety
+/// As for [`product`], for `m` rows of `a` and `c`.
 #[inline(always)]
 unsafe fn rows<S: Simd, const W: usize>(m: usize, strip: Tile) {
     let mut row = 0;
@@ -102,6 +105,11 @@ unsafe fn rows<S: Simd, const W: usize>(m: usize, strip: Tile) {
     }
 }
 
+/// `M` rows of `W` vectors of the product.
+///
+/// # Safety
+/// The instruction set is there. For the tile's pitches, `M` rows of `k` floats lie behind `a`, `k` rows of `W` vectors
+/// behind `b`, and `M` rows of `W` vectors, unaliased, behind `c`; behind `bias` `W` vectors, or it is null.
 #[inline(always)]
 unsafe fn product<S: Simd, const M: usize, const W: usize>(tile: Tile) {
     // SAFETY: the tile lies within the matrices that `run` checked.

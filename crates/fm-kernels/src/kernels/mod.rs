@@ -30,6 +30,8 @@ macro_rules! kernels {
         #[cfg(target_arch = "x86_64")]
         static AVX512: Kernels = {
             $(
+                /// # Safety
+                /// As for the kernel, and the CPU offers the instruction set.
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,popcnt,lzcnt")]
                 fn $field(args: $args) {
                     use $path as kernel;
@@ -43,6 +45,8 @@ macro_rules! kernels {
         #[cfg(target_arch = "x86_64")]
         static AVX2: Kernels = {
             $(
+                /// # Safety
+                /// As for the kernel, and the CPU offers the instruction set.
                 #[target_feature(enable = "avx2,fma")]
                 fn $field(args: $args) {
                     use $path as kernel;

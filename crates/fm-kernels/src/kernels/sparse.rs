@@ -71,6 +71,10 @@ pub(crate) unsafe fn scatter<S: Simd>(args: Scatter<'_>) {
 }
 
 /// Adds `g * weights` at one corner of the patch, for every channel of a list.
+///
+/// # Safety
+/// The instruction set is there. For every channel of the list, a float lies behind `gradient` and nine vectors, 16
+/// floats apart, behind `weights`; `DOWN` and `RIGHT` are below 2.
 #[inline(always)]
 unsafe fn corner_sum<S: Simd, const DOWN: usize, const RIGHT: usize>(
     patch: &mut [[S::V; 4]; 4],
@@ -149,6 +153,10 @@ pub(crate) unsafe fn patches<S: Simd>(args: Patches<'_>) {
 }
 
 /// `R` vectors of each of a patch's three runs, accumulated in registers over the list.
+///
+/// # Safety
+/// The instruction set is there. Behind `from`, for every entry of the list, lie three runs of `R` vectors, `line` apart,
+/// at the entry's offset; behind `to` three, `run` apart, unaliased.
 #[inline(always)]
 unsafe fn runs<S: Simd, const R: usize>(
     list: &[Entry],

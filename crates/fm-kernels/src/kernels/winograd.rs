@@ -61,6 +61,9 @@ pub(crate) unsafe fn tiles<S: Simd>(args: Tiles<'_>) {
 }
 
 /// `B^T d` for one column.
+///
+/// # Safety
+/// The instruction set is there.
 #[inline(always)]
 unsafe fn input_step<S: Simd>(d: [S::V; 4]) -> [S::V; 4] {
     // SAFETY: the instruction set is there, says the caller.
@@ -113,6 +116,9 @@ pub(crate) unsafe fn pooled<S: Simd>(args: Pooled<'_>) {
 }
 
 /// `A^T m` for one column.
+///
+/// # Safety
+/// The instruction set is there.
 #[inline(always)]
 unsafe fn output_step<S: Simd>(m: [S::V; 4]) -> [S::V; 2] {
     // SAFETY: the instruction set is there, says the caller.
@@ -168,6 +174,10 @@ pub(crate) unsafe fn weights<S: Simd>(args: Weights<'_>) {
 }
 
 /// `G g G^T` for one input channel and a vector of output channels.
+///
+/// # Safety
+/// The instruction set is there. Behind `from` lie nine vectors, 256 floats apart, and behind `to` sixteen, `plane`
+/// apart, unaliased.
 #[inline(always)]
 unsafe fn transform<S: Simd>(from: *const f32, to: *mut f32, plane: usize) {
     // SAFETY: nine blocks to read and sixteen planes to write, says the caller.
@@ -190,6 +200,9 @@ unsafe fn transform<S: Simd>(from: *const f32, to: *mut f32, plane: usize) {
 }
 
 /// `G g` for one column.
+///
+/// # Safety
+/// The instruction set is there.
 #[inline(always)]
 unsafe fn weight_step<S: Simd>(g: [S::V; 3]) -> [S::V; 4] {
     // SAFETY: the instruction set is there, says the caller.

@@ -26,9 +26,7 @@ pub(crate) const PIXEL_SCALE: f32 = 1.0 / 255.0;
 
 /// One instruction set.
 ///
-/// # Safety
-/// Every method needs the instruction set, and `N` (where a pointer is read or written) elements
-/// behind its pointers.
+/// Every method needs the instruction set, and those with pointers what they say.
 pub(crate) trait Simd: Copy + 'static {
     /// A vector of `N` floats.
     type V: Copy;
@@ -41,27 +39,81 @@ pub(crate) trait Simd: Copy + 'static {
     /// Vectors per run of a weight-gradient tile: 3 or 6 (of three runs).
     const RUN: usize;
 
+    /// `x` in every lane.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn splat(x: f32) -> Self::V;
+    /// A vector from memory.
+    ///
+    /// # Safety
+    /// The instruction set is there. `N` floats lie behind `p`.
     unsafe fn load(p: *const f32) -> Self::V;
+    /// A vector to memory.
+    ///
+    /// # Safety
+    /// The instruction set is there. `N` floats, unaliased, lie behind `p`.
     unsafe fn store(p: *mut f32, v: Self::V);
+    /// `a + b`.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// The root of each lane.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn sqrt(a: Self::V) -> Self::V;
     /// `a * b + c`, fused where the CPU can.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `max(v, 0)`, and NaN for NaN.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn relu(v: Self::V) -> Self::V;
     /// `g` where `x > 0`, else zero.
+    ///
+    /// # Safety
+    /// The instruction set is there.
     unsafe fn gate(g: Self::V, x: Self::V) -> Self::V;
     /// Pools four positions: stores `relu(max + bias)` and where the first maximum lies.
+    ///
+    /// # Safety
+    /// The instruction set is there. `N` floats and `N` bytes, unaliased, lie behind `value` and `origin`.
     unsafe fn pool(y: [Self::V; 4], bias: Self::V, value: *mut f32, origin: *mut u8);
+    /// Origins of `N` pooled values.
+    ///
+    /// # Safety
+    /// The instruction set is there. `N` bytes lie behind `p`, each one of [`CORNERS`].
     unsafe fn origin(p: *const u8) -> Self::Origin;
     /// Lane by lane `patch[origin + tap]`, from a 4x4 patch.
+    ///
+    /// # Safety
+    /// The instruction set is there. Sixteen floats lie behind `patch`, and `tap` is that of a 3x3 filter: at most 10.
     unsafe fn pick(patch: *const f32, origin: Self::Origin, tap: usize) -> Self::V;
 
     /// Sixteen floats from 0 to 1 from a 4x4 patch of bytes.
+    ///
+    /// # Safety
+    /// The instruction set is there. Four rows of four bytes, `pitch` apart, lie behind `from`, and sixteen floats, unaliased, behind `to`.
     #[inline(always)]
     unsafe fn grey(from: *const u8, pitch: usize, to: *mut f32) {
         for row in 0..4 {
@@ -77,7 +129,11 @@ pub(crate) trait Simd: Copy + 'static {
     /// Appends to `all`, and to the list of its corner, every channel from `first` whose ReLU was on and
     /// whose gradient is not zero; `N` channels.
     ///
-    /// Each list needs room for `N` more than its count, at most `first`, says.
+    /// A list's count is at most `first`.
+    ///
+    /// # Safety
+    /// The instruction set is there. `N` channels lie behind the map's pointers from `first` on, each origin is one of
+    /// [`CORNERS`], and every list, unaliased, has room for `N` more than its count.
     #[inline(always)]
     unsafe fn survivors(map: Channels, first: usize, lists: [*mut u32; 5], counts: &mut [usize; 5]) {
         for channel in first..first + Self::N {
@@ -95,6 +151,9 @@ pub(crate) trait Simd: Copy + 'static {
     }
 
     /// Transposes a 16x16 block; `from` and `to` are rows apart by their pitch.
+    ///
+    /// # Safety
+    /// The instruction set is there. Sixteen rows of sixteen floats, their pitch apart, lie behind `from` and, unaliased, behind `to`.
     #[inline(always)]
     unsafe fn transpose(from: *const f32, from_pitch: usize, to: *mut f32, to_pitch: usize) {
         for row in 0..16 {

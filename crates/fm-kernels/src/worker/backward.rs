@@ -38,6 +38,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one writes the group's slots or the layer's derived weights meanwhile.
     unsafe fn dense_data(&self, layer: usize, group: &Group, to: &mut [f32]) {
         let dense = &self.plan.dense[layer];
         let (inputs, outputs) = (dense.inputs.1, dense.outputs.1);
@@ -59,6 +61,10 @@ impl State {
     }
 
     /// Lists the surviving gradients of a block's group.
+    ///
+    /// # Safety
+    /// No one else uses the group's slots or the worker's scratch; both hold what the forward pass and the next block's
+    /// scatter left for this group.
     unsafe fn route(&self, worker: usize, layer: usize, group: &Group) {
         let conv = &self.plan.conv[layer];
         let state = &self.conv[layer];
@@ -96,6 +102,10 @@ impl State {
     }
 
     /// The gradient of a block's input, which is the previous block's pooled map.
+    ///
+    /// # Safety
+    /// No one else uses the worker's scratch or writes derived weights; [`State::route`] filled the scratch for this layer
+    /// and group.
     unsafe fn scatter(&self, worker: usize, layer: usize, group: &Group) {
         let conv = &self.plan.conv[layer];
         let scratch = &self.scratch[worker];
@@ -128,6 +138,9 @@ impl State {
 
     /// The parameter gradient of the first block, image by image: it needs the pixels' patches, which
     /// are in this worker's scratch.
+    ///
+    /// # Safety
+    /// No one else uses the group's slots or the worker's scratch, which hold this group's forward pass.
     unsafe fn first_gradient(&self, worker: usize, group: &Group) {
         let conv = &self.plan.conv[0];
         let map = conv.map();

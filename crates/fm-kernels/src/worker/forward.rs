@@ -41,6 +41,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses the group's slots or the worker's scratch, or writes parameters.
     unsafe fn first_block(&self, worker: usize, images: &[u8], rows: &[u32], group: &Group) {
         let conv = &self.plan.conv[0];
         let network = &self.plan.network;
@@ -72,6 +74,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// As for [`State::first_block`], and the layer before has been computed for this group.
     unsafe fn block(&self, worker: usize, layer: usize, group: &Group) {
         let conv = &self.plan.conv[layer];
         let (inputs, outputs) = (conv.inputs.1, conv.outputs.1);
@@ -125,6 +129,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses the group's slots.
     unsafe fn take_codes(&self, codes: &[f32], rows: &[u32], group: &Group) {
         let Some(conv) = self.plan.conv.last() else { return };
         let (windows, (channels, pitch)) = (conv.windows(), conv.outputs);
@@ -142,6 +148,9 @@ impl State {
     }
 
     /// From the code to the class scores.
+    ///
+    /// # Safety
+    /// No one else uses the group's slots, which hold its codes, or writes parameters.
     unsafe fn head(&self, group: &Group) {
         // SAFETY: own slots, and parameters that nobody writes now.
         unsafe {

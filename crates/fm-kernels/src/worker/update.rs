@@ -66,6 +66,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// As for [`State::task`], for the first block.
     unsafe fn first_task(&self, worker: usize, count: usize, with: Use) {
         let conv = &self.plan.conv[0];
         let size = 10 * conv.outputs.1;
@@ -86,6 +88,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// As for [`State::task`], for these sixteen channels; every list of the batch was made by [`State::route`].
     unsafe fn conv_task(&self, worker: usize, layer: usize, chunk: usize, count: usize, with: Use) {
         let conv = &self.plan.conv[layer];
         let state = &self.conv[layer];
@@ -120,6 +124,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// As for [`State::task`], for these rows, and with the last ones the bias.
     unsafe fn dense_task(
         &self,
         worker: usize,
