@@ -1,7 +1,7 @@
 //! Writes a small made data set, for scripts that train and look at something else than the result.
 //!
-//! `cargo run -p fm-images --example made -- DIRECTORY`: 60 training and 30 test images of 28×28 in three
-//! classes, each bright in a band of its own.
+//! `cargo run -p fm-images --example made -- DIRECTORY [TRAIN TEST]`: 60 training and 30 test images of 28×28 in three
+//! classes, each bright in a band of its own; or as many as TRAIN and TEST say.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,12 @@ const SIDE: usize = 28;
 
 fn main() -> std::io::Result<()> {
     let Some(dir) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: made DIRECTORY");
+        eprintln!("usage: made DIRECTORY [TRAIN TEST]");
         std::process::exit(2);
     };
+    let count = |at, usual| std::env::args().nth(at).and_then(|n| n.parse().ok()).unwrap_or(usual);
     std::fs::create_dir_all(&dir)?;
-    for (which, n) in [("train", 60), ("t10k", 30)] {
+    for (which, n) in [("train", count(2, 60)), ("t10k", count(3, 30))] {
         let pixels: Vec<u8> = (0..n * SIDE * SIDE)
             .map(|at| {
                 let (image, row) = (at / (SIDE * SIDE), at / SIDE % SIDE);

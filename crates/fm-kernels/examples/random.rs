@@ -1,0 +1,80 @@
+//! Random networks through every entry point, for sanitizers and Miri: `random [COUNT] [ISA] [SEED]`. Results must be
+//! the same bits for one thread and for several.
+
+use fm_kernels::{Adam, Isa, Network, Options, Scope, Trainer};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let count: u64 = args.next().map_or(Ok(20), |text| text.parse())?;
+    let only: Option<Isa> = args.next().map(|text| text.parse()).transpose()?;
+    let seed: u64 = args.next().map_or(Ok(0), |text| text.parse())?;
+    let mut tried = 0;
+    for number in 0..count {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed + number);
+        for isa in
+            Isa::ALL.into_iter().filter(|isa| isa.is_available() && only.is_none_or(|only| only == *isa))
+        {
+            tried += u64::from(one(&mut rng, isa)?);
+        }
+    }
+    println!("{tried} networks");
+    Ok(())
+}
+
+/// Trains and uses one network; whether it was possible.
+fn one(rng: &mut ChaCha8Rng, isa: Isa) -> Result<bool, Box<dyn std::error::Error>> {
+    let small = cfg!(miri);
+    let side = |rng: &mut ChaCha8Rng| rng.random_range(if small { 4..6 } else { 4..40 });
+    let widths = |rng: &mut ChaCha8Rng, most: usize, width: usize| -> Vec<usize> {
+        (0..rng.random_range(1..=most)).map(|_| rng.random_range(1..=width)).collect()
+    };
+    let (height, width) = (side(rng), side(rng));
+    let conv = widths(rng, if small { 1 } else { 3 }, if small { 4 } else { 70 });
+    let mut dense = widths(rng, 2, if small { 4 } else { 70 });
+    dense.push(rng.random_range(2..12));
+    let net = Network { height, width, conv, dense };
+    let Ok(parameters) = net.check().and_then(|()| net.parameters()) else { return Ok(false) };
+    let params: Vec<f32> = (0..parameters).map(|_| rng.random_range(-0.3..0.3)).collect();
+    let count = if small { 9 } else { rng.random_range(9..60) };
+    let images: Vec<u8> = (0..count * height * width).map(|_| rng.random()).collect();
+    let labels: Vec<u8> = (0..count).map(|_| rng.random_range(0..net.classes() as u8)).collect();
+    let threads = rng.random_range(2..5);
+    let result = |threads| {
+        outcome(&net, &params, &images, &labels, Options { threads, isa: Some(isa), max_batch: count })
+    };
+    let (alone, together) = (result(1)?, result(threads)?);
+    assert!(alone == together, "{net:?} on {isa}: {threads} threads give other bits than one");
+    Ok(true)
+}
+
+/// The bits of all that training, encoding and scoring give.
+fn outcome(
+    net: &Network,
+    params: &[f32],
+    images: &[u8],
+    labels: &[u8],
+    options: Options,
+) -> Result<Vec<u32>, fm_kernels::Error> {
+    let mut trainer = Trainer::new(net, options, params)?;
+    let rows: Vec<u32> = (0..labels.len() as u32).rev().collect();
+    for batch in rows.chunks(7) {
+        trainer.step(images, labels, batch)?;
+    }
+    let (_, gradient) = trainer.gradients(images, labels, &rows)?;
+    let mut scores = vec![0.0; rows.len() * net.classes()];
+    let mut codes = vec![0.0; rows.len() * net.features()?];
+    trainer.encode(images, &rows, &mut codes)?;
+    trainer.begin(Adam { scope: Scope::Head, ..Adam::default() })?;
+    let own: Vec<u8> = rows.iter().map(|&row| labels[row as usize]).collect();
+    let numbered: Vec<u32> = (0..labels.len() as u32).collect();
+    trainer.step_codes(&codes, &own, &numbered)?;
+    trainer.evaluate_codes(&codes, &numbered, &mut scores)?;
+    let by_code = scores.clone();
+    trainer.evaluate(images, &rows, &mut scores)?;
+    trainer.begin(Adam { scope: Scope::Encoder, ..Adam::default() })?;
+    trainer.step(images, labels, &rows)?;
+    let all = [trainer.params(), trainer.moments().v, gradient, codes, scores, by_code].concat();
+    Ok(all.into_iter().map(f32::to_bits).collect())
+}
