@@ -69,6 +69,10 @@ impl<T: Plain> Buffer<T> {
         Ok(Self { base, layout, start, len })
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) fn start(&self) -> *mut T {
         self.start.as_ptr()
     }

@@ -53,6 +53,11 @@ pub enum Error {
         /// Rows in the set.
         rows: usize,
     },
+    /// A batch norm in training has a single value a channel, whose variance is nothing.
+    #[error(
+        "batch norm before {0} has one value a channel, an image of one pixel: take batches of two or more"
+    )]
+    OneValue(String),
     /// A label is no class of the network.
     #[error("label {label} with {classes} classes")]
     Label {

@@ -14,6 +14,7 @@
 mod buffer;
 mod error;
 mod float_mode;
+mod graph;
 mod isa;
 mod kernels;
 mod layout;
@@ -27,6 +28,7 @@ mod weights;
 mod worker;
 
 pub use error::Error;
+pub use graph::{GraphTrainer, StageReport};
 pub use isa::Isa;
 pub use network::Network;
 pub use options::{Betas, Method, Moments, Options, Recipe, Scope, Targets, Totals};

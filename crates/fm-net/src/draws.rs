@@ -40,6 +40,11 @@ impl Draws {
     pub fn mask(&self, node: usize, count: usize, percent: u32) -> Vec<u8> {
         mask(self.seed, self.phase, self.step, node, count, percent)
     }
+
+    /// The part of the node's mask that starts at value `first`, into memory of the caller's; see [`mask`].
+    pub fn fill(&self, node: usize, first: usize, percent: u32, mask: &mut [u8]) {
+        fill(self.seed, self.phase, self.step, node, first, percent, mask);
+    }
 }
 
 /// How many of 65536 draws drop: `percent / 100` of them, rounded to the nearest.
@@ -58,6 +63,13 @@ pub fn scale(percent: u32) -> f32 {
 /// `count` values for the node at index `node`: 1 stays, 0 is dropped.
 #[must_use]
 pub fn mask(seed: u64, phase: u32, step: u64, node: usize, count: usize, percent: u32) -> Vec<u8> {
+    let mut mask = vec![0; count];
+    fill(seed, phase, step, node, 0, percent, &mut mask);
+    mask
+}
+
+/// See [`Draws::fill`].
+fn fill(seed: u64, phase: u32, step: u64, node: usize, first: usize, percent: u32, mask: &mut [u8]) {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..12].copy_from_slice(&phase.to_le_bytes());
@@ -67,14 +79,18 @@ pub fn mask(seed: u64, phase: u32, step: u64, node: usize, count: usize, percent
     generator.set_stream(PURPOSE << 32 | step & u64::from(u32::MAX));
 
     let threshold = threshold(percent);
-    let mut mask = vec![0; count];
+    generator.set_word_pos(first as u128 / 2);
+    let keep = |draw: u32| u8::from(draw >= threshold);
+    let (odd, mask) = mask.split_at_mut((first % 2).min(mask.len()));
+    for value in odd {
+        *value = keep(generator.next_u32() >> 16);
+    }
     for pair in mask.chunks_mut(2) {
         let word = generator.next_u32();
         for (value, draw) in pair.iter_mut().zip([word & 0xFFFF, word >> 16]) {
-            *value = u8::from(draw >= threshold);
+            *value = keep(draw);
         }
     }
-    mask
 }
 
 #[cfg(test)]
@@ -107,6 +123,11 @@ mod tests {
         let (base, n) = (mask(1, 2, 3, 4, 1000, 50), 1000);
         assert_eq!(base, mask(1, 2, 3, 4, n, 50));
         assert_eq!(base[..501], mask(1, 2, 3, 4, 501, 50), "a shorter mask is the longer one's start");
+        for (first, len) in [(0, 1000), (7, 0), (7, 1), (7, 500), (64, 333)] {
+            let mut part = vec![2; len];
+            Draws { seed: 1, phase: 2, step: 3 }.fill(4, first, 50, &mut part);
+            assert_eq!(part, base[first..first + len], "{len} values from {first}");
+        }
         let others = [
             mask(2, 2, 3, 4, n, 50),
             mask(1, 3, 3, 4, n, 50),

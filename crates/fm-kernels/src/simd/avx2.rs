@@ -1,7 +1,7 @@
 //! AVX2 with FMA: eight lanes, sixteen registers.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _CMP_GT_OQ, _CMP_NLE_UQ, _mm_loadl_epi64, _mm256_add_epi32, _mm256_add_ps,
+    __m256, __m256i, _CMP_EQ_OQ, _CMP_GT_OQ, _CMP_NLE_UQ, _mm_loadl_epi64, _mm256_add_epi32, _mm256_add_ps,
     _mm256_and_ps, _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepu8_epi32, _mm256_div_ps,
     _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_sqrt_ps,
@@ -76,6 +76,24 @@ impl Simd for Avx2 {
     unsafe fn gate(g: __m256, x: __m256) -> __m256 {
         // SAFETY: see the note above.
         unsafe { _mm256_and_ps(g, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())) }
+    }
+    #[inline(always)]
+    unsafe fn above(a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+        // SAFETY: see the note above.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) }
+    }
+    #[inline(always)]
+    unsafe fn equal(a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+        // SAFETY: see the note above.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)) }
+    }
+    #[inline(always)]
+    unsafe fn sum(v: __m256) -> f32 {
+        let mut lanes = [0.0_f32; 8];
+        // SAFETY: see the note above; eight lanes.
+        unsafe { Self::store(lanes.as_mut_ptr(), v) };
+        let [a, b, c, d, e, f, g, h] = lanes;
+        ((a + e) + (b + f)) + ((c + g) + (d + h))
     }
     #[inline(always)]
     unsafe fn pool(y: [__m256; 4], bias: __m256, value: *mut f32, origin: *mut u8) {

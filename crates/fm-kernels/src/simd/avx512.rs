@@ -1,14 +1,15 @@
 //! AVX-512: sixteen lanes, thirty-two registers, masks.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _CMP_GT_OQ, _CMP_NEQ_UQ, _CMP_NLE_UQ, _mm_loadu_si128, _mm_mask_cmpeq_epi8_mask,
-    _mm_set_epi32, _mm_set1_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_add_ps, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_div_ps, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_mask_blend_epi32, _mm512_mask_cmp_ps_mask, _mm512_mask_mov_epi32,
-    _mm512_maskz_compress_epi32, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps,
-    _mm512_set_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_storeu_si512,
-    _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps,
+    __m512, __m512i, _CMP_EQ_OQ, _CMP_GT_OQ, _CMP_NEQ_UQ, _CMP_NLE_UQ, _mm_loadu_si128,
+    _mm_mask_cmpeq_epi8_mask, _mm_set_epi32, _mm_set1_epi8, _mm_storeu_si128, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_epi32, _mm512_mask_blend_ps,
+    _mm512_mask_cmp_ps_mask, _mm512_mask_mov_epi32, _mm512_maskz_compress_epi32, _mm512_maskz_mov_ps,
+    _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_reduce_add_ps, _mm512_set_epi32,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_f32x4,
+    _mm512_shuffle_ps, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+    _mm512_unpackhi_ps, _mm512_unpacklo_ps,
 };
 
 use super::{CORNERS, Channels, PIXEL_SCALE, Simd};
@@ -79,6 +80,21 @@ impl Simd for Avx512 {
     unsafe fn gate(g: __m512, x: __m512) -> __m512 {
         // SAFETY: see the note above.
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), g) }
+    }
+    #[inline(always)]
+    unsafe fn above(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+        // SAFETY: see the note above.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
+    }
+    #[inline(always)]
+    unsafe fn equal(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+        // SAFETY: see the note above.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), y, x) }
+    }
+    #[inline(always)]
+    unsafe fn sum(v: __m512) -> f32 {
+        // SAFETY: see the note above.
+        unsafe { _mm512_reduce_add_ps(v) }
     }
     #[inline(always)]
     unsafe fn pool(y: [__m512; 4], bias: __m512, value: *mut f32, origin: *mut u8) {

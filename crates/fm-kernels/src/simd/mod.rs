@@ -94,6 +94,12 @@ pub(crate) trait Simd: Copy + 'static {
     /// # Safety
     /// The instruction set is there.
     unsafe fn gate(g: Self::V, x: Self::V) -> Self::V;
+    /// `x` where `a > b`, else `y`.
+    unsafe fn above(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// `x` where `a == b`, else `y`.
+    unsafe fn equal(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// The sum of all lanes, in an order that depends on `N` alone.
+    unsafe fn sum(v: Self::V) -> f32;
     /// Pools four positions: stores `relu(max + bias)` and where the first maximum lies.
     ///
     /// # Safety

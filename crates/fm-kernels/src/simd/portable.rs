@@ -74,6 +74,32 @@ impl Simd for Portable {
         zip(g, x, |g, x| if x > 0.0 { g } else { 0.0 })
     }
     #[inline(always)]
+    unsafe fn above(a: Eight, b: Eight, x: Eight, y: Eight) -> Eight {
+        let mut out = y;
+        for lane in 0..8 {
+            if a.0[lane] > b.0[lane] {
+                out.0[lane] = x.0[lane];
+            }
+        }
+        out
+    }
+    #[inline(always)]
+    #[expect(clippy::float_cmp, reason = "equality is what is asked")]
+    unsafe fn equal(a: Eight, b: Eight, x: Eight, y: Eight) -> Eight {
+        let mut out = y;
+        for lane in 0..8 {
+            if a.0[lane] == b.0[lane] {
+                out.0[lane] = x.0[lane];
+            }
+        }
+        out
+    }
+    #[inline(always)]
+    unsafe fn sum(v: Eight) -> f32 {
+        let [a, b, c, d, e, f, g, h] = v.0;
+        ((a + e) + (b + f)) + ((c + g) + (d + h))
+    }
+    #[inline(always)]
     unsafe fn pool(y: [Eight; 4], bias: Eight, value: *mut f32, origin: *mut u8) {
         for lane in 0..8 {
             let (mut max, mut from) = (y[0].0[lane], CORNERS[0]);

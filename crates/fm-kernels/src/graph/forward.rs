@@ -1,0 +1,305 @@
+//! The forward pass: stages, one after the other, each in pieces.
+
+use std::ops::Range;
+
+use fm_net::Draws;
+use fm_net::draws::scale;
+
+use super::kernels::View;
+use super::kernels::conv::Conv;
+use super::kernels::group;
+use super::kernels::moves::{Copy, Scale, Way};
+use super::kernels::point::{self, Moments};
+use super::kernels::pool::{Global, Pool};
+use super::plan::{Kind, Term, coefficient};
+use super::state::{Mode, State, area};
+
+/// Where sums of a piece go: its number, and the worker whose scratch it may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) task: usize,
+    pub(crate) worker: usize,
+    /// Images in the slot.
+    pub(crate) images: usize,
+}
+
+impl State {
+    /// Things that a stage's work can be dealt out in, for one slot: rows, groups, channels.
+    pub(crate) fn units(&self, stage: usize) -> usize {
+        let stage = &self.plan.stages[stage];
+        let (x, z) = (self.plan.map(stage.inputs[0]), self.plan.map(stage.out));
+        match &stage.kind {
+            Kind::Layer(layer) if self.plan.layers[*layer].flat => {
+                self.plan.layers[*layer].forward.blocks.len()
+            }
+            Kind::GroupNorm { groups, .. } => *groups,
+            Kind::Global { .. } => x.channels,
+            Kind::Copy(Way::Flatten | Way::Double) | Kind::Moments(_) => x.height,
+            _ => z.height,
+        }
+    }
+
+    /// Part of a stage for one slot.
+    ///
+    /// # Safety
+    /// No one else writes this part of its output, or uses the worker's scratch; its inputs are done.
+    pub(crate) unsafe fn forward(
+        &self,
+        index: usize,
+        slot: usize,
+        part: Range<usize>,
+        mode: Mode,
+        at: Place,
+    ) {
+        let stage = &self.plan.stages[index];
+        let (input, z) = (stage.inputs[0], self.value(stage.out, slot));
+        let (x, x_map, z_map) = (self.value(input, slot), self.plan.map(input), self.plan.map(stage.out));
+        // SAFETY: as promised by the caller; the maps are as large as the plan says.
+        unsafe {
+            match &stage.kind {
+                Kind::Layer(layer) => self.layer(*layer, slot, 1, part, mode, at),
+                Kind::Moments(norm) => {
+                    if mode == Mode::Train {
+                        let sums = self.scratch[at.worker].start();
+                        let pivot = self.pivot(*norm);
+                        (self.kernels.moments)(Moments { area: area(x_map, part), y: x, pivot, sums });
+                        self.keep(sums, x_map.channels, 2, at);
+                    }
+                }
+                Kind::Point { terms, act } => (self.kernels.point)(point::Forward {
+                    area: area(z_map, part),
+                    terms: self.terms(terms, slot, mode),
+                    count: terms.len(),
+                    act: *act,
+                    z,
+                }),
+                Kind::GroupNorm { groups, tensors } => {
+                    let each = z_map.channels / groups;
+                    for group in part {
+                        let kept = (slot * groups + group) * 2 * self.plan.lanes;
+                        (self.kernels.group)(group::Forward {
+                            area: area(z_map, 0..z_map.height),
+                            channels: group * each..(group + 1) * each,
+                            x,
+                            z,
+                            weight: self.tensor(&self.params, *tensors),
+                            bias: self.tensor(&self.params, tensors + 1),
+                            kept: self.extra[index].start().add(kept),
+                            eps: fm_net::EPS as f32,
+                        });
+                    }
+                }
+                Kind::Pool { size, stride, max } => (self.kernels.pool)(Pool {
+                    area: area(z_map, part),
+                    height: z_map.height,
+                    width: x_map.width,
+                    size: *size,
+                    stride: *stride,
+                    max: *max,
+                    x,
+                    z,
+                    from: self.beside(index, slot),
+                    add: false,
+                }),
+                Kind::Global { max } => (self.kernels.global)(Global {
+                    area: super::kernels::Area {
+                        rows: 0..x_map.height,
+                        cols: x_map.width,
+                        channels: part.len(),
+                    },
+                    first: part.start,
+                    max: *max,
+                    x,
+                    z: z.at,
+                    from: self.beside(index, slot).at,
+                    add: false,
+                }),
+                Kind::Dropout { .. } if mode == Mode::Train => (self.kernels.scale)(Scale {
+                    area: area(z_map, part),
+                    x,
+                    factor: self.beside(index, slot),
+                    to: z,
+                    add: false,
+                }),
+                Kind::Dropout { .. } => self.copy(Way::Plain, area(z_map, part), z_map.height, (x, z), false),
+                Kind::Scale => {
+                    let factor = View { row: 0, px: 0, ..self.value(stage.inputs[1], slot) };
+                    (self.kernels.scale)(Scale { area: area(z_map, part), x, factor, to: z, add: false });
+                }
+                Kind::Copy(Way::Unflatten) => {
+                    self.copy(Way::Unflatten, area(z_map, part), z_map.height, (x, z), false);
+                }
+                Kind::Copy(way) => self.copy(*way, area(x_map, part), x_map.height, (x, z), false),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`State::forward`].
+    pub(super) unsafe fn copy(
+        &self,
+        way: Way,
+        area: super::kernels::Area,
+        height: usize,
+        (from, to): (View, View),
+        add: bool,
+    ) {
+        // SAFETY: as promised by the caller.
+        unsafe { (self.kernels.copy)(Copy { area, height, way, from, to, add }) }
+    }
+
+    /// What a norm's sums are taken from: near the mean, once training has gone on for a while.
+    fn pivot(&self, norm: usize) -> *const f32 {
+        self.tensor(&self.params, self.plan.norms[norm].tensors + 2)
+    }
+
+    /// Part of a layer (rows, or blocks where it is flat) for some slots.
+    ///
+    /// # Safety
+    /// As for [`State::forward`].
+    pub(crate) unsafe fn layer(
+        &self,
+        index: usize,
+        slot: usize,
+        slots: usize,
+        part: Range<usize>,
+        mode: Mode,
+        at: Place,
+    ) {
+        let layer = &self.plan.layers[index];
+        let (x_map, y_map) = (self.plan.map(layer.input), self.plan.map(layer.output));
+        let (x, y) = (self.value(layer.input, slot), self.value(layer.output, slot));
+        let weights = layer.packed..layer.packed + layer.shape.weights();
+        let folds = mode == Mode::Infer && layer.norm.is_some();
+        let sums = layer.norm.filter(|_| mode == Mode::Train);
+        let scratch = self.scratch[at.worker].start();
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let bias = if folds {
+                Some(self.folded_bias[index].get(0..y_map.channels))
+            } else {
+                layer.bias.map(|bias| self.read(&self.params, bias))
+            };
+            if sums.is_some() {
+                std::slice::from_raw_parts_mut(scratch, 2 * y_map.channels * self.plan.lanes).fill(0.0);
+            }
+            let all = &layer.forward.blocks;
+            let (rows, cols, blocks) =
+                if layer.flat { (0..1, slots, &all[part]) } else { (part, layer.forward.cols, &all[..]) };
+            (self.kernels.conv)(Conv {
+                x: x.at,
+                x_row: x.row * layer.forward.step,
+                x_px: if layer.flat { x_map.size() } else { x.px * layer.forward.step },
+                y: y.at,
+                y_row: y.row,
+                y_px: if layer.flat { y_map.size() } else { y.px },
+                rows,
+                cols,
+                taps: &layer.offsets,
+                runs: &layer.forward.runs,
+                step: layer.forward.step,
+                height: x_map.height,
+                blocks,
+                depth: layer.forward.depth,
+                weights: if folds { self.folded.get(weights) } else { self.packed.get(weights) },
+                bias,
+                relu: layer.relu,
+                add: false,
+                sums: if sums.is_some() { scratch } else { std::ptr::null_mut() },
+                pivot: sums.map_or(std::ptr::null(), |norm| self.pivot(norm)),
+            });
+            if sums.is_some() {
+                self.keep(scratch, y_map.channels, 2, at);
+            }
+        }
+    }
+
+    /// The summands of a point, with the affine that a mode has.
+    pub(super) fn terms(&self, terms: &[Term], slot: usize, mode: Mode) -> [point::Term; 2] {
+        let term = |index: usize| {
+            let term = terms[index.min(terms.len() - 1)];
+            let y = self.value(term.value, slot);
+            let null = std::ptr::null();
+            match term.norm {
+                Some(norm) if !(mode == Mode::Infer && self.plan.norms[norm].folded) => {
+                    let bias = self.tensor(&self.params, self.plan.norms[norm].tensors + 1);
+                    let (a, mean) = if mode == Mode::Train {
+                        (coefficient::A, self.coefficient(norm, coefficient::MEAN))
+                    } else {
+                        (coefficient::EVAL_A, self.tensor(&self.params, self.plan.norms[norm].tensors + 2))
+                    };
+                    point::Term { y, a: self.coefficient(norm, a), b: bias, mean }
+                }
+                _ => point::Term { y, a: null, b: null, mean: null },
+            }
+        };
+        [term(0), term(1)]
+    }
+
+    /// Adds up the lanes of a piece's sums, `kinds` a channel, and keeps them under its number.
+    ///
+    /// # Safety
+    /// `sums` holds them, and the task's statistics are no one else's.
+    pub(super) unsafe fn keep(&self, sums: *const f32, channels: usize, kinds: usize, at: Place) {
+        let lanes = self.plan.lanes;
+        let pitch = self.pitch();
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let kept = self.statistics.get_mut(at.task * pitch..(at.task + 1) * pitch);
+            for c in 0..channels {
+                for kind in 0..kinds {
+                    let lane = |i: usize| *sums.add((c * kinds + kind) * lanes + i);
+                    // Pairwise, in an order that depends on the lanes alone; images that are not there are left out.
+                    let mut tree = [0.0_f32; 16];
+                    for i in 0..at.images.min(lanes) {
+                        tree[i] = lane(i);
+                    }
+                    for half in [8, 4, 2, 1] {
+                        for i in 0..half {
+                            tree[i] += tree[i + half];
+                        }
+                    }
+                    kept[c * 3 + kind] = tree[0];
+                }
+            }
+        }
+    }
+
+    /// Floats of one task's statistics.
+    pub(super) fn pitch(&self) -> usize {
+        let channels = self.plan.values.iter().map(|value| value.map.channels).max().unwrap_or(1);
+        channels * 3
+    }
+
+    /// Draws the factors of a dropout stage for one slot.
+    ///
+    /// # Safety
+    /// No one else uses the slot's factors or the worker's bytes.
+    pub(crate) unsafe fn draw(&self, index: usize, slot: usize, draws: &Draws, at: Place) {
+        let stage = &self.plan.stages[index];
+        let Kind::Dropout { percent, channels, dims: [_, height, width] } = stage.kind else { return };
+        let map = self.plan.map(stage.out);
+        let lanes = self.plan.lanes;
+        let (height, width) = if channels { (1, 1) } else { (height, width) };
+        let each = map.channels * height * width;
+        let keep = scale(percent);
+        let factors = self.beside(index, slot);
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let mask = self.bytes[at.worker].get_mut(0..each * at.images);
+            draws.fill(stage.node, slot * lanes * each, percent, mask);
+            for y in 0..map.height {
+                for x in 0..map.width {
+                    for c in 0..map.channels {
+                        let to = factors.pixel(y, x).add(c * lanes);
+                        let place = if channels { c } else { (c * height + y) * width + x };
+                        for lane in 0..lanes {
+                            let stays = lane < at.images && mask[lane * each + place] != 0;
+                            *to.add(lane) = if stays { keep } else { 0.0 };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Direct convolution: every output pixel of a few channels is a sum over taps and input channels, kept
+//! in registers.
+//!
+//! A tile is up to six pixels by up to four output channels (four by three where there are sixteen
+//! registers). In its inner loop a weight is one number for all images of a vector, so that no channel
+//! is ever padded. A sum's order is that of taps and channels alone, whatever the tile.
+
+use std::ops::Range;
+
+use crate::simd::Simd;
+
+/// A few output channels that a tile computes together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    /// First output channel.
+    pub(crate) first: usize,
+    /// Number of output channels, at most [`WIDEST`].
+    pub(crate) width: usize,
+    /// First input channel.
+    pub(crate) from: usize,
+    /// First weight: `[tap][input channel][width]`.
+    pub(crate) at: usize,
+}
+
+/// Most output channels of a tile.
+pub(crate) const WIDEST: usize = 4;
+
+/// Taps that read the same row.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// Input row relative to the output row's first.
+    pub(crate) dy: isize,
+    pub(crate) taps: Range<usize>,
+}
+
+/// Some rows of a convolution.
+pub(crate) struct Conv<'a> {
+    /// What the output's pixel (0, 0) starts from, and the distances to the next row's and pixel's.
+    pub(crate) x: *const f32,
+    pub(crate) x_row: usize,
+    pub(crate) x_px: usize,
+    pub(crate) y: *mut f32,
+    pub(crate) y_row: usize,
+    pub(crate) y_px: usize,
+    pub(crate) rows: Range<usize>,
+    pub(crate) cols: usize,
+    /// Offsets in floats.
+    pub(crate) taps: &'a [isize],
+    pub(crate) runs: &'a [Run],
+    /// Input rows from one output row to the next, and input rows in all: others are zeros and left out.
+    pub(crate) step: usize,
+    pub(crate) height: usize,
+    pub(crate) blocks: &'a [Block],
+    /// Input channels of a block.
+    pub(crate) depth: usize,
+    pub(crate) weights: &'a [f32],
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) relu: bool,
+    /// Adds to what is there.
+    pub(crate) add: bool,
+    /// `[channel][2][lanes]`: sums of value less pivot, and of its square; or null.
+    pub(crate) sums: *mut f32,
+    pub(crate) pivot: *const f32,
+}
+
+#[derive(Clone, Copy)]
+struct Tile {
+    x: *const f32,
+    x_px: usize,
+    y: *mut f32,
+    y_px: usize,
+    w: *const f32,
+    depth: usize,
+    bias: *const f32,
+    relu: bool,
+    add: bool,
+    sums: *mut f32,
+    pivot: *const f32,
+}
+
+/// # Safety
+/// The instruction set is there; the pointers and offsets stay within maps and their borders.
+#[inline(always)]
+pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
+    let most = if S::WIDE >= 4 { 6 } else { 4 };
+    let parts = args.cols.div_ceil(most);
+    for row in args.rows.clone() {
+        let inside = |dy: isize| (0..args.height as isize).contains(&((row * args.step) as isize + dy));
+        let start = args.runs.iter().position(|run| inside(run.dy));
+        let end = args.runs.iter().rposition(|run| inside(run.dy));
+        let taps = match (start, end) {
+            (Some(start), Some(end)) => args.runs[start].taps.start..args.runs[end].taps.end,
+            _ => 0..0,
+        };
+        let list = &args.taps[taps.clone()];
+        let mut col = 0;
+        for part in 0..parts {
+            let pixels = (args.cols - col).div_ceil(parts - part);
+            for block in args.blocks {
+                let skipped = taps.start * args.depth * block.width;
+                let end = block.at + (taps.end * args.depth) * block.width;
+                assert!(end <= args.weights.len(), "weights of {block:?}");
+                // SAFETY: within the maps, says the caller.
+                unsafe {
+                    let c = block.first;
+                    let tile = Tile {
+                        x: args.x.add(row * args.x_row + col * args.x_px + block.from * S::N),
+                        x_px: args.x_px,
+                        y: args.y.add(row * args.y_row + col * args.y_px + c * S::N),
+                        y_px: args.y_px,
+                        w: args.weights.as_ptr().add(block.at + skipped),
+                        depth: args.depth,
+                        bias: args.bias.map_or(std::ptr::null(), |bias| bias[c..c + block.width].as_ptr()),
+                        relu: args.relu,
+                        add: args.add,
+                        sums: if args.sums.is_null() { args.sums } else { args.sums.add(2 * c * S::N) },
+                        pivot: if args.sums.is_null() { args.pivot } else { args.pivot.add(c) },
+                    };
+                    match pixels {
+                        1 => across::<S, 1>(tile, list, block.width),
+                        2 => across::<S, 2>(tile, list, block.width),
+                        3 => across::<S, 3>(tile, list, block.width),
+                        4 => across::<S, 4>(tile, list, block.width),
+                        5 => across::<S, 5>(tile, list, block.width),
+                        _ => across::<S, 6>(tile, list, block.width),
+                    }
+                }
+            }
+            col += pixels;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn across<S: Simd, const P: usize>(tile: Tile, taps: &[isize], width: usize) {
+    // SAFETY: as for `run`; a block is 1 to 4 channels wide.
+    unsafe {
+        match width {
+            1 => product::<S, P, 1>(tile, taps),
+            2 => product::<S, P, 2>(tile, taps),
+            3 => product::<S, P, 3>(tile, taps),
+            _ => product::<S, P, WIDEST>(tile, taps),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[isize]) {
+    // SAFETY: as for `run`.
+    unsafe {
+        let mut sums = [[S::splat(0.0); C]; P];
+        let mut w = tile.w;
+        for &tap in taps {
+            let mut x = tile.x.offset(tap);
+            for _ in 0..tile.depth {
+                let mut weights = [S::splat(0.0); C];
+                for c in 0..C {
+                    weights[c] = S::splat(*w.add(c));
+                }
+                for p in 0..P {
+                    let value = S::load(x.add(p * tile.x_px));
+                    for c in 0..C {
+                        sums[p][c] = S::fma(value, weights[c], sums[p][c]);
+                    }
+                }
+                x = x.add(S::N);
+                w = w.add(C);
+            }
+        }
+        finish::<S, P, C>(tile, sums);
+    }
+}
+
+/// Bias, ReLU, addition, and the statistics of what is stored.
+#[inline(always)]
+unsafe fn finish<S: Simd, const P: usize, const C: usize>(tile: Tile, mut sums: [[S::V; C]; P]) {
+    // SAFETY: as for `run`.
+    unsafe {
+        for c in 0..C {
+            if !tile.bias.is_null() {
+                let bias = S::splat(*tile.bias.add(c));
+                for p in 0..P {
+                    sums[p][c] = S::add(sums[p][c], bias);
+                }
+            }
+            if tile.relu {
+                for p in 0..P {
+                    sums[p][c] = S::relu(sums[p][c]);
+                }
+            }
+            for p in 0..P {
+                let to = tile.y.add(p * tile.y_px + c * S::N);
+                if tile.add {
+                    sums[p][c] = S::add(sums[p][c], S::load(to));
+                }
+                S::store(to, sums[p][c]);
+            }
+            if !tile.sums.is_null() {
+                let at = tile.sums.add(2 * c * S::N);
+                let pivot = S::splat(*tile.pivot.add(c));
+                let (mut sum, mut square) = (S::load(at), S::load(at.add(S::N)));
+                for p in 0..P {
+                    let off = S::sub(sums[p][c], pivot);
+                    sum = S::add(sum, off);
+                    square = S::fma(off, off, square);
+                }
+                S::store(at, sum);
+                S::store(at.add(S::N), square);
+            }
+        }
+    }
+}

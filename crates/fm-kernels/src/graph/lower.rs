@@ -1,0 +1,407 @@
+//! From the graph of the notation to stages.
+
+use fm_net::{Activation, Network, Node, NodeId, Op, Operator as _, Part};
+
+use super::kernels::act::Act;
+use super::kernels::moves::Way;
+use super::layer::Shape;
+use super::map::Map;
+use super::plan::{Kind, Layer, Norm, Plan, Stage, Tensor, Term, Value, coefficient, map_of, place};
+use crate::Error;
+
+/// Weights of all slices of a gradient together, about.
+const SLICED: usize = 65_536;
+
+/// The plan of `network` for vectors of so many lanes.
+///
+/// # Errors
+/// [`Error::Unsupported`] names the first node that is not covered.
+pub(crate) fn lower(network: &Network, lanes: usize) -> Result<Plan, Error> {
+    // What no output depends on need not be computed.
+    let cut = cut(network);
+    let image = map_of(cut.shape(NodeId::Image), lanes);
+    let mut lowering = Lowering::new(network, &cut, image)?;
+    for at in 0..cut.nodes.len() {
+        lowering.node(at)?;
+    }
+    lowering.finish()
+}
+
+/// The network on the part of the image that it sees. Names and tensors are the same.
+fn cut(network: &Network) -> Network {
+    let (height, width) = network.seen();
+    let arch = &network.arch;
+    let smaller = || {
+        let arch = arch.with_size(height, width, arch.channels).ok()?;
+        let network = match network.classes {
+            Some(classes) => Network::new(&arch, classes),
+            None => Network::autoencoder(&arch),
+        };
+        network.ok()
+    };
+    let same = |cut: &Network| {
+        let names = |network: &Network| {
+            network.tensors().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>()
+        };
+        cut.nodes.len() == network.nodes.len() && names(cut) == names(network)
+    };
+    match smaller().filter(same) {
+        Some(cut) if (height, width) != (arch.height, arch.width) => cut,
+        _ => network.clone(),
+    }
+}
+
+/// A node's output: computed, or what a later stage will compute.
+#[derive(Clone)]
+enum Lowered {
+    Value(usize),
+    /// A sum of values, some normalised.
+    Sum(Vec<Term>),
+}
+
+struct Lowering<'n> {
+    whole: &'n Network,
+    network: &'n Network,
+    plan: Plan,
+    lowered: Vec<Lowered>,
+    /// How many nodes take each output.
+    takers: Vec<usize>,
+    /// Index of each node's first tensor.
+    tensors: Vec<usize>,
+    /// ReLUs that a layer computes.
+    merged: Vec<bool>,
+}
+
+impl<'n> Lowering<'n> {
+    fn new(whole: &'n Network, network: &'n Network, image: Map) -> Result<Self, Error> {
+        let mut takers = vec![0; network.nodes.len() + 1];
+        for id in network.nodes.iter().flat_map(|node| &node.inputs) {
+            takers[place(*id)] += 1;
+        }
+        let (mut list, mut first, mut at) = (Vec::new(), Vec::new(), 0);
+        for node in &network.nodes {
+            first.push(list.len());
+            for spec in &node.tensors {
+                let len = spec.count();
+                list.push(Tensor { at, len, role: spec.role, part: node.part });
+                at += len.next_multiple_of(16);
+            }
+        }
+        let Some(last) = network.nodes.last() else {
+            return Err(Error::Network("no layer".to_owned()));
+        };
+        let _ = last;
+        let plan = Plan {
+            lanes: image.lanes,
+            values: vec![Value { map: image, gradient: image }],
+            stages: Vec::new(),
+            layers: Vec::new(),
+            norms: Vec::new(),
+            tensors: list,
+            flat: at,
+            packs: Vec::new(),
+            packed: 0,
+            coefficients: 0,
+            code: (0, 0),
+            output: 0,
+            classes: network.classes,
+            image: [whole.arch.channels, whole.arch.height, whole.arch.width],
+        };
+        let merged = vec![false; network.nodes.len()];
+        Ok(Self { whole, network, plan, lowered: vec![Lowered::Value(0)], takers, tensors: first, merged })
+    }
+
+    fn node(&mut self, at: usize) -> Result<(), Error> {
+        let node = &self.network.nodes[at];
+        let lowered = match &node.op {
+            Op::Conv { .. } | Op::Dense { .. } | Op::ConvTranspose { .. } => self.layer(at)?,
+            Op::BatchNorm => self.batch_norm(at),
+            Op::Add => self.add(at),
+            Op::Activation(act) => self.activation(at, *act),
+            _ => self.other(at)?,
+        };
+        self.lowered.push(lowered);
+        if node.part == Part::Encoder {
+            let value = self.value(NodeId::Node(at), at);
+            let last = self.network.nodes.get(at + 1).is_none_or(|next| next.part != Part::Encoder);
+            if last {
+                self.plan.code = (value.unwrap_or_else(|| self.settle(NodeId::Node(at), at)), 0);
+                self.plan.code.1 = self.plan.stages.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of an output, where it is computed already.
+    fn value(&self, id: NodeId, _: usize) -> Option<usize> {
+        match self.lowered[place(id)] {
+            Lowered::Value(value) => Some(value),
+            Lowered::Sum(_) => None,
+        }
+    }
+
+    /// The value of an output, computed now if need be.
+    fn settle(&mut self, id: NodeId, by: usize) -> usize {
+        match self.lowered[place(id)].clone() {
+            Lowered::Value(value) => value,
+            Lowered::Sum(terms) => {
+                let NodeId::Node(at) = id else { return 0 };
+                let value = self.point(at.min(by), terms, Act(None));
+                self.lowered[place(id)] = Lowered::Value(value);
+                value
+            }
+        }
+    }
+
+    /// The one node that takes an output, if there is but one.
+    fn only(&self, at: usize) -> Option<(usize, &'n Node)> {
+        if self.takers[at + 1] != 1 {
+            return None;
+        }
+        let takes = |node: &&Node| node.inputs.contains(&NodeId::Node(at));
+        let network: &'n Network = self.network;
+        let found = network.nodes.iter().position(|node| takes(&node))?;
+        Some((found, &network.nodes[found]))
+    }
+
+    fn new_value(&mut self, at: usize) -> usize {
+        let map = map_of(self.network.nodes[at].output, self.plan.lanes);
+        self.plan.values.push(Value { map, gradient: map });
+        self.plan.values.len() - 1
+    }
+
+    fn stage(&mut self, at: usize, inputs: Vec<usize>, out: usize, kind: Kind) {
+        let node = &self.network.nodes[at];
+        let name = format!("{}.{}", node.part, node.name);
+        let macs = node.op.macs(&self.network.inputs(node));
+        self.plan.stages.push(Stage { name, node: at, part: node.part, inputs, out, kind, macs });
+    }
+
+    fn point(&mut self, at: usize, terms: Vec<Term>, act: Act) -> usize {
+        let out = self.new_value(at);
+        let inputs = terms.iter().map(|term| term.value).collect();
+        self.stage(at, inputs, out, Kind::Point { terms, act });
+        out
+    }
+
+    fn layer(&mut self, at: usize) -> Result<Lowered, Error> {
+        let node = &self.network.nodes[at];
+        let x = self.settle(node.inputs[0], at);
+        let channels = self.plan.map(x).channels;
+        let (shape, bias, standardised) = match node.op {
+            Op::Conv { filters, kernel, stride, pad, groups, bias, standardised } => {
+                let second = channels / groups;
+                let shape = Shape { first: filters, second, groups, kernel, stride, pad, transposed: false };
+                (shape, bias, standardised)
+            }
+            Op::ConvTranspose { filters, kernel } => {
+                let first = channels;
+                let shape =
+                    Shape { first, second: filters, groups: 1, kernel, stride: 1, pad: 0, transposed: true };
+                (shape, true, false)
+            }
+            Op::Dense { units } => {
+                let second = channels;
+                let shape = Shape {
+                    first: units,
+                    second,
+                    groups: 1,
+                    kernel: 1,
+                    stride: 1,
+                    pad: 0,
+                    transposed: false,
+                };
+                (shape, true, false)
+            }
+            _ => return Err(refused(node)),
+        };
+        if shape.pad >= shape.kernel {
+            return Err(refused(node));
+        }
+        let relu = match self.only(at) {
+            Some((next, taker)) if taker.op_is_relu() && taker.part == node.part => {
+                self.merged[next] = true;
+                true
+            }
+            _ => false,
+        };
+        let out = self.new_value(at);
+        let (input, output) = (self.plan.map(x), self.plan.map(out));
+        let packed = self.plan.packed;
+        let mut forward = shape.passes(false, input, output, 0);
+        let Some(forward) = forward.pop().filter(|_| forward.is_empty()) else { return Err(refused(node)) };
+        let backward = shape.passes(true, input, output, 0);
+        self.plan.packed += 2 * shape.weights().next_multiple_of(16);
+        let flat = input.pixels() == 1 && output.pixels() == 1 && shape.kernel == 1;
+        let weight = self.tensors[at];
+        self.plan.layers.push(Layer {
+            shape,
+            input: x,
+            output: out,
+            weight,
+            bias: bias.then_some(weight + 1),
+            standardised,
+            relu,
+            norm: None,
+            forward,
+            backward,
+            offsets: Vec::new(),
+            back_offsets: Vec::new(),
+            packed,
+            back_packed: packed + shape.weights().next_multiple_of(16),
+            flat,
+            slices: 1,
+        });
+        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
+        Ok(Lowered::Value(out))
+    }
+
+    fn batch_norm(&mut self, at: usize) -> Lowered {
+        let node = &self.network.nodes[at];
+        let value = self.settle(node.inputs[0], at);
+        let channels = self.plan.map(value).channels;
+        let index = self.plan.norms.len();
+        let sole = self.takers[place(node.inputs[0])] == 1;
+        let before = self.plan.layers.iter_mut().rfind(|layer| layer.output == value);
+        let folded = match before {
+            Some(layer) if sole && !layer.relu && !layer.flat => {
+                layer.norm = Some(index);
+                true
+            }
+            _ => false,
+        };
+        let place = self.plan.coefficients;
+        self.plan.coefficients += coefficient::COUNT * channels.next_multiple_of(16);
+        let (tensors, part) = (self.tensors[at], node.part);
+        self.plan.norms.push(Norm { value, tensors, part, folded, at: place, channels });
+        if !folded {
+            self.stage(at, vec![value], value, Kind::Moments(index));
+        }
+        self.later(at, vec![Term { value, norm: Some(index) }])
+    }
+
+    fn add(&mut self, at: usize) -> Lowered {
+        let mut terms = Vec::new();
+        for &id in &self.network.nodes[at].inputs {
+            match &self.lowered[place(id)] {
+                Lowered::Sum(sum) if sum.len() == 1 => terms.extend(sum.clone()),
+                _ => terms.push(Term { value: self.settle(id, at), norm: None }),
+            }
+        }
+        self.later(at, terms)
+    }
+
+    /// A sum that the next node computes, if it is the only one to take it and can.
+    fn later(&mut self, at: usize, terms: Vec<Term>) -> Lowered {
+        let single = terms.len() == 1;
+        match self.only(at) {
+            Some((_, taker)) if matches!(taker.op, Op::Activation(_)) => Lowered::Sum(terms),
+            Some((_, taker)) if single && matches!(taker.op, Op::Add) => Lowered::Sum(terms),
+            _ => Lowered::Value(self.point(at, terms, Act(None))),
+        }
+    }
+
+    fn activation(&mut self, at: usize, act: Activation) -> Lowered {
+        let id = self.network.nodes[at].inputs[0];
+        if self.merged[at] {
+            return self.lowered[place(id)].clone();
+        }
+        let terms = match &self.lowered[place(id)] {
+            Lowered::Sum(terms) => terms.clone(),
+            Lowered::Value(value) => vec![Term { value: *value, norm: None }],
+        };
+        Lowered::Value(self.point(at, terms, Act(Some(act))))
+    }
+
+    fn other(&mut self, at: usize) -> Result<Lowered, Error> {
+        let node = &self.network.nodes[at];
+        let inputs: Vec<usize> = node.inputs.iter().map(|&id| self.settle(id, at)).collect();
+        let pixels = self.plan.map(inputs[0]).pixels();
+        let kind = match node.op {
+            // One pixel is in that order already.
+            Op::Flatten if pixels == 1 => return Ok(Lowered::Value(inputs[0])),
+            Op::Unflatten { shape: [_, 1, 1] } => return Ok(Lowered::Value(inputs[0])),
+            Op::Flatten => Kind::Copy(Way::Flatten),
+            Op::Unflatten { .. } => Kind::Copy(Way::Unflatten),
+            Op::Upsample => Kind::Copy(Way::Double),
+            Op::GroupNorm { groups } => Kind::GroupNorm { groups, tensors: self.tensors[at] },
+            Op::MaxPool { size, stride } => Kind::Pool { size, stride, max: true },
+            Op::AvgPool { size, stride } => Kind::Pool { size, stride, max: false },
+            Op::GlobalAvgPool => Kind::Global { max: false },
+            Op::GlobalMaxPool => Kind::Global { max: true },
+            Op::Dropout { percent, channels } => {
+                // Masks are drawn for the whole image's shape.
+                let whole = map_of(self.whole.nodes[at].output, 1);
+                let dims = [whole.channels, whole.height, whole.width];
+                Kind::Dropout { percent, channels, dims }
+            }
+            Op::Scale => Kind::Scale,
+            _ => return Err(refused(node)),
+        };
+        let out = self.new_value(at);
+        self.stage(at, inputs, out, kind);
+        Ok(Lowered::Value(out))
+    }
+
+    /// Borders, offsets, and the output.
+    fn finish(mut self) -> Result<Plan, Error> {
+        let last = self.network.nodes.len() - 1;
+        self.plan.output = self.settle(NodeId::Node(last), last);
+        let plan = &mut self.plan;
+        if plan.code.1 == 0 {
+            return Err(Error::Unsupported("a network without an encoder".to_owned()));
+        }
+        for layer in &plan.layers {
+            let (x, y) = (layer.input, layer.output);
+            let border = layer.forward.border(plan.values[x].map);
+            plan.values[x].map = plan.values[x].map.bordered(border);
+            for pass in &layer.backward {
+                let border = pass.border(plan.values[y].gradient);
+                plan.values[y].gradient = plan.values[y].gradient.bordered(border);
+            }
+        }
+        // Gradients of one shape share their memory, one after the other, and so their border.
+        let same = |a: &Map, b: &Map| (a.channels, a.height, a.width) == (b.channels, b.height, b.width);
+        for i in 0..plan.values.len() {
+            let own = plan.values[i].gradient;
+            let border = plan
+                .values
+                .iter()
+                .filter(|value| same(&value.gradient, &own))
+                .fold((0, 0), |(lead, trail), value| {
+                    (lead.max(value.gradient.lead), trail.max(value.gradient.trail))
+                });
+            plan.values[i].gradient = own.bordered(border);
+        }
+        for layer in &mut plan.layers {
+            let (x, dy) = (plan.values[layer.input].map, plan.values[layer.output].gradient);
+            layer.offsets = layer.forward.offsets(x);
+            layer.back_offsets = layer.backward.iter().map(|pass| pass.offsets(dy)).collect();
+            layer.slices = if layer.flat { 1 } else { (SLICED / layer.shape.weights()).clamp(4, 16) };
+        }
+        let passes = |(at, layer): (usize, &Layer)| {
+            (0..=layer.backward.len()).map(move |pass| (at, pass)).collect::<Vec<_>>()
+        };
+        plan.packs = plan.layers.iter().enumerate().flat_map(passes).collect();
+        let size = |&(layer, _): &(usize, usize)| std::cmp::Reverse(plan.layers[layer].shape.weights());
+        let mut packs = std::mem::take(&mut plan.packs);
+        packs.sort_by_key(size);
+        plan.packs = packs;
+        Ok(self.plan)
+    }
+}
+
+/// The refusal of a node, by name.
+fn refused(node: &Node) -> Error {
+    Error::Unsupported(format!("{}.{} ({})", node.part, node.name, node.op.describe()))
+}
+
+trait Relu {
+    fn op_is_relu(&self) -> bool;
+}
+
+impl Relu for Node {
+    fn op_is_relu(&self) -> bool {
+        matches!(self.op, Op::Activation(Activation::Relu))
+    }
+}

@@ -1,0 +1,146 @@
+//! The backward pass as a list of operations, and which memory each gradient uses.
+
+use fm_net::Scope;
+
+use super::map::Map;
+use super::plan::{Kind, Plan, Stage};
+
+/// Where a gradient goes: a buffer, and whether it is added to what is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) buffer: usize,
+    pub(crate) add: bool,
+}
+
+/// One operation of the backward pass. `g` is the buffer of the output's gradient.
+#[derive(Debug, Clone)]
+pub(crate) enum Back {
+    /// Through the activation of a stage (a layer's ReLU, a point), in place; and batch norm's sums.
+    Act { stage: usize, g: usize },
+    /// A layer's data gradient, and its weights' where they train.
+    Layer { layer: usize, g: usize, to: Option<Target>, weights: bool },
+    /// Through batch norm.
+    Norm { norm: usize, g: usize, to: Target, frozen: bool },
+    /// A gradient as it is.
+    Copy { g: usize, to: Target },
+    /// Any other stage with one input.
+    Stage { stage: usize, g: usize, to: Option<Target> },
+    /// Map times vector: to both.
+    Scale { stage: usize, g: usize, map: Option<Target>, vector: Option<Target> },
+}
+
+/// The backward pass for a scope.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Program {
+    pub(crate) list: Vec<Back>,
+    pub(crate) buffers: Vec<Map>,
+    /// Buffer of the gradient of the network's output.
+    pub(crate) output: usize,
+}
+
+struct Builder<'p> {
+    plan: &'p Plan,
+    program: Program,
+    /// Buffer of each value's gradient.
+    at: Vec<Option<usize>>,
+    free: Vec<usize>,
+    needs: Vec<bool>,
+}
+
+impl Program {
+    pub(crate) fn new(plan: &Plan, scope: Scope) -> Self {
+        let mut needs = vec![false; plan.values.len()];
+        for stage in &plan.stages {
+            let from = stage.inputs.iter().any(|&value| needs[value]);
+            needs[stage.out] |= from || (scope.contains(stage.part) && has_tensors(stage));
+        }
+        let (at, free) = (vec![None; plan.values.len()], Vec::new());
+        let mut builder = Builder { plan, program: Self::default(), at, free, needs };
+        if builder.needs[plan.output] {
+            builder.program.output = builder.target(plan.output).buffer;
+        }
+        for (index, stage) in plan.stages.iter().enumerate().rev() {
+            if matches!(stage.kind, Kind::Moments(_)) || !builder.needs[stage.out] {
+                continue;
+            }
+            let Some(g) = builder.at[stage.out] else { continue };
+            builder.stage(index, stage, g, scope);
+        }
+        builder.program
+    }
+}
+
+fn has_tensors(stage: &Stage) -> bool {
+    match &stage.kind {
+        Kind::Layer(_) | Kind::GroupNorm { .. } => true,
+        Kind::Point { terms, .. } => terms.iter().any(|term| term.norm.is_some()),
+        _ => false,
+    }
+}
+
+impl Builder<'_> {
+    fn target(&mut self, value: usize) -> Target {
+        if let Some(buffer) = self.at[value] {
+            return Target { buffer, add: true };
+        }
+        let map = self.plan.gradient(value);
+        let found = self.free.iter().position(|&buffer| self.program.buffers[buffer] == map);
+        let buffer = if let Some(found) = found {
+            self.free.swap_remove(found)
+        } else {
+            self.program.buffers.push(map);
+            self.program.buffers.len() - 1
+        };
+        self.at[value] = Some(buffer);
+        Target { buffer, add: false }
+    }
+
+    fn wanted(&mut self, value: usize) -> Option<Target> {
+        self.needs[value].then(|| self.target(value))
+    }
+
+    fn stage(&mut self, index: usize, stage: &Stage, g: usize, scope: Scope) {
+        let trains = scope.contains(stage.part);
+        let mut adopted = false;
+        let back = match &stage.kind {
+            Kind::Layer(layer) => {
+                if self.plan.layers[*layer].relu {
+                    self.program.list.push(Back::Act { stage: index, g });
+                }
+                Back::Layer { layer: *layer, g, to: self.wanted(stage.inputs[0]), weights: trains }
+            }
+            Kind::Point { terms, .. } => {
+                self.program.list.push(Back::Act { stage: index, g });
+                for term in terms {
+                    if let (Some(norm), true) = (term.norm, self.needs[term.value]) {
+                        let to = self.target(term.value);
+                        self.program.list.push(Back::Norm { norm, g, to, frozen: !trains });
+                    }
+                }
+                for term in terms.iter().filter(|term| term.norm.is_none()) {
+                    if !self.needs[term.value] {
+                        continue;
+                    }
+                    if self.at[term.value].is_none() && !adopted {
+                        self.at[term.value] = Some(g);
+                        adopted = true;
+                    } else {
+                        let to = self.target(term.value);
+                        self.program.list.push(Back::Copy { g, to });
+                    }
+                }
+                if !adopted {
+                    self.free.push(g);
+                }
+                return;
+            }
+            Kind::Scale => {
+                let (map, vector) = (self.wanted(stage.inputs[0]), self.wanted(stage.inputs[1]));
+                Back::Scale { stage: index, g, map, vector }
+            }
+            _ => Back::Stage { stage: index, g, to: self.wanted(stage.inputs[0]) },
+        };
+        self.program.list.push(back);
+        self.free.push(g);
+    }
+}

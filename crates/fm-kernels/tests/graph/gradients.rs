@@ -1,0 +1,131 @@
+//! Losses, outputs, codes and gradients.
+
+use fm_kernels::{Adam, Isa};
+use fm_net::{Network, Scope, arbitrary};
+
+use crate::case::{CLASSES, Case, DRAWS, isas};
+
+/// One network for each operator and option, on odd sizes.
+const NETWORKS: [&str; 31] = [
+    "5C3@9x7",
+    "3C1-4C2@7x6",
+    "4C3.same.s2@9x8",
+    "4C5.same@8x7",
+    "3C7.same.s3@11x10",
+    "6C3.same.g3-4C3.s2.g2@10x9x3",
+    "7C3.same.bn@8x6",
+    "3C3.same.bn-5C2.bn.s2@9x9",
+    "4C3.same.gn2@7x5",
+    "4C3.same.ws.bn-6C1.ws@6x6",
+    "6C3.same.pre.bn@6x6x2",
+    "DW3.same@9x9x3",
+    "DW5.same.bn.s2@11x8x4",
+    "6DS3-5DS3.s2@9x8",
+    "4C3.same.gelu-5C3.silu@9x8",
+    "4C3.linear-4C3@9x8",
+    "4C3.same-MP2@7x9",
+    "4C3.same-MP3.s2@8x7",
+    "4C3.same-MP2.s1-AP2@8x7",
+    "4C3.same-AP3.s2@9x8",
+    "4C3.same-GMP@6x5",
+    "5C3.same.bn-GAP--6.silu-5.gelu@6x5",
+    "4C3-D30-SD40--7-D50@8x7",
+    "4C3.same-GMP-D40--8@6x6",
+    "4C3.same.bn-4R3-7R3.s2@8x7",
+    "6R3.pre-6R3.pre-4R3.pre.s2@8x7",
+    "6R3.gn2.silu.se2@6x5",
+    "4C3.same.bn-4R3.se2-6IR3.e2.se4.s2-6IR3.e1@8x8",
+    "5R5.ws.s2@9x9x3",
+    "20C3.same.bn-18C3.s2-17C1-MP2--19@12x12",
+    "8IR3.silu.gn4@7x7",
+];
+
+fn close(case: &Case, isa: Isa, threads: usize, rows: &[u32], scope: Scope, what: &str) {
+    let mut trainer = case.trainer(isa, threads);
+    let kernels = match scope {
+        Scope::All => fm_kernels::Scope::All,
+        Scope::Encoder => fm_kernels::Scope::Encoder,
+        Scope::Head => fm_kernels::Scope::Head,
+    };
+    trainer.begin(Adam { scope: kernels, ..Adam::default() }).unwrap();
+    let (loss, gradient) = trainer.gradients(&case.images, &case.labels, rows, &DRAWS).unwrap();
+    let answer = case.reference(rows, Some(scope));
+    assert!(
+        (loss - answer.loss).abs() < 2e-5 * answer.loss.abs().max(0.1),
+        "{what}: loss {loss} {}",
+        answer.loss
+    );
+    let (name, off) = case.worst(&gradient, &answer.gradient);
+    assert!(off < 2e-5, "{what}: {name} is off by {off:e}");
+
+    let mut out = vec![0.0; rows.len() * trainer.output_len()];
+    trainer.evaluate(&case.images, rows, &mut out).unwrap();
+    let mut code = vec![0.0; rows.len() * trainer.code_len()];
+    trainer.encode(&case.images, rows, &mut code).unwrap();
+    let answer = case.reference(rows, None);
+    for (what_of, ours, theirs) in [("output", &out, &answer.output), ("code", &code, &answer.code)] {
+        let top = theirs.data.iter().fold(1e-3_f64, |top, v| top.max(v.abs()));
+        assert_eq!(ours.len(), theirs.data.len(), "{what}: {what_of}");
+        for (a, b) in ours.iter().zip(&theirs.data) {
+            assert!((f64::from(*a) - b).abs() < 2e-5 * top, "{what}: {what_of} {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn every_operator_on_every_instruction_set() {
+    for arch in NETWORKS {
+        let case = Case::new(arch);
+        for isa in isas() {
+            let rows: Vec<u32> = (0..21).map(|i| i * 11 % 40).collect();
+            close(&case, isa, 2, &rows, Scope::All, &format!("{arch} on {isa}"));
+        }
+    }
+}
+
+#[test]
+fn parts_that_do_not_train_are_in_inference_mode() {
+    for arch in ["4C3.same.bn-MP2-SD20-4R3--7-D30-6@8x8", "4C3.same.gn2-D20-GAP-D20--6@8x8"] {
+        let case = Case::new(arch);
+        for scope in [Scope::Encoder, Scope::Head] {
+            for isa in isas() {
+                close(&case, isa, 2, &[3, 9, 0, 21, 22], scope, &format!("{arch}, {scope:?} on {isa}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn autoencoders() {
+    for arch in ["5C3-MP2-6C3-MP2@14x15", "4C2-7C3-MP2@9x10x3", "3C3-MP2--5@8x8"] {
+        let case = Case::mirror(arch);
+        for isa in isas() {
+            close(&case, isa, 2, &[3, 9, 0, 21, 22], Scope::All, &format!("mirror of {arch} on {isa}"));
+        }
+    }
+}
+
+#[test]
+fn batches_of_any_size() {
+    let case = Case::new("5C3.same.bn-MP2-6R3.s2-GAP--6@13x12");
+    for isa in isas() {
+        for count in [1, 2, 7, 8, 9, 15, 16, 17, 32, 33, 40] {
+            let rows: Vec<u32> = (0..count).map(|i| i * 7 % 40).collect();
+            close(&case, isa, 3, &rows, Scope::All, &format!("{count} images on {isa}"));
+        }
+    }
+}
+
+#[test]
+fn random_networks() {
+    for seed in 0..60 {
+        let arch = arbitrary::arch(seed);
+        let Ok(network) = Network::new(&arch, CLASSES) else { continue };
+        if network.macs() > 600_000 {
+            continue;
+        }
+        let case = Case::of(network);
+        let isa = isas()[seed as usize % isas().len()];
+        close(&case, isa, 2, &[3, 9, 0, 21, 22, 30, 1], Scope::All, &format!("seed {seed}, {arch} on {isa}"));
+    }
+}
