@@ -4,8 +4,8 @@
 //! Results are the same bits for any number of threads.
 
 use fm_images::{Dataset, Prepared};
-use fm_kernels::{Error as KernelError, Method, Moments, Options, Recipe, Targets, Trainer};
-use fm_net::{Activation, Arch, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
+use fm_kernels::{Error as KernelError, Method, Moments, Options, Recipe, Targets};
+use fm_net::{Activation, Arch, Draws, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
 use fm_run::error::{Error, Kind, Result};
 use fm_run::memory;
 use fm_run::spec::Optimizer;
@@ -14,12 +14,13 @@ use fm_train::engine::{
 };
 use fm_train::plan::{Phase, Update};
 
+use crate::kernels::Kernels;
 use crate::parts::same_encoder;
 use crate::spilled::Spilled;
 
 /// `fm-kernels` and the data that it trains on.
 pub struct Fused<'a> {
-    trainer: Trainer,
+    trainer: Kernels,
     data: Option<&'a Dataset>,
     network: Network,
     order: Vec<u32>,
@@ -34,6 +35,8 @@ pub struct Fused<'a> {
     frozen: bool,
     store: CodeStore<'a>,
     codes: Option<Codes>,
+    seed: u64,
+    phase: u32,
 }
 
 /// What a frozen encoder makes of the training file's images, a row an image, in the kernels' order.
@@ -50,7 +53,10 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
     if machine.device != Device::Cpu {
         return Err("it computes on the CPU alone".to_owned());
     }
-    kernel_network(network)?.check().map_err(|e| e.to_string())
+    Kernels::covers(network).map_err(|e| match e {
+        KernelError::Unsupported(why) => why,
+        e => e.to_string(),
+    })
 }
 
 /// Whether the kernels train as the phase says.
@@ -81,7 +87,7 @@ fn is_pool(op: &Op) -> bool {
     matches!(op, Op::MaxPool { size: 2, stride: 2 })
 }
 
-/// The network in the kernels' words: blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense
+/// The network as the trainer for chains takes it: blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense
 /// layers with ReLU between them.
 ///
 /// # Errors
@@ -160,28 +166,27 @@ impl<'a> Fused<'a> {
     /// # Errors
     /// When the kernels do not cover the network (named), or a thread cannot be started.
     pub fn new(network: &Network, weights: &[NamedTensor], setup: Setup<'a>) -> Result<Self> {
-        let Setup { data, machine, batch_size, codes: store, .. } = setup;
+        let Setup { data, machine, batch_size, codes: store, seed, .. } = setup;
         fm_net::check(network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
         let threads = machine.threads.unwrap_or(0);
         let options = Options { threads, isa: None, max_batch: batch_size };
-        let lowered = kernel_network(network).map_err(|why| failed(KernelError::Unsupported(why)))?;
         memory::room_for(4 * values(network), "a copy of the weights")?;
-        let trainer = Trainer::new(&lowered, options, &flat(network, weights)).map_err(failed)?;
-        let (network, totals) = (network.clone(), Totals::default());
-        let (order, steps, average, frozen, codes) = (Vec::new(), 0, false, false, None);
+        let trainer = Kernels::new(network, options, &flat(network, weights)).map_err(failed)?;
         Ok(Self {
             trainer,
             data,
-            network,
-            order,
+            network: network.clone(),
+            order: Vec::new(),
             rows: Vec::new(),
-            totals,
-            steps,
+            totals: Totals::default(),
+            steps: 0,
             momentum: false,
-            average,
-            frozen,
+            average: false,
+            frozen: false,
             store,
-            codes,
+            codes: None,
+            seed,
+            phase: 0,
         })
     }
 
@@ -205,9 +210,12 @@ impl<'a> Fused<'a> {
         Ok(Codes::Disk(spilled))
     }
 
-    /// Codes as the kernels have them, (row, column, channel), in (channel, row, column) order.
+    /// Codes as the kernels have them, perhaps (row, column, channel), in (channel, row, column) order.
     fn channels_first(&self, codes: &[f32]) -> Vec<f32> {
         let len = self.network.code_len();
+        if !self.trainer.channels_last() {
+            return codes.to_vec();
+        }
         let last = self.network.nodes.iter().rfind(|node| matches!(node.op, Op::Conv { .. }));
         let channels = last.map_or(1, |node| node.output.channels());
         let places = len / channels;
@@ -256,7 +264,7 @@ impl Engine for Fused<'_> {
         "fused"
     }
 
-    fn begin_phase(&mut self, _: usize, phase: &Phase) -> Result<()> {
+    fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
         let scope = match phase.scope {
             Scope::All => fm_kernels::Scope::All,
             Scope::Encoder => fm_kernels::Scope::Encoder,
@@ -275,7 +283,9 @@ impl Engine for Fused<'_> {
             scope,
         };
         (self.momentum, self.average) = (update.optimizer == Optimizer::Sgd, phase.ema.is_some());
-        (self.frozen, self.codes) = (phase.scope == Scope::Head, None);
+        // A reconstruction is compared with the image, so that codes alone do not do.
+        let frozen = phase.scope == Scope::Head && !self.network.reconstructs();
+        (self.phase, self.frozen, self.codes) = (index as u32, frozen, None);
         self.trainer.begin(recipe).map_err(failed)
     }
 
@@ -292,6 +302,7 @@ impl Engine for Fused<'_> {
         let train = &self.data.ok_or_else(no_data)?.train;
         let rows = &self.order[step.batch.clone()];
         self.trainer.set_rates(step.rates.encoder, step.rates.head).map_err(failed)?;
+        let draws = Draws { seed: self.seed, phase: self.phase, step: step.number };
         match &self.codes {
             None => match step.prepared {
                 Some(prepared) => {
@@ -299,15 +310,15 @@ impl Engine for Fused<'_> {
                     let mixed = (!lambda.is_empty()).then_some((partners.as_slice(), lambda.as_slice()));
                     self.rows.clear();
                     self.rows.extend(0..rows.len() as u32);
-                    self.trainer.step(pixels, Targets { labels, mixed }, &self.rows)
+                    self.trainer.step(pixels, Targets { labels, mixed }, &self.rows, &draws)
                 }
-                None => self.trainer.step(&train.images, &train.labels, rows),
+                None => self.trainer.step(&train.images, (&train.labels).into(), rows, &draws),
             },
-            Some(Codes::Memory(codes)) => self.trainer.step_codes(codes, &train.labels, rows),
+            Some(Codes::Memory(codes)) => self.trainer.step_codes(codes, &train.labels, rows, &draws),
             Some(Codes::Disk(spilled)) => {
                 let labels: Vec<u8> = rows.iter().map(|&row| train.labels[row as usize]).collect();
                 let here: Vec<u32> = (0..rows.len() as u32).collect();
-                self.trainer.step_codes(&spilled.read(rows)?, &labels, &here)
+                self.trainer.step_codes(&spilled.read(rows)?, &labels, &here, &draws)
             }
         }
         .map_err(failed)?;
@@ -327,7 +338,7 @@ impl Engine for Fused<'_> {
     }
 
     fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {
-        let Arch { height, width, .. } = self.network.arch;
+        let Arch { height, width, channels, .. } = self.network.arch;
         let all: Vec<u32>;
         let (images, rows, cached) = match input {
             Input::Rows(source, rows) => {
@@ -336,7 +347,7 @@ impl Engine for Fused<'_> {
                 (file.images.as_slice(), rows, source == Source::Train)
             }
             Input::Images(pixels) => {
-                all = (0..(pixels.len() / (height * width)) as u32).collect();
+                all = (0..(pixels.len() / (height * width * channels)) as u32).collect();
                 (pixels, all.as_slice(), false)
             }
         };
@@ -345,7 +356,7 @@ impl Engine for Fused<'_> {
             self.trainer.encode(images, rows, &mut codes).map_err(failed)?;
             return Ok(self.channels_first(&codes));
         }
-        let mut logits = vec![0.0; rows.len() * self.network.classes.unwrap_or(0)];
+        let mut logits = vec![0.0; rows.len() * self.trainer.output_len()];
         match &self.codes {
             Some(Codes::Memory(codes)) if cached => self.trainer.evaluate_codes(codes, rows, &mut logits),
             _ => self.trainer.evaluate(images, rows, &mut logits),

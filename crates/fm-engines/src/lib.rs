@@ -1,13 +1,14 @@
 //! The engines of this project, and the list of them.
 //!
 //! [`Eager`] is libtorch, kernel by kernel, for every network of the notation and any device. [`Fused`] is
-//! [`fm_kernels`] on the CPU, for the networks that the kernels cover. Both implement
+//! [`fm_kernels`] on the CPU, for every network of the notation. Both implement
 //! [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
 //! engines of its own before them. [`Parts`] bring operators and an [`Optimizer`] from outside into `Eager`.
 
 mod device;
 mod eager;
 mod fused;
+mod kernels;
 mod optimizer;
 mod parts;
 mod spilled;

@@ -1,10 +1,11 @@
 //! Made images, and engines on them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use fm_engines::ENGINES;
 use fm_images::{Dataset, DatasetName, ImageShape, Labelled};
-use fm_net::{NamedTensor, Network, Part, Scope, init};
+use fm_net::{NamedTensor, Network, Notation, Operator, Part, Scope, Shape, ShapeError, Window, init};
 use fm_train::engine::{
     CodeStore, Device, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want,
 };
@@ -40,6 +41,34 @@ pub(crate) fn data(shape: ImageShape) -> Dataset {
         sha256: String::new(),
         warnings: vec![],
     }
+}
+
+/// Half of every value: an operator from outside.
+#[derive(Debug)]
+struct Half;
+
+impl Operator for Half {
+    fn kind(&self) -> &'static str {
+        "half"
+    }
+
+    fn output(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(inputs[0])
+    }
+
+    fn window(&self) -> Window {
+        Window::Point
+    }
+
+    fn describe(&self) -> String {
+        "half".to_owned()
+    }
+}
+
+/// A network with an operator that no engine knows.
+pub(crate) fn with_custom() -> Network {
+    let notation = Notation::standard().with("HALF", |_| Ok(Arc::new(Half))).unwrap();
+    Network::new(&notation.parse("4C3-HALF1-MP2--8@12x12").unwrap(), CLASSES).unwrap()
 }
 
 /// A network for three classes, with initial tensors in which no bias is zero, and images for it.

@@ -204,7 +204,7 @@ impl State {
                 wanted,
             });
             if sums {
-                self.keep(scratch, map.channels, 3, at);
+                self.keep(scratch, map.channels, at);
             }
         }
     }
@@ -249,7 +249,6 @@ impl State {
                 relu: false,
                 add: to.add,
                 sums: std::ptr::null_mut(),
-                pivot: std::ptr::null(),
             });
         }
     }

@@ -3,7 +3,7 @@
 use super::plan::{Kind, Plan, Stage};
 
 /// One stage of a training step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StageReport {
     /// The node that it ends with: `encoder.block1.conv1`.
     pub name: String,
@@ -16,18 +16,20 @@ pub struct StageReport {
     pub forward: u64,
     /// See [`StageReport::forward`].
     pub step: u64,
+    /// Seconds that steps have spent in it, forward and backward.
+    pub seconds: [f64; 2],
 }
 
-pub(super) fn explain(plan: &Plan) -> Vec<StageReport> {
-    plan.stages.iter().map(|stage| report(plan, stage)).collect()
+pub(super) fn explain(plan: &Plan, seconds: &[[f64; 2]]) -> Vec<StageReport> {
+    plan.stages.iter().zip(seconds).map(|(stage, &seconds)| report(plan, stage, seconds)).collect()
 }
 
-fn report(plan: &Plan, stage: &Stage) -> StageReport {
+fn report(plan: &Plan, stage: &Stage, seconds: [f64; 2]) -> StageReport {
     let map = plan.map(stage.out);
     let forward = 2 * stage.macs;
     let step = if stage.inputs.contains(&0) { 2 * forward } else { 3 * forward };
     let output = [map.channels, map.height, map.width];
-    StageReport { name: stage.name.clone(), kernel: kernel(plan, stage), output, forward, step }
+    StageReport { name: stage.name.clone(), kernel: kernel(plan, stage), output, forward, step, seconds }
 }
 
 fn kernel(plan: &Plan, stage: &Stage) -> String {

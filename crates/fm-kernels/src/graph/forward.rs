@@ -58,12 +58,12 @@ impl State {
         unsafe {
             match &stage.kind {
                 Kind::Layer(layer) => self.layer(*layer, slot, 1, part, mode, at),
-                Kind::Moments(norm) => {
+                Kind::Moments(_) => {
                     if mode == Mode::Train {
                         let sums = self.scratch[at.worker].start();
-                        let pivot = self.pivot(*norm);
-                        (self.kernels.moments)(Moments { area: area(x_map, part), y: x, pivot, sums });
-                        self.keep(sums, x_map.channels, 2, at);
+                        let count = part.len() * x_map.width;
+                        (self.kernels.moments)(Moments { area: area(x_map, part), y: x, sums });
+                        self.keep_moments(sums, x_map.channels, count, at);
                     }
                 }
                 Kind::Point { terms, act } => (self.kernels.point)(point::Forward {
@@ -148,11 +148,6 @@ impl State {
         unsafe { (self.kernels.copy)(Copy { area, height, way, from, to, add }) }
     }
 
-    /// What a norm's sums are taken from: near the mean, once training has gone on for a while.
-    fn pivot(&self, norm: usize) -> *const f32 {
-        self.tensor(&self.params, self.plan.norms[norm].tensors + 2)
-    }
-
     /// Part of a layer (rows, or blocks where it is flat) for some slots.
     ///
     /// # Safety
@@ -180,12 +175,10 @@ impl State {
             } else {
                 layer.bias.map(|bias| self.read(&self.params, bias))
             };
-            if sums.is_some() {
-                std::slice::from_raw_parts_mut(scratch, 2 * y_map.channels * self.plan.lanes).fill(0.0);
-            }
             let all = &layer.forward.blocks;
             let (rows, cols, blocks) =
                 if layer.flat { (0..1, slots, &all[part]) } else { (part, layer.forward.cols, &all[..]) };
+            let count = rows.len() * cols;
             (self.kernels.conv)(Conv {
                 x: x.at,
                 x_row: x.row * layer.forward.step,
@@ -206,10 +199,9 @@ impl State {
                 relu: layer.relu,
                 add: false,
                 sums: if sums.is_some() { scratch } else { std::ptr::null_mut() },
-                pivot: sums.map_or(std::ptr::null(), |norm| self.pivot(norm)),
             });
             if sums.is_some() {
-                self.keep(scratch, y_map.channels, 2, at);
+                self.keep_moments(scratch, y_map.channels, count, at);
             }
         }
     }
@@ -236,33 +228,74 @@ impl State {
         [term(0), term(1)]
     }
 
-    /// Adds up the lanes of a piece's sums, `kinds` a channel, and keeps them under its number.
+    /// Adds up the lanes of a piece's sums and keeps them under its number, three a channel.
     ///
     /// # Safety
-    /// `sums` holds them, and the task's statistics are no one else's.
-    pub(super) unsafe fn keep(&self, sums: *const f32, channels: usize, kinds: usize, at: Place) {
+    /// `sums` holds them, `[channel][3][lanes]`, and the task's statistics are no one else's.
+    pub(super) unsafe fn keep(&self, sums: *const f32, channels: usize, at: Place) {
         let lanes = self.plan.lanes;
-        let pitch = self.pitch();
         // SAFETY: as promised by the caller.
         unsafe {
-            let kept = self.statistics.get_mut(at.task * pitch..(at.task + 1) * pitch);
-            for c in 0..channels {
-                for kind in 0..kinds {
-                    let lane = |i: usize| *sums.add((c * kinds + kind) * lanes + i);
-                    // Pairwise, in an order that depends on the lanes alone; images that are not there are left out.
-                    let mut tree = [0.0_f32; 16];
-                    for i in 0..at.images.min(lanes) {
-                        tree[i] = lane(i);
+            let kept = self.kept(at.task);
+            for (kind, to) in kept.iter_mut().take(3 * channels).enumerate() {
+                let lane = std::slice::from_raw_parts(sums.add(kind * lanes), lanes);
+                // Pairwise, in an order that depends on the lanes alone; images that are not there are left out.
+                let mut tree = [0.0_f32; 16];
+                let count = at.images.min(lanes);
+                tree[..count].copy_from_slice(&lane[..count]);
+                for half in [8, 4, 2, 1] {
+                    for i in 0..half {
+                        tree[i] += tree[i + half];
                     }
-                    for half in [8, 4, 2, 1] {
-                        for i in 0..half {
-                            tree[i] += tree[i + half];
-                        }
-                    }
-                    kept[c * 3 + kind] = tree[0];
                 }
+                *to = tree[0];
             }
         }
+    }
+
+    /// Makes mean, sum of squares about it, and number of a piece's values from its lanes' sums, `count` values
+    /// each, and keeps them under its number. (Chan, Golub & LeVeque, 1979: no digits are lost where a mean is
+    /// far from zero.)
+    ///
+    /// # Safety
+    /// As for [`State::keep`]; the sums are of values less the lane's first.
+    unsafe fn keep_moments(&self, sums: *const f32, channels: usize, count: usize, at: Place) {
+        let lanes = self.plan.lanes;
+        let images = at.images.min(lanes);
+        let each = count as f64;
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let kept = self.kept(at.task);
+            for (c, to) in kept.chunks_exact_mut(3).take(channels).enumerate() {
+                let lane = std::slice::from_raw_parts(sums.add(3 * c * lanes), 3 * lanes);
+                let mut means = [0.0_f64; 16];
+                let (mut total, mut about) = (0.0, 0.0);
+                for i in 0..images {
+                    let (sum, square) = (f64::from(lane[lanes + i]), f64::from(lane[2 * lanes + i]));
+                    means[i] = f64::from(lane[i]) + sum / each;
+                    about += square - sum * sum / each;
+                    total += means[i];
+                }
+                let mean = total / images as f64;
+                for own in &means[..images] {
+                    about += each * (own - mean) * (own - mean);
+                }
+                to[0] = mean as f32;
+                to[1] = about as f32;
+                to[2] = (count * images) as f32;
+            }
+        }
+    }
+
+    /// What is kept for a task.
+    ///
+    /// # Safety
+    /// No one else uses it.
+    #[expect(clippy::mut_from_ref, reason = "parts of shared buffers; the caller promises disjointness")]
+    unsafe fn kept(&self, task: usize) -> &mut [f32] {
+        let pitch = self.pitch();
+        // SAFETY: exclusive, says the caller.
+        unsafe { self.statistics.get_mut(task * pitch..(task + 1) * pitch) }
     }
 
     /// Floats of one task's statistics.

@@ -12,6 +12,24 @@ impl State {
         (0..tasks).map(|task| f64::from(unsafe { *kept.add(task * pitch + channel * 3 + kind) })).sum()
     }
 
+    /// Mean and sum of squares about it over tasks, in their order.
+    fn moments(&self, tasks: usize, channel: usize) -> (f64, f64) {
+        let pitch = self.pitch();
+        let (mut count, mut mean, mut about) = (0.0, 0.0, 0.0);
+        for task in 0..tasks {
+            // SAFETY: no worker is running; the statistics of so many tasks were kept.
+            let [own, own_about, own_count] = [0, 1, 2].map(|kind| {
+                f64::from(unsafe { *self.statistics.start().add(task * pitch + channel * 3 + kind) })
+            });
+            let off = own - mean;
+            let all = count + own_count;
+            mean += off * own_count / all;
+            about += own_about + off * off * count * own_count / all;
+            count = all;
+        }
+        (mean, about)
+    }
+
     /// The batch's statistics from the forward pass's sums, for a batch of so many images; moves the running ones.
     ///
     /// # Safety
@@ -26,10 +44,8 @@ impl State {
         unsafe {
             for c in 0..norm.channels {
                 let running = tensor(2).add(c);
-                let first = self.total(tasks, c, 0) / count;
-                let variance = (self.total(tasks, c, 1) / count - first * first).max(0.0);
-                let variance = if first.is_nan() { first } else { variance };
-                let center = f64::from(*running) + first;
+                let (center, about) = self.moments(tasks, c);
+                let variance = if about < 0.0 { 0.0 } else { about / count };
                 let over = 1.0 / (variance + fm_net::EPS).sqrt();
                 *mean.add(c) = center as f32;
                 *inverse.add(c) = over as f32;

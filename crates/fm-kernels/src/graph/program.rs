@@ -32,7 +32,8 @@ pub(crate) enum Back {
 /// The backward pass for a scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Program {
-    pub(crate) list: Vec<Back>,
+    /// Each with the stage that it belongs to.
+    pub(crate) list: Vec<(Back, usize)>,
     pub(crate) buffers: Vec<Map>,
     /// Buffer of the gradient of the network's output.
     pub(crate) output: usize,
@@ -105,16 +106,16 @@ impl Builder<'_> {
         let back = match &stage.kind {
             Kind::Layer(layer) => {
                 if self.plan.layers[*layer].relu {
-                    self.program.list.push(Back::Act { stage: index, g });
+                    self.program.list.push((Back::Act { stage: index, g }, index));
                 }
                 Back::Layer { layer: *layer, g, to: self.wanted(stage.inputs[0]), weights: trains }
             }
             Kind::Point { terms, .. } => {
-                self.program.list.push(Back::Act { stage: index, g });
+                self.program.list.push((Back::Act { stage: index, g }, index));
                 for term in terms {
                     if let (Some(norm), true) = (term.norm, self.needs[term.value]) {
                         let to = self.target(term.value);
-                        self.program.list.push(Back::Norm { norm, g, to, frozen: !trains });
+                        self.program.list.push((Back::Norm { norm, g, to, frozen: !trains }, index));
                     }
                 }
                 for term in terms.iter().filter(|term| term.norm.is_none()) {
@@ -126,7 +127,7 @@ impl Builder<'_> {
                         adopted = true;
                     } else {
                         let to = self.target(term.value);
-                        self.program.list.push(Back::Copy { g, to });
+                        self.program.list.push((Back::Copy { g, to }, index));
                     }
                 }
                 if !adopted {
@@ -140,7 +141,7 @@ impl Builder<'_> {
             }
             _ => Back::Stage { stage: index, g, to: self.wanted(stage.inputs[0]) },
         };
-        self.program.list.push(back);
+        self.program.list.push((back, index));
         self.free.push(g);
     }
 }

@@ -1,5 +1,7 @@
 //! The public trainer of any network of the notation.
 
+use std::time::Instant;
+
 use fm_net::{Draws, Network, Scope};
 
 use super::explain::StageReport;
@@ -33,6 +35,8 @@ pub struct GraphTrainer {
     totals: Totals,
     /// Folded weights are up to date.
     folded: bool,
+    /// Seconds of each stage since the phase began, forward and backward; and of all else.
+    seconds: (Vec<[f64; 2]>, f64),
 }
 
 /// Where a batch's inputs come from.
@@ -73,8 +77,19 @@ impl GraphTrainer {
         let (adam, totals) = (Adam::default(), Totals::default());
         let shares = state.shares();
         let max_batch = options.max_batch;
-        let mut trainer =
-            Self { state, base, pool, shares, max_batch, isa, adam, step: 0, totals, folded: false };
+        let mut trainer = Self {
+            state,
+            base,
+            pool,
+            shares,
+            max_batch,
+            isa,
+            adam,
+            step: 0,
+            totals,
+            folded: false,
+            seconds: Default::default(),
+        };
         trainer.set_params(params)?;
         trainer.begin(adam)?;
         Ok(trainer)
@@ -104,10 +119,17 @@ impl GraphTrainer {
         self.state.plan.output_len()
     }
 
-    /// What computes each stage, and its share of the work.
+    /// What computes each stage, its work, and the seconds that steps have spent in it since the phase began.
     #[must_use]
     pub fn explain(&self) -> Vec<StageReport> {
-        super::explain::explain(&self.state.plan)
+        super::explain::explain(&self.state.plan, &self.seconds.0)
+    }
+
+    /// Seconds that steps have spent outside all stages since the phase began: reading images, the loss, and
+    /// from gradients to packed weights.
+    #[must_use]
+    pub fn seconds_between(&self) -> f64 {
+        self.seconds.1
     }
 
     /// Begins a new phase: fresh moments, step zero, fresh totals.
@@ -123,6 +145,7 @@ impl GraphTrainer {
             flat.all().fill(0.0);
         }
         self.state.prepare(scope(adam.scope));
+        self.seconds = (vec![[0.0; 2]; self.state.plan.stages.len()], 0.0);
         Ok(())
     }
 
@@ -267,6 +290,7 @@ impl GraphTrainer {
     fn train(&mut self, source: Source<'_>, labels: &[u8], rows: &[u32], draws: &Draws) {
         self.step += 1;
         self.derivatives(source, labels, rows, draws, true);
+        let start = Instant::now();
         if let Use::Adam { encoder, head } = self.adam.rules(self.step) {
             let (state, base, shares) = (&self.state, self.base, &self.shares);
             // SAFETY: each share is one task's.
@@ -279,6 +303,7 @@ impl GraphTrainer {
         if scope != Scope::Head || self.state.plan.norms.iter().any(|norm| scope.contains(norm.part)) {
             self.folded = false;
         }
+        self.seconds.1 += start.elapsed().as_secs_f64();
         // In the batch's order, whoever computed them.
         let count = rows.len();
         let sum = self.state.losses.all()[..count].iter().map(|&loss| f64::from(loss)).sum::<f64>();
@@ -290,6 +315,11 @@ impl GraphTrainer {
 
     /// Forward, loss, backward: every gradient is in `State::grad` then.
     fn derivatives(&mut self, source: Source<'_>, labels: &[u8], rows: &[u32], draws: &Draws, moves: bool) {
+        let mut start = Instant::now();
+        let mut lap = || {
+            let now = Instant::now();
+            (now - std::mem::replace(&mut start, now)).as_secs_f64()
+        };
         if self.state.scope != Scope::All {
             self.fold();
         }
@@ -298,7 +328,7 @@ impl GraphTrainer {
         for (image, mask) in self.state.mask.all().iter_mut().enumerate() {
             *mask = f32::from(u8::from(image < rows.len()));
         }
-        let start = match source {
+        let first = match source {
             Source::Images(_) => 0,
             Source::Codes(_) => self.state.plan.code.1,
         };
@@ -311,8 +341,10 @@ impl GraphTrainer {
                 Source::Codes(codes) => state.load_codes(slot, codes, rows),
             }
         });
-        for index in start..state.plan.stages.len() {
+        self.seconds.1 += lap();
+        for index in first..state.plan.stages.len() {
             forward(&mut self.pool, state, index, rows.len(), draws, moves);
+            self.seconds.0[index][0] += lap();
         }
         let scale = 1.0 / rows.len() as f32;
         // SAFETY: each slot is one task's; the output is done.
@@ -323,8 +355,10 @@ impl GraphTrainer {
                 None => state.reconstruct(slot, rows.len(), scale),
             }
         });
-        for back in &state.program.list {
+        self.seconds.1 += lap();
+        for (back, stage) in &state.program.list {
             backward(&mut self.pool, state, back, rows.len());
+            self.seconds.0[*stage][1] += lap();
         }
         let shares = &self.shares;
         // SAFETY: each share is one task's; the partial sums are done.
@@ -333,6 +367,7 @@ impl GraphTrainer {
             // SAFETY: each layer is one task's.
             round(&mut self.pool, state.plan.layers.len(), &|_, task| unsafe { state.unstandardise(task) });
         }
+        self.seconds.1 += lap();
     }
 
     /// Packs all weights after a change.

@@ -58,9 +58,9 @@ pub(crate) struct Conv<'a> {
     pub(crate) relu: bool,
     /// Adds to what is there.
     pub(crate) add: bool,
-    /// `[channel][2][lanes]`: sums of value less pivot, and of its square; or null.
+    /// `[channel][3][lanes]`: receives each lane's first value, and the sums of all less that, and of their
+    /// squares; or null.
     pub(crate) sums: *mut f32,
-    pub(crate) pivot: *const f32,
 }
 
 #[derive(Clone, Copy)]
@@ -75,7 +75,8 @@ struct Tile {
     relu: bool,
     add: bool,
     sums: *mut f32,
-    pivot: *const f32,
+    /// The first tile, whose first pixel is what the others are measured from.
+    fresh: bool,
 }
 
 /// # Safety
@@ -113,16 +114,16 @@ pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
                         bias: args.bias.map_or(std::ptr::null(), |bias| bias[c..c + block.width].as_ptr()),
                         relu: args.relu,
                         add: args.add,
-                        sums: if args.sums.is_null() { args.sums } else { args.sums.add(2 * c * S::N) },
-                        pivot: if args.sums.is_null() { args.pivot } else { args.pivot.add(c) },
+                        sums: if args.sums.is_null() { args.sums } else { args.sums.add(3 * c * S::N) },
+                        fresh: row == args.rows.start && col == 0,
                     };
                     match pixels {
                         1 => across::<S, 1>(tile, list, block.width),
                         2 => across::<S, 2>(tile, list, block.width),
                         3 => across::<S, 3>(tile, list, block.width),
-                        4 => across::<S, 4>(tile, list, block.width),
-                        5 => across::<S, 5>(tile, list, block.width),
-                        _ => across::<S, 6>(tile, list, block.width),
+                        5 if S::WIDE >= 4 => across::<S, 5>(tile, list, block.width),
+                        6 if S::WIDE >= 4 => across::<S, 6>(tile, list, block.width),
+                        _ => across::<S, 4>(tile, list, block.width),
                     }
                 }
             }
@@ -138,8 +139,8 @@ unsafe fn across<S: Simd, const P: usize>(tile: Tile, taps: &[isize], width: usi
         match width {
             1 => product::<S, P, 1>(tile, taps),
             2 => product::<S, P, 2>(tile, taps),
-            3 => product::<S, P, 3>(tile, taps),
-            _ => product::<S, P, WIDEST>(tile, taps),
+            4 if S::WIDE >= 4 => product::<S, P, WIDEST>(tile, taps),
+            _ => product::<S, P, 3>(tile, taps),
         }
     }
 }
@@ -149,6 +150,20 @@ unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[i
     // SAFETY: as for `run`.
     unsafe {
         let mut sums = [[S::splat(0.0); C]; P];
+        if tile.add {
+            for p in 0..P {
+                for c in 0..C {
+                    sums[p][c] = S::load(tile.y.add(p * tile.y_px + c * S::N));
+                }
+            }
+        } else if !tile.bias.is_null() {
+            for c in 0..C {
+                let bias = S::splat(*tile.bias.add(c));
+                for p in 0..P {
+                    sums[p][c] = bias;
+                }
+            }
+        }
         let mut w = tile.w;
         for &tap in taps {
             let mut x = tile.x.offset(tap);
@@ -167,45 +182,48 @@ unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[i
                 w = w.add(C);
             }
         }
-        finish::<S, P, C>(tile, sums);
+        // Nothing but constant indices, or the sums would live in memory from the start.
+        for p in 0..P {
+            for c in 0..C {
+                S::store(tile.y.add(p * tile.y_px + c * S::N), sums[p][c]);
+            }
+        }
+        finish::<S>(&tile, P, C);
     }
 }
 
-/// Bias, ReLU, addition, and the statistics of what is stored.
+/// ReLU, and the statistics of what was stored.
 #[inline(always)]
-unsafe fn finish<S: Simd, const P: usize, const C: usize>(tile: Tile, mut sums: [[S::V; C]; P]) {
+unsafe fn finish<S: Simd>(tile: &Tile, pixels: usize, channels: usize) {
+    if !tile.relu && tile.sums.is_null() {
+        return;
+    }
     // SAFETY: as for `run`.
     unsafe {
-        for c in 0..C {
-            if !tile.bias.is_null() {
-                let bias = S::splat(*tile.bias.add(c));
-                for p in 0..P {
-                    sums[p][c] = S::add(sums[p][c], bias);
-                }
-            }
+        for c in 0..channels {
+            let y = tile.y.add(c * S::N);
             if tile.relu {
-                for p in 0..P {
-                    sums[p][c] = S::relu(sums[p][c]);
+                for p in 0..pixels {
+                    let to = y.add(p * tile.y_px);
+                    S::store(to, S::relu(S::load(to)));
                 }
-            }
-            for p in 0..P {
-                let to = tile.y.add(p * tile.y_px + c * S::N);
-                if tile.add {
-                    sums[p][c] = S::add(sums[p][c], S::load(to));
-                }
-                S::store(to, sums[p][c]);
             }
             if !tile.sums.is_null() {
-                let at = tile.sums.add(2 * c * S::N);
-                let pivot = S::splat(*tile.pivot.add(c));
-                let (mut sum, mut square) = (S::load(at), S::load(at.add(S::N)));
-                for p in 0..P {
-                    let off = S::sub(sums[p][c], pivot);
+                let at = tile.sums.add(3 * c * S::N);
+                if tile.fresh {
+                    S::store(at, S::load(y));
+                    S::store(at.add(S::N), S::splat(0.0));
+                    S::store(at.add(2 * S::N), S::splat(0.0));
+                }
+                let pivot = S::load(at);
+                let (mut sum, mut square) = (S::load(at.add(S::N)), S::load(at.add(2 * S::N)));
+                for p in 0..pixels {
+                    let off = S::sub(S::load(y.add(p * tile.y_px)), pivot);
                     sum = S::add(sum, off);
                     square = S::fma(off, off, square);
                 }
-                S::store(at, sum);
-                S::store(at.add(S::N), square);
+                S::store(at.add(S::N), sum);
+                S::store(at.add(2 * S::N), square);
             }
         }
     }

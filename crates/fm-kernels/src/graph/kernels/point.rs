@@ -218,12 +218,11 @@ unsafe fn one<S: Simd, const ADD: bool>(args: &Back, mask: S::V, row: usize, col
     }
 }
 
-/// Sums of values less a pivot, and of their squares.
+/// By channel and lane, the first value, and the sums of all less that, and of their squares.
 pub(crate) struct Moments {
     pub(crate) area: Area,
     pub(crate) y: View,
-    pub(crate) pivot: *const f32,
-    /// `[channel][2][lanes]`.
+    /// `[channel][3][lanes]`.
     pub(crate) sums: *mut f32,
 }
 
@@ -234,7 +233,7 @@ pub(crate) unsafe fn moments<S: Simd>(args: Moments) {
     // SAFETY: as promised by the caller.
     unsafe {
         for c in 0..args.area.channels {
-            let pivot = S::splat(*args.pivot.add(c));
+            let pivot = S::load(args.y.pixel(args.area.rows.start, 0).add(c * S::N));
             let (mut sum, mut square) = (S::splat(0.0), S::splat(0.0));
             for row in args.area.rows.clone() {
                 for col in 0..args.area.cols {
@@ -243,8 +242,9 @@ pub(crate) unsafe fn moments<S: Simd>(args: Moments) {
                     square = S::fma(off, off, square);
                 }
             }
-            S::store(args.sums.add(2 * c * S::N), sum);
-            S::store(args.sums.add((2 * c + 1) * S::N), square);
+            for (at, v) in [pivot, sum, square].into_iter().enumerate() {
+                S::store(args.sums.add((3 * c + at) * S::N), v);
+            }
         }
     }
 }

@@ -123,9 +123,9 @@ unsafe fn wide<S: Simd, const H: usize, const W: usize, const I: usize>(
         match width {
             1 => sums::<S, H, W, I, 1>(args, tile),
             2 => sums::<S, H, W, I, 2>(args, tile),
-            3 => sums::<S, H, W, I, 3>(args, tile),
-            4 => sums::<S, H, W, I, 4>(args, tile),
-            _ => sums::<S, H, W, I, 5>(args, tile),
+            4 if H * W * I * 4 <= S::WIDE * 8 => sums::<S, H, W, I, 4>(args, tile),
+            5 if H * W * I * 5 <= S::WIDE * 8 => sums::<S, H, W, I, 5>(args, tile),
+            _ => sums::<S, H, W, I, 3>(args, tile),
         }
     }
 }
@@ -165,15 +165,43 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
                 }
             }
         }
-        let k = args.kernel;
+        // Nothing but constant indices, or the sums would live in memory from the start.
+        let mut kept = [0.0_f32; 32 * 16];
+        let kept = kept.as_mut_ptr();
         for h in 0..H {
             for w in 0..W {
                 for i in 0..I {
                     for c in 0..C {
-                        let row = (tile.first + c) * args.depth + tile.input + i;
+                        S::store(kept.add((((h * W + w) * I + i) * C + c) * S::N), sums[h][w][i][c]);
+                    }
+                }
+            }
+        }
+        add_lanes::<S>(args, tile, [H, W, I, C], kept);
+    }
+}
+
+/// Adds up the lanes of a tile's sums, into the tensor.
+#[inline(always)]
+unsafe fn add_lanes<S: Simd>(
+    args: &Wgrad,
+    tile: Tile,
+    [height, width, inputs, outputs]: [usize; 4],
+    kept: *const f32,
+) {
+    let (k, (ky, kx)) = (args.kernel, tile.tap);
+    let mut from = kept;
+    for h in 0..height {
+        for w in 0..width {
+            for i in 0..inputs {
+                for c in 0..outputs {
+                    let row = (tile.first + c) * args.depth + tile.input + i;
+                    // SAFETY: as promised by `run`'s caller; so many sums were kept.
+                    unsafe {
                         let to = args.out.add((row * k + ky + h) * k + kx + w);
-                        let sum = S::sum(sums[h][w][i][c]);
+                        let sum = S::sum(S::load(from));
                         *to = if args.add { *to + sum } else { sum };
+                        from = from.add(S::N);
                     }
                 }
             }
