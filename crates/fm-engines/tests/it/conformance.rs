@@ -1,11 +1,13 @@
 //! The contract of [`fm_train::Engine`], for every engine and every kind of network that it covers.
 
-use fm_engines::{ENGINES, Eager, Fused};
+use fm_engines::{ENGINES, Fused};
 use fm_images::Labelled;
 use fm_net::{NamedTensor, Network, Scope};
 use fm_run::error::Error;
+use fm_train::Phase;
 use fm_train::checkpoint::{self, Checkpoint, Identity, Position};
 use fm_train::engine::{self, Engine, Input, Source, State, Totals, Want};
+use fm_train::plan::Objective;
 
 use crate::made::{Case, MACHINE, all_bits, encoder, infer, steps, test_rows};
 
@@ -213,6 +215,38 @@ fn what_is_not_covered_is_refused_by_name() {
     for text in [chosen, built.to_string()] {
         assert!(text.starts_with("--engine fused: not covered: encoder.custom1 (half)"), "{text}");
         assert!(text.contains("help: "), "{text}");
+    }
+}
+
+/// Same draws, same running statistics, same gradients: the losses of a few steps and what comes out then.
+#[test]
+fn both_engines_train_alike() {
+    let mirror = Network::autoencoder(&"4C3-MP2-5C3--8@12x12".parse().unwrap()).unwrap();
+    for case in NETWORKS.map(Case::new).into_iter().chain([Case::of(mirror)]) {
+        for scope in [Scope::All, Scope::Encoder, Scope::Head] {
+            let phase = if case.network.reconstructs() {
+                Phase { objective: Objective::Reconstruct, ..case.phase(Scope::All) }
+            } else {
+                case.phase(scope)
+            };
+            let (mut losses, mut outputs, mut buffers) = (Vec::new(), Vec::new(), Vec::new());
+            for mut engine in case.engines() {
+                engine.begin_phase(1, &phase).unwrap();
+                losses.push(steps(engine.as_mut(), &phase, 0..2, Totals::default()).loss_sum);
+                outputs.push(test_rows(engine.as_mut(), Want::Output));
+                let mut tensors = engine.weights().unwrap();
+                tensors.retain(|t| t.name.contains("running"));
+                buffers.push(tensors);
+            }
+            let what = format!("{}, {scope:?}", case.network.label());
+            assert!((losses[0] / losses[1] - 1.0).abs() < 1e-3, "{what}: {losses:?}");
+            let near = |a: f32, b: f32| (a - b).abs() < 0.01 * b.abs().max(0.5);
+            assert!(outputs[0].iter().zip(&outputs[1]).all(|(&a, &b)| near(a, b)), "{what}: {outputs:?}");
+            for (ours, theirs) in buffers[0].iter().zip(&buffers[1]) {
+                let same = ours.data.iter().zip(&theirs.data).all(|(&a, &b)| near(a, b));
+                assert!(same, "{what}: {} {:?} {:?}", ours.name, ours.data, theirs.data);
+            }
+        }
     }
 }
 

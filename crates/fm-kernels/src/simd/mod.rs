@@ -116,6 +116,15 @@ pub(crate) trait Simd: Copy + 'static {
     /// The instruction set is there. Sixteen floats lie behind `patch`, and `tap` is that of a 3x3 filter: at most 10.
     unsafe fn pick(patch: *const f32, origin: Self::Origin, tap: usize) -> Self::V;
 
+    /// The sum of the lanes of each of sixteen vectors, in an order that depends on `N` alone.
+    #[inline(always)]
+    unsafe fn sums(from: *const f32, to: *mut f32) {
+        for i in 0..16 {
+            // SAFETY: sixteen vectors to read and sixteen floats to write, says the caller.
+            unsafe { *to.add(i) = Self::sum(Self::load(from.add(i * Self::N))) };
+        }
+    }
+
     /// Sixteen floats from 0 to 1 from a 4x4 patch of bytes.
     ///
     /// # Safety

@@ -190,18 +190,23 @@ unsafe fn add_lanes<S: Simd>(
     kept: *const f32,
 ) {
     let (k, (ky, kx)) = (args.kernel, tile.tap);
-    let mut from = kept;
+    let mut totals = [0.0_f32; 32];
+    let count = height * width * inputs * outputs;
+    for first in (0..count).step_by(16) {
+        // SAFETY: thirty-two sums have room.
+        unsafe { S::sums(kept.add(first * S::N), totals.as_mut_ptr().add(first)) };
+    }
+    let mut from = totals.iter();
     for h in 0..height {
         for w in 0..width {
             for i in 0..inputs {
                 for c in 0..outputs {
                     let row = (tile.first + c) * args.depth + tile.input + i;
-                    // SAFETY: as promised by `run`'s caller; so many sums were kept.
+                    let sum = from.next().copied().unwrap_or(0.0);
+                    // SAFETY: as promised by `run`'s caller.
                     unsafe {
                         let to = args.out.add((row * k + ky + h) * k + kx + w);
-                        let sum = S::sum(S::load(from));
                         *to = if args.add { *to + sum } else { sum };
-                        from = from.add(S::N);
                     }
                 }
             }
