@@ -51,6 +51,7 @@ pub(crate) unsafe fn run<S: Simd>(args: Wgrad) {
             let end = group_end.min(args.plain.end);
             let channel = first / args.per_group * args.depth;
             match (args.kernel, S::WIDE >= 4) {
+                (3, true) if args.depth > 1 => taps::<S, 1, 3, 2>(&args, first..end, channel, 4),
                 (3, true) => taps::<S, 3, 3, 1>(&args, first..end, channel, 3),
                 (3, false) => taps::<S, 1, 3, 1>(&args, first..end, channel, 3),
                 (5, true) => taps::<S, 1, 5, 1>(&args, first..end, channel, 5),
