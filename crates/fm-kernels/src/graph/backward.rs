@@ -14,6 +14,7 @@ use super::kernels::{Area, View};
 use super::plan::{Kind, coefficient};
 use super::program::{Back, Target};
 use super::state::{PIECES, State, area, piece};
+use super::tiled::Ends;
 
 /// Output channels of a weight gradient that one task takes, where there are that many.
 const CHANNELS: usize = 12;
@@ -158,7 +159,7 @@ impl State {
                     self.copy(Way::Plain, area(map, part), map.height, views, to.add);
                 }
                 (Back::Layer { layer, g, to: Some(to), .. }, Task::Data { pass, slot, part }) => {
-                    self.data(*layer, pass, *g, *to, slot, part, slots);
+                    self.data(*layer, pass, *g, *to, slot, part, slots, at.worker);
                 }
                 (Back::Layer { layer, g, .. }, Task::Weights { slice, plain }) => {
                     self.weight_gradient(*layer, *g, slice, plain, slots);
@@ -219,6 +220,7 @@ impl State {
         slot: usize,
         part: Range<usize>,
         slots: usize,
+        worker: usize,
     ) {
         let layer = &self.plan.layers[index];
         let pass = &layer.backward[number];
@@ -229,6 +231,12 @@ impl State {
             if layer.flat { (0..1, slots, &pass.blocks[part]) } else { (part, pass.cols, &pass.blocks[..]) };
         // SAFETY: as promised by the caller of `back`.
         unsafe {
+            let weights = self.packed.get(layer.back_packed..layer.back_packed + layer.lengths.1);
+            if pass.tiled.is_some() {
+                let ends = Ends { bias: None, relu: false, add: to.add, sums: std::ptr::null_mut() };
+                self.tiled(pass, (from, from_map), (into, to_map.channels), rows, weights, ends, worker);
+                return;
+            }
             (self.kernels.conv)(Conv {
                 x: from.at,
                 x_row: from.row * pass.step,
@@ -244,7 +252,7 @@ impl State {
                 height: from_map.height,
                 blocks,
                 depth: pass.depth,
-                weights: self.packed.get(layer.back_packed..layer.back_packed + layer.shape.weights()),
+                weights,
                 bias: None,
                 relu: false,
                 add: to.add,

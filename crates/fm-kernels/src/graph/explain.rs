@@ -39,6 +39,8 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
             let shape = layer.shape;
             let mut text = if layer.flat {
                 "matrix product".to_owned()
+            } else if let Some(tiled) = &layer.forward.tiled {
+                format!("Winograd F({}, {}) along rows", tiled.outputs, tiled.side)
             } else if shape.transposed {
                 format!("direct transposed convolution {0}x{0}", shape.kernel)
             } else {

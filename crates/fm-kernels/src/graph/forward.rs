@@ -13,6 +13,7 @@ use super::kernels::point::{self, Moments};
 use super::kernels::pool::{Global, Pool};
 use super::plan::{Kind, Term, coefficient};
 use super::state::{Mode, State, area};
+use super::tiled::Ends;
 
 /// Where sums of a piece go: its number, and the worker whose scratch it may use.
 #[derive(Debug, Clone, Copy)]
@@ -164,7 +165,7 @@ impl State {
         let layer = &self.plan.layers[index];
         let (x_map, y_map) = (self.plan.map(layer.input), self.plan.map(layer.output));
         let (x, y) = (self.value(layer.input, slot), self.value(layer.output, slot));
-        let weights = layer.packed..layer.packed + layer.shape.weights();
+        let weights = layer.packed..layer.packed + layer.lengths.0;
         let folds = mode == Mode::Infer && layer.norm.is_some();
         let sums = layer.norm.filter(|_| mode == Mode::Train);
         let scratch = self.scratch[at.worker].start();
@@ -179,6 +180,16 @@ impl State {
             let (rows, cols, blocks) =
                 if layer.flat { (0..1, slots, &all[part]) } else { (part, layer.forward.cols, &all[..]) };
             let count = rows.len() * cols;
+            let weights = if folds { self.folded.get(weights) } else { self.packed.get(weights) };
+            let sum_at = if sums.is_some() { scratch } else { std::ptr::null_mut() };
+            if layer.forward.tiled.is_some() {
+                let ends = Ends { bias, relu: layer.relu, add: false, sums: sum_at };
+                self.tiled(&layer.forward, (x, x_map), (y, y_map.channels), rows, weights, ends, at.worker);
+                if sums.is_some() {
+                    self.keep_moments(scratch, y_map.channels, count, at);
+                }
+                return;
+            }
             (self.kernels.conv)(Conv {
                 x: x.at,
                 x_row: x.row * layer.forward.step,
@@ -194,11 +205,11 @@ impl State {
                 height: x_map.height,
                 blocks,
                 depth: layer.forward.depth,
-                weights: if folds { self.folded.get(weights) } else { self.packed.get(weights) },
+                weights,
                 bias,
                 relu: layer.relu,
                 add: false,
-                sums: if sums.is_some() { scratch } else { std::ptr::null_mut() },
+                sums: sum_at,
             });
             if sums.is_some() {
                 self.keep_moments(scratch, y_map.channels, count, at);

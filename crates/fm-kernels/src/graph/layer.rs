@@ -1,7 +1,11 @@
 //! Convolutions of all kinds, and dense layers, as passes of one kernel.
 
 use super::kernels::conv::{Block, Run, WIDEST};
+use super::kernels::winograd::INPUTS;
 use super::map::Map;
+
+/// Most floats of transformed rows: they should stay in the second cache.
+const FLOATS: usize = 80_000;
 
 /// What a layer is, in the words of its weight tensor `[first][second][kernel][kernel]`.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,24 @@ pub(crate) struct Pass {
     pub(crate) depth: usize,
     /// Output channels are the tensor's first axis.
     pub(crate) plain: bool,
+    /// How Winograd's form computes it, where that is chosen.
+    pub(crate) tiled: Option<Tiled>,
+}
+
+/// Winograd's form of a pass whose taps are a square.
+#[derive(Debug, Clone)]
+pub(crate) struct Tiled {
+    /// Side of the square.
+    pub(crate) side: usize,
+    /// Its first row and column.
+    pub(crate) first: (isize, isize),
+    /// Outputs of a tile, and tiles of a row.
+    pub(crate) outputs: usize,
+    pub(crate) tiles: usize,
+    /// Output rows that are done together.
+    pub(crate) rows: usize,
+    /// First weight of each block: `[frequency][row of the square][input channel][width]`.
+    pub(crate) at: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +96,10 @@ impl Shape {
                     blocks: Vec::new(),
                     depth: if plain { self.second } else { self.first / self.groups },
                     plain,
+                    tiled: None,
                 };
                 pass.blocks = self.blocks(&pass, at, if output.lanes == 16 { WIDEST } else { 3 });
+                pass.tiled = self.tiled(&pass, to.lanes);
                 at += pass.weights();
                 passes.push(pass);
             }
@@ -117,6 +141,41 @@ impl Shape {
         blocks
     }
 
+    /// Winograd's form of a pass, where it costs less by an estimate of vector instructions.
+    fn tiled(&self, pass: &Pass, lanes: usize) -> Option<Tiled> {
+        let k = self.kernel;
+        let outputs = match k {
+            3 => 4,
+            5 => 2,
+            _ => return None,
+        };
+        if self.groups > 1 || self.stride > 1 || pass.taps.len() != k * k {
+            return None;
+        }
+        let out = pass.blocks.iter().map(|block| block.width).sum::<usize>();
+        let tiles = pass.cols.div_ceil(outputs);
+        let rows = (FLOATS / (INPUTS * tiles * pass.depth * lanes)).saturating_sub(k - 1).clamp(1, 8);
+        // A transform costs about so many instructions for each tile and channel.
+        let spread =
+            40 * pass.depth * (rows.min(pass.rows.div_ceil(7)) + k - 1) / rows.min(pass.rows.div_ceil(7));
+        let own = tiles * (INPUTS * k * pass.depth * out + spread + 60 * out);
+        if own * 10 > 9 * pass.cols * k * k * pass.depth * out {
+            return None;
+        }
+        let least = |of: fn(&Tap) -> isize| pass.taps.iter().map(of).min().unwrap_or(0);
+        let each = INPUTS * k * pass.depth;
+        let at =
+            pass.blocks.iter().scan(0, |at, block| Some(std::mem::replace(at, *at + each * block.width)));
+        Some(Tiled {
+            side: k,
+            first: (least(|tap| tap.dy), least(|tap| tap.dx)),
+            outputs,
+            tiles,
+            rows,
+            at: at.collect(),
+        })
+    }
+
     /// Index in the tensor of a packed weight: output channel, number of the input channel in the group, tap.
     pub(crate) fn index(&self, plain: bool, out: usize, deep: usize, tap: usize) -> usize {
         let per_group = self.first / self.groups;
@@ -129,7 +188,8 @@ impl Shape {
 impl Pass {
     /// Packed weights.
     pub(crate) fn weights(&self) -> usize {
-        self.blocks.iter().map(|block| block.width).sum::<usize>() * self.depth * self.taps.len()
+        let taps = self.tiled.as_ref().map_or(self.taps.len(), |tiled| INPUTS * tiled.side);
+        self.blocks.iter().map(|block| block.width).sum::<usize>() * self.depth * taps
     }
 
     /// The border that it needs around its input.

@@ -231,7 +231,10 @@ impl<'n> Lowering<'n> {
         let mut forward = shape.passes(false, input, output, 0);
         let Some(forward) = forward.pop().filter(|_| forward.is_empty()) else { return Err(refused(node)) };
         let backward = shape.passes(true, input, output, 0);
-        self.plan.packed += 2 * shape.weights().next_multiple_of(16);
+        let lengths = [&forward].into_iter().chain(&backward).map(super::layer::Pass::weights);
+        let lengths: Vec<usize> = lengths.collect();
+        let own = lengths[0].next_multiple_of(16);
+        self.plan.packed += own + lengths[1..].iter().sum::<usize>().next_multiple_of(16);
         let flat = input.pixels() == 1 && output.pixels() == 1 && shape.kernel == 1;
         let weight = self.tensors[at];
         self.plan.layers.push(Layer {
@@ -248,7 +251,8 @@ impl<'n> Lowering<'n> {
             offsets: Vec::new(),
             back_offsets: Vec::new(),
             packed,
-            back_packed: packed + shape.weights().next_multiple_of(16),
+            back_packed: packed + own,
+            lengths: (lengths[0], lengths[1..].iter().sum()),
             flat,
             slices: 1,
         });

@@ -25,6 +25,7 @@ mod norm;
 mod plan;
 mod program;
 mod state;
+mod tiled;
 mod trainer;
 mod update;
 

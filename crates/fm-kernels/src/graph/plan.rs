@@ -49,6 +49,8 @@ pub(crate) struct Layer {
     /// First packed weight, forward and backward.
     pub(crate) packed: usize,
     pub(crate) back_packed: usize,
+    /// Packed weights, forward and backward.
+    pub(crate) lengths: (usize, usize),
     /// One pixel in, one pixel out: slots stand for pixels.
     pub(crate) flat: bool,
     /// Slices of the weight gradient's sum.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use fm_net::Scope;
 
+use super::kernels::conv::WIDEST;
+use super::kernels::winograd::INPUTS;
 use super::kernels::{Area, Kernels, View};
 use super::map::Map;
 use super::plan::{Kind, Plan};
@@ -51,6 +53,10 @@ pub(crate) struct State {
     /// By worker.
     pub(crate) scratch: Vec<Buffer<f32>>,
     pub(crate) bytes: Vec<Buffer<u8>>,
+    /// By worker: zeros, then what Winograd's form needs.
+    pub(crate) tiles: Vec<Buffer<f32>>,
+    /// Zeros at its start.
+    pub(crate) zeros: usize,
     /// `[slot][lane]`: 1 for an image, 0 for none.
     pub(crate) mask: Buffer<f32>,
     pub(crate) losses: Buffer<f32>,
@@ -82,6 +88,15 @@ impl State {
             _ => Buffer::new(0),
         });
         let layers = || plan.layers.iter();
+        let zeros = channels * lanes;
+        let room_of = |pass: &super::layer::Pass| {
+            pass.tiled.as_ref().map_or(0, |tiled| {
+                let line = INPUTS * tiled.tiles * lanes;
+                line * ((tiled.rows + tiled.side - 1) * pass.depth + tiled.rows * WIDEST)
+            })
+        };
+        let tiles =
+            layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of).max();
         Self {
             scope: Scope::All,
             params: flat(),
@@ -108,6 +123,8 @@ impl State {
             statistics: Buffer::new(slots * PIECES.max(1) * channels * 3),
             scratch: (0..workers).map(|_| Buffer::new(channels * 3 * lanes)).collect(),
             bytes: (0..workers).map(|_| Buffer::new(draws)).collect(),
+            tiles: (0..workers).map(|_| Buffer::new(zeros + tiles.unwrap_or(0))).collect(),
+            zeros,
             mask: Buffer::new(slots * lanes),
             losses: Buffer::new(slots * lanes),
             hits: Buffer::new(slots * lanes),

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use fm_net::{Part, Role};
 
-use super::kernels::conv::Block;
-use super::layer::Pass;
+use super::kernels::winograd::{INPUTS, share};
+use super::layer::{Pass, Tap};
 use super::plan::{Kind, coefficient};
 use super::state::State;
 use crate::kernels::Kernels as Base;
@@ -182,14 +182,13 @@ impl State {
         // SAFETY: as promised by the caller.
         unsafe {
             let weights = self.weights(index);
-            let len = layer.shape.weights();
-            let (pass, at) = match pass {
-                0 => (&layer.forward, layer.packed),
-                pass => (&layer.backward[pass - 1], layer.back_packed),
+            let (pass, at, len) = match pass {
+                0 => (&layer.forward, layer.packed, layer.lengths.0),
+                pass => (&layer.backward[pass - 1], layer.back_packed, layer.lengths.1),
             };
-            let to = self.packed.start().add(at);
-            for block in &pass.blocks {
-                fill(layer, pass, block, weights, std::slice::from_raw_parts_mut(to, len), |_, w| w);
+            let to = std::slice::from_raw_parts_mut(self.packed.start().add(at), len);
+            for block in 0..pass.blocks.len() {
+                fill(layer, pass, block, weights, to, |_, w| w);
             }
         }
     }
@@ -201,7 +200,7 @@ impl State {
     pub(crate) unsafe fn fold(&self, index: usize) {
         let layer = &self.plan.layers[index];
         let Some(norm) = layer.norm else { return };
-        let len = layer.shape.weights();
+        let len = layer.lengths.0;
         let channels = self.plan.map(layer.output).channels;
         // SAFETY: as promised by the caller.
         unsafe {
@@ -214,7 +213,7 @@ impl State {
                 *to = (own - mean[c]) * factors[c] + shift[c];
             }
             let to = self.folded.get_mut(layer.packed..layer.packed + len);
-            for block in &layer.forward.blocks {
+            for block in 0..layer.forward.blocks.len() {
                 fill(layer, &layer.forward, block, self.weights(index), to, |out, w| w * factors[out]);
             }
         }
@@ -242,21 +241,44 @@ impl State {
     }
 }
 
-/// Packs the weights of one block: `[tap][input channel][output channel]`.
+/// Packs the weights of one block: `[tap][input channel][output channel]`, or for the frequencies of Winograd's form.
 fn fill(
     layer: &super::plan::Layer,
     pass: &Pass,
-    block: &Block,
+    block: usize,
     weights: &[f32],
     to: &mut [f32],
     with: impl Fn(usize, f32) -> f32,
 ) {
-    let mut at = block.at;
+    let place = pass.blocks[block];
+    let outs = place.first..place.first + place.width;
+    let value = |out: usize, deep: usize, tap: &Tap| {
+        with(out, weights[layer.shape.index(pass.plain, out, deep, tap.index)])
+    };
+    let Some(tiled) = &pass.tiled else {
+        let mut to = to[place.at..].iter_mut();
+        for tap in &pass.taps {
+            for deep in 0..pass.depth {
+                for (out, to) in outs.clone().zip(&mut to) {
+                    *to = value(out, deep, tap);
+                }
+            }
+        }
+        return;
+    };
+    let (k, plane) = (tiled.side, tiled.side * pass.depth * place.width);
+    let to = &mut to[tiled.at[block]..][..INPUTS * plane];
+    to.fill(0.0);
     for tap in &pass.taps {
+        let (row, col) = ((tap.dy - tiled.first.0) as usize, (tap.dx - tiled.first.1) as usize);
+        let shares: [f32; INPUTS] = std::array::from_fn(|frequency| share(frequency, col, k));
         for deep in 0..pass.depth {
-            for out in block.first..block.first + block.width {
-                to[at] = with(out, weights[layer.shape.index(pass.plain, out, deep, tap.index)]);
-                at += 1;
+            for out in outs.clone() {
+                let w = value(out, deep, tap);
+                let at = (row * pass.depth + deep) * place.width + out - place.first;
+                for (frequency, share) in shares.iter().enumerate() {
+                    to[frequency * plane + at] += share * w;
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod moves;
 pub(crate) mod point;
 pub(crate) mod pool;
 pub(crate) mod wgrad;
+pub(crate) mod winograd;
 
 use std::ops::Range;
 
@@ -99,6 +100,10 @@ macro_rules! kernels {
 kernels! {
     /// Convolution of some rows: forward, data gradient, dense layers.
     conv: conv::run, conv::Conv<'_>;
+    /// Winograd's transform of some rows.
+    spread: winograd::spread, winograd::Spread;
+    /// Winograd's transform back.
+    gather: winograd::gather, winograd::Gather;
     /// Weight gradient over some pixels.
     wgrad: wgrad::run, wgrad::Wgrad;
     /// Norm, addition and activation.
