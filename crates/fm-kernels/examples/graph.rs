@@ -8,7 +8,6 @@ use fm_kernels::{GraphTrainer, Options};
 use fm_net::{Draws, Network, init};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    fm_kernels::flush_denormals();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let arg = |i: usize, default: &'static str| args.get(i).map_or(default, String::as_str).to_owned();
     let text = arg(0, "16C3.same.bn-3x16R3-3x32R3.s2-3x64R3.s2-GAP");

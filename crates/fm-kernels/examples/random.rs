@@ -1,7 +1,7 @@
 //! Random networks through every entry point, for sanitizers and Miri: `random [COUNT] [ISA] [SEED]`. Results must be
 //! the same bits for one thread and for several.
 
-use fm_kernels::{Adam, Isa, Network, Options, Scope, Trainer};
+use fm_kernels::{Isa, Network, Options, Recipe, Scope, Trainer};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -66,14 +66,14 @@ fn outcome(
     let mut scores = vec![0.0; rows.len() * net.classes()];
     let mut codes = vec![0.0; rows.len() * net.features()?];
     trainer.encode(images, &rows, &mut codes)?;
-    trainer.begin(Adam { scope: Scope::Head, ..Adam::default() })?;
+    trainer.begin(Recipe { scope: Scope::Head, ..Recipe::default() })?;
     let own: Vec<u8> = rows.iter().map(|&row| labels[row as usize]).collect();
     let numbered: Vec<u32> = (0..labels.len() as u32).collect();
     trainer.step_codes(&codes, &own, &numbered)?;
     trainer.evaluate_codes(&codes, &numbered, &mut scores)?;
     let by_code = scores.clone();
     trainer.evaluate(images, &rows, &mut scores)?;
-    trainer.begin(Adam { scope: Scope::Encoder, ..Adam::default() })?;
+    trainer.begin(Recipe { scope: Scope::Encoder, ..Recipe::default() })?;
     trainer.step(images, labels, &rows)?;
     let all = [trainer.params(), trainer.moments().v, gradient, codes, scores, by_code].concat();
     Ok(all.into_iter().map(f32::to_bits).collect())

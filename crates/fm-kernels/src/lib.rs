@@ -8,6 +8,7 @@
 //! Three code paths (see [`Isa`]) share one source: AVX-512, AVX2 with FMA, and plain Rust.
 //! README.md explains the algebra and reports the measurements.
 #![expect(unsafe_code, reason = "vector intrinsics, and buffers that several threads fill in disjoint parts")]
+#![allow(clippy::many_single_char_names, reason = "lanes of a vector have letters")]
 #![expect(clippy::inline_always, reason = "a kernel must inline into the function that enables its ISA")]
 #![allow(clippy::missing_panics_doc, reason = "private functions assert what their callers promise")]
 

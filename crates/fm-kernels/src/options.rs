@@ -153,7 +153,7 @@ impl Recipe {
     }
 
     /// How much of the parameters the average takes in.
-    fn fresh(&self, step: u64) -> Option<f32> {
+    pub(crate) fn fresh(&self, step: u64) -> Option<f32> {
         self.average.map(|decay| if step == 1 { 1.0 } else { (1.0 - decay) as f32 })
     }
 
@@ -203,6 +203,25 @@ pub struct Targets<'a> {
 impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for Targets<'a> {
     fn from(labels: &'a T) -> Self {
         Self { labels: labels.as_ref(), mixed: None }
+    }
+}
+
+impl Targets<'_> {
+    /// Whether they are those of a set of `count` rows, in so many classes.
+    pub(crate) fn check(self, rows: &[u32], count: usize, classes: usize) -> Result<(), Error> {
+        let length = |what, got: usize, want| {
+            if got == want { Ok(()) } else { Err(Error::Length { what, got, want }) }
+        };
+        let Self { labels, mixed } = self;
+        length("labels", labels.len(), count)?;
+        let (partners, shares) = mixed.unwrap_or((labels, &[]));
+        length("partners' labels", partners.len(), count)?;
+        length("shares", shares.len(), if mixed.is_some() { count } else { 0 })?;
+        let mut both = rows.iter().flat_map(|&row| [labels[row as usize], partners[row as usize]]);
+        match both.find(|&label| usize::from(label) >= classes) {
+            Some(label) => Err(Error::Label { label, classes }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -353,20 +353,11 @@ impl Trainer {
         if let Some(&row) = rows.iter().find(|&&row| row as usize >= count) {
             return Err(Error::Row { row, rows: count });
         }
-        let Some(Targets { labels, mixed }) = targets else { return Ok(()) };
-        length("labels", labels.len(), count)?;
-        let (partners, shares) = mixed.unwrap_or((labels, &[]));
-        length("partners' labels", partners.len(), count)?;
-        length("shares", shares.len(), if mixed.is_some() { count } else { 0 })?;
+        let Some(targets) = targets else { return Ok(()) };
         if rows.is_empty() || rows.len() > self.max_batch {
             return Err(Error::Batch { got: rows.len(), max: self.max_batch });
         }
-        let classes = self.network().classes();
-        let both = rows.iter().flat_map(|&row| [labels[row as usize], partners[row as usize]]);
-        match both.into_iter().find(|&label| usize::from(label) >= classes) {
-            Some(label) => Err(Error::Label { label, classes }),
-            None => Ok(()),
-        }
+        targets.check(rows, count, self.network().classes())
     }
 }
 

@@ -137,7 +137,7 @@ impl State {
         unsafe {
             match (back, task) {
                 (Back::Act { stage, g }, Task::Part { slot, part }) => {
-                    self.back_act(*stage, *g, slot, part, at)
+                    self.back_act(*stage, *g, slot, part, at);
                 }
                 (Back::Norm { norm, g, to, .. }, Task::Part { slot, part }) => {
                     let norm_at = self.plan.norms[*norm];
@@ -175,6 +175,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_act(&self, index: usize, g: usize, slot: usize, part: Range<usize>, at: Place) {
         let stage = &self.plan.stages[index];
         let map = self.program.buffers[g];
@@ -210,6 +212,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     #[expect(clippy::too_many_arguments, reason = "the parts of a task")]
     unsafe fn data(
         &self,
@@ -262,6 +266,9 @@ impl State {
     }
 
     /// Channels of a slice of a layer's weight gradient, into its partial sums.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn weight_gradient(
         &self,
         index: usize,
@@ -328,6 +335,9 @@ impl State {
     }
 
     /// Sums of the output's gradient by channel.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn transposed_bias(&self, index: usize, g: usize, slots: usize, to: *mut f32) {
         let map = self.program.buffers[g];
         let lanes = self.plan.lanes;
@@ -354,6 +364,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_stage(&self, index: usize, g: usize, to: Option<Target>, slot: usize, part: Range<usize>) {
         let stage = &self.plan.stages[index];
         let (x_map, z_map) = (self.plan.map(stage.inputs[0]), self.plan.map(stage.out));
@@ -425,6 +437,8 @@ impl State {
         }
     }
 
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_scale(
         &self,
         index: usize,

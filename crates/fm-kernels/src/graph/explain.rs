@@ -1,5 +1,7 @@
 //! What was chosen for each stage, and the work in it.
 
+use std::fmt::Write as _;
+
 use super::plan::{Kind, Plan, Stage};
 
 /// One stage of a training step.
@@ -47,7 +49,7 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
                 format!("direct convolution {0}x{0}", shape.kernel)
             };
             if shape.groups > 1 {
-                text.push_str(&format!(", {} groups", shape.groups));
+                let _ = write!(text, ", {} groups", shape.groups);
             }
             for (says, what) in [
                 (layer.standardised, " of standardised weights"),

@@ -1,13 +1,14 @@
 //! What is minimised, by image: softmax cross-entropy of logits, or squared error of reconstructions.
 
 use super::state::State;
+use crate::worker::{Target, Towards};
 
 impl State {
     /// Loss, hit and gradient (times `scale`) of every image of a slot; zero where there is none.
     ///
     /// # Safety
     /// No one else uses the slot; the network's output is done.
-    pub(crate) unsafe fn classify(&self, slot: usize, rows: &[u32], labels: &[u8], scale: f32) {
+    pub(crate) unsafe fn classify(&self, slot: usize, rows: &[u32], towards: Towards<'_>, scale: f32) {
         let lanes = self.plan.lanes;
         let classes = self.plan.output_len();
         let (z, g) = (self.value(self.plan.output, slot).at, self.gradient(self.program.output, slot).at);
@@ -23,17 +24,23 @@ impl State {
                     }
                     continue;
                 };
-                let label = usize::from(labels[row as usize]);
+                let Target { label, partner, share: own, smoothing } = towards.of(row as usize);
+                let (one, all) = (1.0 - f64::from(smoothing), f64::from(smoothing) / classes as f64);
+                let own = f64::from(own);
+                let wanted = |class: usize| {
+                    let of = |is: bool| f64::from(u8::from(is));
+                    all + one * (own * of(class == label) + (1.0 - own) * of(class == partner))
+                };
                 let best =
                     (1..classes).fold(0, |best, class| if score(class) > score(best) { class } else { best });
                 let top = score(best);
                 let sum: f64 = (0..classes).map(|class| (score(class) - top).exp()).sum();
                 for class in 0..classes {
-                    let wanted = f64::from(u8::from(class == label));
                     let share = (score(class) - top).exp() / sum;
-                    *g.add(class * lanes + lane) = (f64::from(scale) * (share - wanted)) as f32;
+                    *g.add(class * lanes + lane) = (f64::from(scale) * (share - wanted(class))) as f32;
                 }
-                losses[lane] = (sum.ln() + top - score(label)) as f32;
+                let expected: f64 = (0..classes).map(|class| wanted(class) * score(class)).sum();
+                losses[lane] = (sum.ln() + top - expected) as f32;
                 hits[lane] = u8::from(best == label);
             }
         }

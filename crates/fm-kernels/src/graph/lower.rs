@@ -83,7 +83,8 @@ impl<'n> Lowering<'n> {
             first.push(list.len());
             for spec in &node.tensors {
                 let len = spec.count();
-                list.push(Tensor { at, len, role: spec.role, part: node.part });
+                let dimensions = spec.shape.len();
+                list.push(Tensor { at, len, dimensions, role: spec.role, part: node.part });
                 at += len.next_multiple_of(16);
             }
         }

@@ -17,8 +17,8 @@ impl State {
         let pitch = self.pitch();
         let (mut count, mut mean, mut about) = (0.0, 0.0, 0.0);
         for task in 0..tasks {
-            // SAFETY: no worker is running; the statistics of so many tasks were kept.
             let [own, own_about, own_count] = [0, 1, 2].map(|kind| {
+                // SAFETY: no worker is running; the statistics of so many tasks were kept.
                 f64::from(unsafe { *self.statistics.start().add(task * pitch + channel * 3 + kind) })
             });
             let off = own - mean;

@@ -22,6 +22,8 @@ pub(crate) struct Tensor {
     /// A multiple of sixteen.
     pub(crate) at: usize,
     pub(crate) len: usize,
+    /// Of its shape: biases and norms have one, and do not decay.
+    pub(crate) dimensions: usize,
     pub(crate) role: Role,
     pub(crate) part: Part,
 }

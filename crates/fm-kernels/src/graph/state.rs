@@ -10,6 +10,7 @@ use super::kernels::{Area, Kernels, View};
 use super::map::Map;
 use super::plan::{Kind, Plan};
 use super::program::Program;
+use crate::Error;
 use crate::buffer::Buffer;
 
 /// How a stage computes.
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) params: Buffer<f32>,
     pub(crate) m: Buffer<f32>,
     pub(crate) v: Buffer<f32>,
+    /// The moving average of the tensors, where one is kept.
+    pub(crate) average: Buffer<f32>,
     pub(crate) grad: Buffer<f32>,
     /// Weights in the order of the kernels, and the same with norms folded in.
     pub(crate) packed: Buffer<f32>,
@@ -69,7 +72,12 @@ pub(crate) struct State {
 pub(crate) const PIECES: usize = 7;
 
 impl State {
-    pub(crate) fn new(plan: Plan, kernels: &'static Kernels, max_batch: usize, workers: usize) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        kernels: &'static Kernels,
+        max_batch: usize,
+        workers: usize,
+    ) -> Result<Self, Error> {
         let lanes = plan.lanes;
         let slots = max_batch.div_ceil(lanes);
         let room = slots.max(workers);
@@ -97,49 +105,60 @@ impl State {
         };
         let tiles =
             layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of).max();
-        Self {
+        Ok(Self {
             scope: Scope::All,
-            params: flat(),
-            m: flat(),
-            v: flat(),
-            grad: flat(),
-            packed: Buffer::new(plan.packed),
-            folded: Buffer::new(plan.packed),
-            folded_bias: layers().map(|layer| Buffer::new(plan.map(layer.output).channels)).collect(),
+            params: flat()?,
+            m: flat()?,
+            v: flat()?,
+            average: flat()?,
+            grad: flat()?,
+            packed: Buffer::new(plan.packed)?,
+            folded: Buffer::new(plan.packed)?,
+            folded_bias: layers()
+                .map(|layer| Buffer::new(plan.map(layer.output).channels))
+                .collect::<Result<_, Error>>()?,
             standard: layers()
                 .map(|layer| Buffer::new(if layer.standardised { layer.shape.weights() } else { 0 }))
-                .collect(),
-            deviation: layers().map(|layer| Buffer::new(layer.shape.first)).collect(),
-            values: plan.values.iter().map(|value| Buffer::new(room * value.map.size())).collect(),
-            extra: extra.collect(),
+                .collect::<Result<_, Error>>()?,
+            deviation: layers().map(|layer| Buffer::new(layer.shape.first)).collect::<Result<_, Error>>()?,
+            values: plan
+                .values
+                .iter()
+                .map(|value| Buffer::new(room * value.map.size()))
+                .collect::<Result<_, Error>>()?,
+            extra: extra.collect::<Result<_, Error>>()?,
             program: Program::default(),
             gradients: Vec::new(),
             partial: layers()
                 .map(|layer| {
                     Buffer::new(layer.slices * (layer.shape.weights() + plan.map(layer.output).channels))
                 })
-                .collect(),
-            coefficients: Buffer::new(plan.coefficients),
-            statistics: Buffer::new(slots * PIECES.max(1) * channels * 3),
-            scratch: (0..workers).map(|_| Buffer::new(channels * 3 * lanes)).collect(),
-            bytes: (0..workers).map(|_| Buffer::new(draws)).collect(),
-            tiles: (0..workers).map(|_| Buffer::new(zeros + tiles.unwrap_or(0))).collect(),
+                .collect::<Result<_, Error>>()?,
+            coefficients: Buffer::new(plan.coefficients)?,
+            statistics: Buffer::new(slots * PIECES.max(1) * channels * 3)?,
+            scratch: (0..workers).map(|_| Buffer::new(channels * 3 * lanes)).collect::<Result<_, Error>>()?,
+            bytes: (0..workers).map(|_| Buffer::new(draws)).collect::<Result<_, Error>>()?,
+            tiles: (0..workers)
+                .map(|_| Buffer::new(zeros + tiles.unwrap_or(0)))
+                .collect::<Result<_, Error>>()?,
             zeros,
-            mask: Buffer::new(slots * lanes),
-            losses: Buffer::new(slots * lanes),
-            hits: Buffer::new(slots * lanes),
+            mask: Buffer::new(slots * lanes)?,
+            losses: Buffer::new(slots * lanes)?,
+            hits: Buffer::new(slots * lanes)?,
             slots,
             plan,
             kernels,
-        }
+        })
     }
 
     /// Makes the backward pass for a scope.
-    pub(crate) fn prepare(&mut self, scope: Scope) {
+    pub(crate) fn prepare(&mut self, scope: Scope) -> Result<(), Error> {
         self.scope = scope;
         self.program = Program::new(&self.plan, scope);
         let slots = self.slots;
-        self.gradients = self.program.buffers.iter().map(|map| Buffer::new(slots * map.size())).collect();
+        let buffers = self.program.buffers.iter().map(|map| Buffer::new(slots * map.size()));
+        self.gradients = buffers.collect::<Result<_, Error>>()?;
+        Ok(())
     }
 
     /// How a part computes in a training step.

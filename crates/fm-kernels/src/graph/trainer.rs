@@ -15,8 +15,8 @@ use super::update::Share;
 use crate::buffer::Parts;
 use crate::kernels::Kernels as Base;
 use crate::pool::Pool;
-use crate::worker::{Deal, Use};
-use crate::{Adam, Error, Isa, Moments, Options, Totals};
+use crate::worker::{Deal, Towards, Use};
+use crate::{Error, Isa, Moments, Options, Recipe, Targets, Totals};
 
 /// A network of the notation in training.
 ///
@@ -30,7 +30,7 @@ pub struct GraphTrainer {
     shares: Vec<Share>,
     max_batch: usize,
     isa: Isa,
-    adam: Adam,
+    recipe: Recipe,
     step: u64,
     totals: Totals,
     /// Folded weights are up to date.
@@ -55,7 +55,7 @@ impl GraphTrainer {
         lower(network, 16).map(|_| ())
     }
 
-    /// A trainer that starts a phase of [`Adam::default`] from the given tensors.
+    /// A trainer that starts a phase of [`Recipe::default`] from the given tensors.
     ///
     /// # Errors
     /// When the network is not covered, the tensors have the wrong length, the instruction set is
@@ -73,8 +73,8 @@ impl GraphTrainer {
             threads => threads,
         };
         let pool = Pool::new(threads)?;
-        let state = State::new(plan, kernels, options.max_batch, pool.workers());
-        let (adam, totals) = (Adam::default(), Totals::default());
+        let state = State::new(plan, kernels, options.max_batch, pool.workers())?;
+        let (recipe, totals) = (Recipe::default(), Totals::default());
         let shares = state.shares();
         let max_batch = options.max_batch;
         let mut trainer = Self {
@@ -84,14 +84,14 @@ impl GraphTrainer {
             shares,
             max_batch,
             isa,
-            adam,
+            recipe,
             step: 0,
             totals,
             folded: false,
             seconds: Default::default(),
         };
         trainer.set_params(params)?;
-        trainer.begin(adam)?;
+        trainer.begin(recipe)?;
         Ok(trainer)
     }
 
@@ -135,16 +135,20 @@ impl GraphTrainer {
     /// Begins a new phase: fresh moments, step zero, fresh totals.
     ///
     /// # Errors
-    /// [`Error::Adam`] for settings that are no usable numbers.
-    pub fn begin(&mut self, adam: Adam) -> Result<(), Error> {
-        adam.check()?;
-        self.adam = adam;
+    /// [`Error::Recipe`] for settings that are no usable numbers.
+    pub fn begin(&mut self, recipe: Recipe) -> Result<(), Error> {
+        recipe.check()?;
+        self.recipe = recipe;
         self.step = 0;
         self.totals = Totals::default();
         for flat in [&mut self.state.m, &mut self.state.v, &mut self.state.grad] {
             flat.all().fill(0.0);
         }
-        self.state.prepare(scope(adam.scope));
+        // Of what does not move, the average is what it is.
+        if recipe.average.is_some() {
+            self.state.average.all().copy_from_slice(self.state.params.all());
+        }
+        self.state.prepare(scope(recipe.scope))?;
         self.seconds = (vec![[0.0; 2]; self.state.plan.stages.len()], 0.0);
         Ok(())
     }
@@ -152,11 +156,11 @@ impl GraphTrainer {
     /// Changes the learning rates within a phase (a schedule); moments and step stay.
     ///
     /// # Errors
-    /// [`Error::Adam`] for a rate that is no usable number.
+    /// [`Error::Recipe`] for a rate that is no usable number.
     pub fn set_rates(&mut self, lr_encoder: f64, lr_head: f64) -> Result<(), Error> {
-        let adam = Adam { lr_encoder, lr_head, ..self.adam };
-        adam.check()?;
-        self.adam = adam;
+        let recipe = Recipe { lr_encoder, lr_head, ..self.recipe };
+        recipe.check()?;
+        self.recipe = recipe;
         Ok(())
     }
 
@@ -165,10 +169,17 @@ impl GraphTrainer {
     ///
     /// # Errors
     /// When a length, row or label does not fit; nothing has changed then.
-    pub fn step(&mut self, images: &[u8], labels: &[u8], rows: &[u32], draws: &Draws) -> Result<(), Error> {
+    pub fn step<'a>(
+        &mut self,
+        images: &[u8],
+        targets: impl Into<Targets<'a>>,
+        rows: &[u32],
+        draws: &Draws,
+    ) -> Result<(), Error> {
+        let targets = targets.into();
         let count = self.check_images(images)?;
-        self.check_batch(rows, count, labels)?;
-        self.train(Source::Images(images), labels, rows, draws);
+        self.check_batch(rows, count, targets)?;
+        self.train(Source::Images(images), targets, rows, draws);
         Ok(())
     }
 
@@ -188,8 +199,8 @@ impl GraphTrainer {
             return Err(Error::Scope);
         }
         let count = self.check_codes(codes)?;
-        self.check_batch(rows, count, labels)?;
-        self.train(Source::Codes(codes), labels, rows, draws);
+        self.check_batch(rows, count, labels.into())?;
+        self.train(Source::Codes(codes), labels.into(), rows, draws);
         Ok(())
     }
 
@@ -241,9 +252,9 @@ impl GraphTrainer {
         draws: &Draws,
     ) -> Result<(f64, Vec<f32>), Error> {
         let count = self.check_images(images)?;
-        self.check_batch(rows, count, labels)?;
+        self.check_batch(rows, count, labels.into())?;
         self.state.grad.all().fill(0.0);
-        self.derivatives(Source::Images(images), labels, rows, draws, false);
+        self.derivatives(Source::Images(images), labels.into(), rows, draws, false);
         let losses = &self.state.losses.all()[..rows.len()];
         let loss = losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / rows.len() as f64;
         Ok((loss, collect(&self.state.plan, self.state.grad.all())))
@@ -263,6 +274,19 @@ impl GraphTrainer {
         self.folded = false;
         self.derive();
         Ok(())
+    }
+
+    /// The tensors' moving average: as [`Recipe::average`] has it, or the tensors when the phase began.
+    pub fn average(&mut self) -> Vec<f32> {
+        collect(&self.state.plan, self.state.average.all())
+    }
+
+    /// Replaces the moving average: resumes a phase.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are too few or too many values.
+    pub fn set_average(&mut self, average: &[f32]) -> Result<(), Error> {
+        spread("averages", &self.state.plan, average, self.state.average.all())
     }
 
     /// The optimizer's moments and step count.
@@ -287,16 +311,19 @@ impl GraphTrainer {
         Ok(())
     }
 
-    fn train(&mut self, source: Source<'_>, labels: &[u8], rows: &[u32], draws: &Draws) {
+    fn train(&mut self, source: Source<'_>, targets: Targets<'_>, rows: &[u32], draws: &Draws) {
         self.step += 1;
-        self.derivatives(source, labels, rows, draws, true);
+        self.derivatives(source, targets, rows, draws, true);
         let start = Instant::now();
-        if let Use::Adam { encoder, head } = self.adam.rules(self.step) {
+        if let Use::Update { encoder, head } = self.recipe.rules(self.step) {
             let (state, base, shares) = (&self.state, self.base, &self.shares);
             // SAFETY: each share is one task's.
             round(&mut self.pool, shares.len(), &|_, task| unsafe {
                 state.step(&shares[task], base, encoder, head);
             });
+        }
+        if let Some(fresh) = self.recipe.fresh(self.step) {
+            self.state.average_buffers(fresh);
         }
         self.derive();
         let scope = self.state.scope;
@@ -314,7 +341,15 @@ impl GraphTrainer {
     }
 
     /// Forward, loss, backward: every gradient is in `State::grad` then.
-    fn derivatives(&mut self, source: Source<'_>, labels: &[u8], rows: &[u32], draws: &Draws, moves: bool) {
+    fn derivatives(
+        &mut self,
+        source: Source<'_>,
+        targets: Targets<'_>,
+        rows: &[u32],
+        draws: &Draws,
+        moves: bool,
+    ) {
+        let towards = Towards { targets, smoothing: self.recipe.smoothing as f32 };
         let mut start = Instant::now();
         let mut lap = || {
             let now = Instant::now();
@@ -351,7 +386,7 @@ impl GraphTrainer {
         round(&mut self.pool, slots, &|_, slot| unsafe {
             let rows = &rows[slot * lanes..rows.len().min((slot + 1) * lanes)];
             match state.plan.classes {
-                Some(_) => state.classify(slot, rows, labels, scale),
+                Some(_) => state.classify(slot, rows, towards, scale),
                 None => state.reconstruct(slot, rows.len(), scale),
             }
         });
@@ -445,7 +480,7 @@ impl GraphTrainer {
     }
 
     /// Rows within the set, the batch's size, labels, and a norm with but one value.
-    fn check_batch(&self, rows: &[u32], count: usize, labels: &[u8]) -> Result<(), Error> {
+    fn check_batch(&self, rows: &[u32], count: usize, targets: Targets<'_>) -> Result<(), Error> {
         if let Some(&row) = rows.iter().find(|&&row| row as usize >= count) {
             return Err(Error::Row { row, rows: count });
         }
@@ -466,11 +501,7 @@ impl GraphTrainer {
             }
         }
         let Some(classes) = plan.classes else { return Ok(()) };
-        length("labels", labels.len(), count)?;
-        match rows.iter().map(|&row| labels[row as usize]).find(|&label| usize::from(label) >= classes) {
-            Some(label) => Err(Error::Label { label, classes }),
-            None => Ok(()),
-        }
+        targets.check(rows, count, classes)
     }
 }
 
@@ -498,7 +529,7 @@ fn forward(pool: &mut Pool, state: &State, index: usize, images: usize, draws: &
     if matches!(stage.kind, Kind::Dropout { .. }) && mode == Mode::Train {
         // SAFETY: each slot is one task's.
         round(pool, slots, &|worker, slot| unsafe {
-            state.draw(index, slot, draws, place(slot, worker, slot))
+            state.draw(index, slot, draws, place(slot, worker, slot));
         });
     }
     let norm = match &stage.kind {

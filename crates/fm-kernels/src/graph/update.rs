@@ -9,19 +9,11 @@ use super::layer::{Pass, Tap};
 use super::plan::{Kind, coefficient};
 use super::state::State;
 use crate::kernels::Kernels as Base;
-use crate::kernels::adam::{Rule, Update};
+use crate::kernels::update::Update;
+use crate::worker::Rules;
 
 /// Parameters that one task updates.
 const SHARE: usize = 4096;
-
-/// One optimizer step on a range of flat parameters.
-///
-/// # Safety
-/// The four parts are of one length, a multiple of sixteen, and no one else's.
-unsafe fn optimize(base: &Base, [w, m, v]: [&mut [f32]; 3], g: &[f32], rule: Rule) {
-    // SAFETY: a kernel in the table is one that the CPU can run.
-    unsafe { (base.adam)(Update { w, m, v, g, rule }) }
-}
 
 /// A range of one trained tensor.
 #[derive(Debug, Clone)]
@@ -91,18 +83,34 @@ impl State {
     ///
     /// # Safety
     /// No one else uses the share.
-    pub(crate) unsafe fn step(&self, share: &Share, base: &Base, encoder: Rule, head: Rule) {
+    pub(crate) unsafe fn step(&self, share: &Share, base: &Base, encoder: Rules, head: Rules) {
         if !self.scope.contains(share.part) {
             return;
         }
-        let at = self.plan.tensors[share.tensor].at;
+        let tensor = &self.plan.tensors[share.tensor];
+        let at = tensor.at;
         // Whole vectors: the padding behind a tensor has no gradient and stays zero.
         let range = at + share.range.start..at + share.range.end.next_multiple_of(16);
-        let rule = if share.part == Part::Encoder { encoder } else { head };
-        // SAFETY: as promised by the caller; shares start at multiples of sixteen.
+        let rules = if share.part == Part::Encoder { encoder } else { head };
+        let rule = if tensor.dimensions > 1 { rules.weight } else { rules.bias };
+        let average = if rule.fresh.is_some() { range.clone() } else { 0..0 };
+        // SAFETY: as promised by the caller; shares start at multiples of sixteen, and a kernel in the table is one that
+        // the CPU can run.
         unsafe {
-            let parts = [&self.params, &self.m, &self.v].map(|flat| flat.get_mut(range.clone()));
-            optimize(base, parts, self.grad.get(range), rule);
+            let [w, m, v] = [&self.params, &self.m, &self.v].map(|flat| flat.get_mut(range.clone()));
+            let (average, g) = (self.average.get_mut(average), self.grad.get(range));
+            (base.update)(Update { w, m, v, average, g, rule });
+        }
+    }
+
+    /// Takes running statistics into the moving average.
+    pub(crate) fn average_buffers(&mut self, fresh: f32) {
+        for tensor in self.plan.tensors.iter().filter(|tensor| tensor.role == Role::Buffer) {
+            let range = tensor.at..tensor.at + tensor.len;
+            let (average, now) = (&mut self.average.all()[range.clone()], &self.params.all()[range]);
+            for (average, &now) in average.iter_mut().zip(now) {
+                *average = if fresh < 1.0 { fresh.mul_add(now - *average, *average) } else { now };
+            }
         }
     }
 
@@ -161,6 +169,9 @@ impl State {
     }
 
     /// A layer's weights as it uses them.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn weights(&self, index: usize) -> &[f32] {
         let layer = &self.plan.layers[index];
         // SAFETY: not written meanwhile, says the caller.

@@ -101,8 +101,8 @@ impl Simd for Avx512 {
         // SAFETY: see the note above; sixteen vectors to read.
         unsafe {
             let mut v = [_mm512_setzero_ps(); 16];
-            for i in 0..16 {
-                v[i] = Self::load(from.add(i * 16));
+            for (i, v) in v.iter_mut().enumerate() {
+                *v = Self::load(from.add(i * 16));
             }
             // Each round adds halves of two vectors up into one: first 256 bits, then 128, then pairs, then lanes.
             let mut a = [_mm512_setzero_ps(); 8];

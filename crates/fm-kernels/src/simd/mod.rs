@@ -95,10 +95,19 @@ pub(crate) trait Simd: Copy + 'static {
     /// The instruction set is there.
     unsafe fn gate(g: Self::V, x: Self::V) -> Self::V;
     /// `x` where `a > b`, else `y`.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn above(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
     /// `x` where `a == b`, else `y`.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn equal(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
     /// The sum of all lanes, in an order that depends on `N` alone.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn sum(v: Self::V) -> f32;
     /// Pools four positions: stores `relu(max + bias)` and where the first maximum lies.
     ///
@@ -117,6 +126,9 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn pick(patch: *const f32, origin: Self::Origin, tap: usize) -> Self::V;
 
     /// The sum of the lanes of each of sixteen vectors, in an order that depends on `N` alone.
+    ///
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     #[inline(always)]
     unsafe fn sums(from: *const f32, to: *mut f32) {
         for i in 0..16 {

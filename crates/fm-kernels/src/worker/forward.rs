@@ -236,7 +236,7 @@ pub(crate) struct Towards<'a> {
 }
 
 impl Towards<'_> {
-    fn of(&self, row: usize) -> Target {
+    pub(crate) fn of(&self, row: usize) -> Target {
         let label = usize::from(self.targets.labels[row]);
         let mixed = self.targets.mixed.map(|(partners, shares)| (usize::from(partners[row]), shares[row]));
         let (partner, share) = mixed.unwrap_or((label, 1.0));
@@ -247,11 +247,11 @@ impl Towards<'_> {
 /// What one image is trained towards: `share` of its label, the rest of its partner's, and of both `smoothing` spread
 /// over all classes.
 #[derive(Clone, Copy)]
-struct Target {
-    label: usize,
-    partner: usize,
-    share: f32,
-    smoothing: f32,
+pub(crate) struct Target {
+    pub(crate) label: usize,
+    pub(crate) partner: usize,
+    pub(crate) share: f32,
+    pub(crate) smoothing: f32,
 }
 
 /// Softmax cross-entropy of one image, whether the first maximum is the label, and `scale` times the

@@ -11,7 +11,7 @@ mod backward;
 mod forward;
 mod update;
 
-pub(crate) use forward::Towards;
+pub(crate) use forward::{Target, Towards};
 pub(crate) use update::{Rules, Use};
 
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Losses, outputs, codes and gradients.
 
-use fm_kernels::{Adam, Isa};
+use fm_kernels::{Isa, Recipe};
 use fm_net::{Network, Scope, arbitrary};
 
 use crate::case::{CLASSES, Case, DRAWS, isas};
@@ -51,7 +51,7 @@ fn within(most: f64, case: &Case, isa: Isa, threads: usize, rows: &[u32], scope:
         Scope::Encoder => fm_kernels::Scope::Encoder,
         Scope::Head => fm_kernels::Scope::Head,
     };
-    trainer.begin(Adam { scope: kernels, ..Adam::default() }).unwrap();
+    trainer.begin(Recipe { scope: kernels, ..Recipe::default() }).unwrap();
     let (loss, gradient) = trainer.gradients(&case.images, &case.labels, rows, &DRAWS).unwrap();
     let answer = case.reference(rows, Some(scope));
     assert!(

@@ -1,6 +1,6 @@
 //! Whole steps: bits over threads and over a resume, what moves and what does not.
 
-use fm_kernels::{Adam, Error, GraphTrainer, Isa, Scope, Totals};
+use fm_kernels::{Error, GraphTrainer, Isa, Recipe, Scope, Totals};
 use fm_net::{Draws, Role};
 
 use crate::case::{Case, DRAWS, SET};
@@ -84,7 +84,7 @@ fn exactly_the_scope_moves() {
         let case = Case::new(arch);
         for scope in [Scope::All, Scope::Encoder, Scope::Head] {
             let mut trainer = case.trainer(Isa::detect(), 2);
-            trainer.begin(Adam { scope, ..Adam::default() }).unwrap();
+            trainer.begin(Recipe { scope, ..Recipe::default() }).unwrap();
             train(&mut trainer, &case, 0..2);
             let (after, mut at) = (trainer.params(), 0);
             for spec in case.network.tensors() {
@@ -127,7 +127,7 @@ fn running_statistics_move_as_in_pytorch() {
 #[test]
 fn codes_train_the_head_with_the_same_bits() {
     let case = Case::new("4C3.same.bn-MP2-6R3-D20--7-D30@9x9");
-    let head = Adam { scope: Scope::Head, ..Adam::default() };
+    let head = Recipe { scope: Scope::Head, ..Recipe::default() };
     let mut images = case.trainer(Isa::detect(), 2);
     let mut codes = case.trainer(Isa::detect(), 3);
     images.begin(head).unwrap();

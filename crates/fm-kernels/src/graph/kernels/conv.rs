@@ -132,6 +132,8 @@ pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn across<S: Simd, const P: usize>(tile: Tile, taps: &[isize], width: usize) {
     // SAFETY: as for `run`; a block is 1 to 4 channels wide.
@@ -145,6 +147,8 @@ unsafe fn across<S: Simd, const P: usize>(tile: Tile, taps: &[isize], width: usi
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[isize]) {
     // SAFETY: as for `run`.
@@ -193,6 +197,9 @@ unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[i
 }
 
 /// ReLU, and the statistics of what was stored.
+///
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn finish<S: Simd>(tile: &Tile, pixels: usize, channels: usize) {
     if !tile.relu && tile.sums.is_null() {

@@ -61,6 +61,8 @@ macro_rules! kernels {
         #[cfg(target_arch = "x86_64")]
         static AVX512: Kernels = {
             $(
+                /// # Safety
+                /// The instruction set is there; no one else uses what is written here, nor writes what is read.
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,popcnt,lzcnt")]
                 fn $field(args: $args) {
                     use $path as kernel;
@@ -74,6 +76,8 @@ macro_rules! kernels {
         #[cfg(target_arch = "x86_64")]
         static AVX2: Kernels = {
             $(
+                /// # Safety
+                /// The instruction set is there; no one else uses what is written here, nor writes what is read.
                 #[target_feature(enable = "avx2,fma")]
                 fn $field(args: $args) {
                     use $path as kernel;

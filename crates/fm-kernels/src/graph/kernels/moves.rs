@@ -142,6 +142,8 @@ pub(crate) unsafe fn copy<S: Simd>(args: Copy) {
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn put<S: Simd>(add: bool, to: *mut f32, v: S::V) {
     // SAFETY: a place in the map, says the caller.

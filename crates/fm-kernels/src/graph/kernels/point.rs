@@ -15,6 +15,8 @@ pub(crate) struct Term {
 }
 
 impl Term {
+    /// # Safety
+    /// The instruction set is there; no one else uses what is written here, nor writes what is read.
     #[inline(always)]
     unsafe fn value<S: Simd>(&self, row: usize, col: usize, c: usize) -> S::V {
         // SAFETY: in the map, says the caller.
@@ -77,6 +79,8 @@ pub(crate) unsafe fn forward<S: Simd>(args: Forward) {
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn total<S: Simd>(terms: &[Term; 2], count: usize, row: usize, col: usize, c: usize) -> S::V {
     // SAFETY: in the maps, says the caller.
@@ -96,6 +100,7 @@ pub(crate) struct Sums {
     pub(crate) terms: [Term; 2],
     pub(crate) count: usize,
     /// `[channel][3][lanes]`: the gradient, and with each term; null where no sums are asked for.
+    #[expect(clippy::struct_field_names, reason = "it is what the kernel gives")]
     pub(crate) sums: *mut f32,
     /// Which terms are wanted with the gradient.
     pub(crate) wanted: [bool; 2],
@@ -125,6 +130,8 @@ pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
 
 const RELU: Option<fm_net::Activation> = Some(fm_net::Activation::Relu);
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, act: Act, wanted: [bool; 2]) {
     // SAFETY: as promised by the caller.
@@ -203,6 +210,8 @@ pub(crate) unsafe fn back<S: Simd>(args: Back) {
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn one<S: Simd, const ADD: bool>(args: &Back, mask: S::V, row: usize, col: usize, c: usize) {
     // SAFETY: in the maps, says the caller.

@@ -70,6 +70,9 @@ pub(crate) unsafe fn run<S: Simd>(args: Wgrad) {
 }
 
 /// All taps, `H` x `W` at a time, of all channels of the tapped side, `I` at a time, for some of the plain side.
+///
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn taps<S: Simd, const H: usize, const W: usize, const I: usize>(
     args: &Wgrad,
@@ -113,6 +116,8 @@ struct Tile {
     tap: (usize, usize),
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn wide<S: Simd, const H: usize, const W: usize, const I: usize>(
     args: &Wgrad,
@@ -131,6 +136,8 @@ unsafe fn wide<S: Simd, const H: usize, const W: usize, const I: usize>(
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C: usize>(
     args: &Wgrad,
@@ -183,6 +190,9 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
 }
 
 /// Adds up the lanes of a tile's sums, into the tensor.
+///
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn add_lanes<S: Simd>(
     args: &Wgrad,
@@ -215,6 +225,8 @@ unsafe fn add_lanes<S: Simd>(
     }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn bias<S: Simd>(args: &Wgrad, channel: usize) {
     // SAFETY: as promised by `run`'s caller.

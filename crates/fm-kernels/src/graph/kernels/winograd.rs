@@ -117,6 +117,8 @@ pub(crate) unsafe fn gather<S: Simd>(args: Gather) {
     unsafe { if args.outputs == 4 { back::<S, 4>(&args) } else { back::<S, 2>(&args) } }
 }
 
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn back<S: Simd, const M: usize>(args: &Gather) {
     let pitch = args.channels * S::N;
