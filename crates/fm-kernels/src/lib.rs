@@ -1,8 +1,9 @@
-//! Fused CPU kernels that train small convolutional networks on grey images.
+//! Fused CPU kernels that train small convolutional networks.
 //!
-//! A [`Network`] is a chain of blocks (3x3 valid convolution, bias, ReLU, 2x2 floor max-pooling)
-//! followed by dense layers, trained with softmax cross-entropy. A [`Trainer`] runs whole
-//! training steps on its own persistent threads. Its results are bit-identical for any number of
+//! A [`GraphTrainer`] trains any network of `fm-net`'s notation. A [`Trainer`] is faster where it can be had: its
+//! [`Network`] is a chain of blocks (3x3 valid convolution, bias, ReLU, 2x2 floor max-pooling)
+//! followed by dense layers, trained with softmax cross-entropy. Both run whole
+//! training steps on their own persistent threads. Results are bit-identical for any number of
 //! threads: every sum is taken in an order that depends on the batch alone.
 //!
 //! Three code paths (see [`Isa`]) share one source: AVX-512, AVX2 with FMA, and plain Rust.

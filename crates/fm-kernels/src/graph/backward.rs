@@ -203,7 +203,7 @@ impl State {
                 act,
                 terms: self.terms(if terms.is_empty() { &own } else { terms }, slot, mode),
                 count: terms.len(),
-                sums: if sums { scratch } else { std::ptr::null_mut() },
+                to: if sums { scratch } else { std::ptr::null_mut() },
                 wanted,
             });
             if sums {

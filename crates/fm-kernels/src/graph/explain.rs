@@ -1,6 +1,6 @@
 //! What was chosen for each stage, and the work in it.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 
 use super::plan::{Kind, Plan, Stage};
 

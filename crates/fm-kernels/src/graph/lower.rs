@@ -88,10 +88,9 @@ impl<'n> Lowering<'n> {
                 at += len.next_multiple_of(16);
             }
         }
-        let Some(last) = network.nodes.last() else {
+        if network.nodes.is_empty() {
             return Err(Error::Network("no layer".to_owned()));
-        };
-        let _ = last;
+        }
         let plan = Plan {
             lanes: image.lanes,
             values: vec![Value { map: image, gradient: image }],
@@ -123,22 +122,13 @@ impl<'n> Lowering<'n> {
         };
         self.lowered.push(lowered);
         if node.part == Part::Encoder {
-            let value = self.value(NodeId::Node(at), at);
             let last = self.network.nodes.get(at + 1).is_none_or(|next| next.part != Part::Encoder);
             if last {
-                self.plan.code = (value.unwrap_or_else(|| self.settle(NodeId::Node(at), at)), 0);
+                self.plan.code.0 = self.settle(NodeId::Node(at), at);
                 self.plan.code.1 = self.plan.stages.len();
             }
         }
         Ok(())
-    }
-
-    /// The value of an output, where it is computed already.
-    fn value(&self, id: NodeId, _: usize) -> Option<usize> {
-        match self.lowered[place(id)] {
-            Lowered::Value(value) => Some(value),
-            Lowered::Sum(_) => None,
-        }
     }
 
     /// The value of an output, computed now if need be.
@@ -220,7 +210,9 @@ impl<'n> Lowering<'n> {
             return Err(refused(node));
         }
         let relu = match self.only(at) {
-            Some((next, taker)) if taker.op_is_relu() && taker.part == node.part => {
+            Some((next, taker))
+                if matches!(taker.op, Op::Activation(Activation::Relu)) && taker.part == node.part =>
+            {
                 self.merged[next] = true;
                 true
             }
@@ -399,14 +391,4 @@ impl<'n> Lowering<'n> {
 /// The refusal of a node, by name.
 fn refused(node: &Node) -> Error {
     Error::Unsupported(format!("{}.{} ({})", node.part, node.name, node.op.describe()))
-}
-
-trait Relu {
-    fn op_is_relu(&self) -> bool;
-}
-
-impl Relu for Node {
-    fn op_is_relu(&self) -> bool {
-        matches!(self.op, Op::Activation(Activation::Relu))
-    }
 }

@@ -155,7 +155,7 @@ pub(crate) struct Plan {
     /// The network's output.
     pub(crate) output: usize,
     pub(crate) classes: Option<usize>,
-    /// Channels, height and width of the images, and height and width of what is read of them.
+    /// Channels, height and width of the images; the first value is what is read of them.
     pub(crate) image: [usize; 3],
 }
 
@@ -184,11 +184,12 @@ impl Norm {
 }
 
 impl Plan {
-    /// A stage's value before an activation is needed backward.
+    /// Where a value lies.
     pub(crate) fn map(&self, value: usize) -> Map {
         self.values[value].map
     }
 
+    /// Where its gradient lies.
     pub(crate) fn gradient(&self, value: usize) -> Map {
         self.values[value].gradient
     }

@@ -92,8 +92,8 @@ impl Simd for Avx2 {
         let mut lanes = [0.0_f32; 8];
         // SAFETY: see the note above; eight lanes.
         unsafe { Self::store(lanes.as_mut_ptr(), v) };
-        let [a, b, c, d, e, f, g, h] = lanes;
-        ((a + e) + (b + f)) + ((c + g) + (d + h))
+        let pair = |i: usize| lanes[i] + lanes[i + 4];
+        (pair(0) + pair(1)) + (pair(2) + pair(3))
     }
     #[inline(always)]
     unsafe fn pool(y: [__m256; 4], bias: __m256, value: *mut f32, origin: *mut u8) {

@@ -100,27 +100,23 @@ impl Simd for Avx512 {
     unsafe fn sums(from: *const f32, to: *mut f32) {
         // SAFETY: see the note above; sixteen vectors to read.
         unsafe {
-            let mut v = [_mm512_setzero_ps(); 16];
-            for (i, v) in v.iter_mut().enumerate() {
-                *v = Self::load(from.add(i * 16));
+            // Each round adds halves of two vectors up into one: 256 bits, then 128, then pairs, then lanes.
+            let mut eight = [_mm512_setzero_ps(); 8];
+            for (i, sum) in eight.iter_mut().enumerate() {
+                let (x, y) = (Self::load(from.add(i * 16)), Self::load(from.add((i + 8) * 16)));
+                *sum = _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(x, y), _mm512_shuffle_f32x4::<0xee>(x, y));
             }
-            // Each round adds halves of two vectors up into one: first 256 bits, then 128, then pairs, then lanes.
-            let mut a = [_mm512_setzero_ps(); 8];
-            for i in 0..8 {
-                let (x, y) = (v[i], v[i + 8]);
-                a[i] = _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(x, y), _mm512_shuffle_f32x4::<0xee>(x, y));
+            let mut four = [_mm512_setzero_ps(); 4];
+            for (i, sum) in four.iter_mut().enumerate() {
+                let (x, y) = (eight[i], eight[i + 4]);
+                *sum = _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xdd>(x, y));
             }
-            let mut b = [_mm512_setzero_ps(); 4];
-            for i in 0..4 {
-                let (x, y) = (a[i], a[i + 4]);
-                b[i] = _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xdd>(x, y));
+            let mut two = [_mm512_setzero_ps(); 2];
+            for (i, sum) in two.iter_mut().enumerate() {
+                let (x, y) = (four[i], four[i + 2]);
+                *sum = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(x, y), _mm512_shuffle_ps::<0xee>(x, y));
             }
-            let mut c = [_mm512_setzero_ps(); 2];
-            for i in 0..2 {
-                let (x, y) = (b[i], b[i + 2]);
-                c[i] = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(x, y), _mm512_shuffle_ps::<0xee>(x, y));
-            }
-            let (x, y) = (c[0], c[1]);
+            let [x, y] = two;
             let all = _mm512_add_ps(_mm512_shuffle_ps::<0x88>(x, y), _mm512_shuffle_ps::<0xdd>(x, y));
             // Where each vector's sum has come to lie.
             let place = _mm512_set_epi32(15, 13, 14, 12, 7, 5, 6, 4, 11, 9, 10, 8, 3, 1, 2, 0);

@@ -96,8 +96,8 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn sum(v: Eight) -> f32 {
-        let [a, b, c, d, e, f, g, h] = v.0;
-        ((a + e) + (b + f)) + ((c + g) + (d + h))
+        let pair = |i: usize| v.0[i] + v.0[i + 4];
+        (pair(0) + pair(1)) + (pair(2) + pair(3))
     }
     #[inline(always)]
     unsafe fn pool(y: [Eight; 4], bias: Eight, value: *mut f32, origin: *mut u8) {

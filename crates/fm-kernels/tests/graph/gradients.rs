@@ -144,10 +144,10 @@ fn whole_networks() {
     for (arch, most) in [
         ("16C3.same.bn.gelu-3x16R3.gelu-3x32R3.s2.gelu-3x64R3.s2.gelu-GAP@10x10", 1e-5),
         ("10C3.same.bn.silu-3x10R3.silu-3x20R3.s2.silu-3x40R3.s2.silu-GAP@10x10", 1e-5),
-        ("24C3.same.bn.gelu-AP2-2x32R3.gelu-AP2-2x48R3.gelu-GAP@10x10", 1e-5),
+        ("24C3.same.bn.gelu-AP2-2x32R3.gelu-AP2-2x48R3.gelu-GAP@14x14", 1e-5),
         ("32C5.same.silu-AP2-64C5.same.silu-AP2@12x12", 1e-5),
         ("16C3.same.bn-3x16R3-3x32R3.s2-3x64R3.s2-GAP@10x10", 5e-2),
-        ("24C3.same.bn-MP2-2x32R3-MP2-2x48R3-GAP@10x10", 5e-2),
+        ("24C3.same.bn-MP2-2x32R3-MP2-2x48R3-GAP@14x14", 5e-2),
         ("32C5.same-MP2-64C5.same-MP2@12x12", 5e-2),
         ("16C3.same.bn-MP2-48DS3-MP2-96DS3-128DS3-MP2-160DS3-GAP", 5e-2),
     ] {

@@ -117,7 +117,9 @@ fn entropy(z: &Tensor, labels: &[u8]) -> (f64, Tensor) {
         let top = row.iter().copied().fold(f64::MIN, f64::max);
         let sum: f64 = row.iter().map(|v| (v - top).exp()).sum();
         loss += sum.ln() + top - row[usize::from(label)];
-        row.iter_mut().for_each(|v| *v = (*v - top).exp() / sum / labels.len() as f64);
+        for v in &mut *row {
+            *v = (*v - top).exp() / sum / labels.len() as f64;
+        }
         row[usize::from(label)] -= 1.0 / labels.len() as f64;
     }
     (loss / labels.len() as f64, g)
@@ -434,7 +436,9 @@ impl Pass<'_> {
                     if max {
                         back[Self::first_max(x, &window)] += g;
                     } else {
-                        window.iter().for_each(|&i| back[i] += g / window.len() as f64);
+                        for &i in &window {
+                            back[i] += g / window.len() as f64;
+                        }
                     }
                 }
             }

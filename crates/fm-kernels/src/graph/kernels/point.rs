@@ -100,8 +100,7 @@ pub(crate) struct Sums {
     pub(crate) terms: [Term; 2],
     pub(crate) count: usize,
     /// `[channel][3][lanes]`: the gradient, and with each term; null where no sums are asked for.
-    #[expect(clippy::struct_field_names, reason = "it is what the kernel gives")]
-    pub(crate) sums: *mut f32,
+    pub(crate) to: *mut f32,
     /// Which terms are wanted with the gradient.
     pub(crate) wanted: [bool; 2],
 }
@@ -171,10 +170,10 @@ unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, act: Act, wan
                 }
             }
         }
-        if !args.sums.is_null() {
+        if !args.to.is_null() {
             for c in 0..C {
                 for t in 0..3 {
-                    S::store(args.sums.add((3 * (first + c) + t) * S::N), sums[t][c]);
+                    S::store(args.to.add((3 * (first + c) + t) * S::N), sums[t][c]);
                 }
             }
         }

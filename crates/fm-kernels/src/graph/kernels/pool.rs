@@ -71,6 +71,10 @@ pub(crate) unsafe fn forward<S: Simd>(args: Pool) {
 #[inline(always)]
 pub(crate) unsafe fn back<S: Simd>(args: Pool) {
     let Pool { size, stride, .. } = args;
+    if size == stride {
+        // SAFETY: as promised by the caller.
+        return unsafe { apart::<S>(&args) };
+    }
     let part = 1.0 / (size * size) as f32;
     // Windows that hold a position: the first, and one behind the last.
     let windows = |at: usize, count: usize| {
@@ -100,6 +104,44 @@ pub(crate) unsafe fn back<S: Simd>(args: Pool) {
                         }
                     }
                     S::store(to, sum);
+                }
+            }
+        }
+    }
+}
+
+/// [`back`] where windows do not overlap: an input pixel is in one, or in none.
+#[inline(always)]
+unsafe fn apart<S: Simd>(args: &Pool) {
+    let size = args.size;
+    // SAFETY: as promised by `back`'s caller.
+    unsafe {
+        let part = S::splat(1.0 / (size * size) as f32);
+        for row in args.area.rows.clone() {
+            let windows = if row / size < args.height { args.area.cols } else { 0 };
+            for col in 0..windows {
+                let (z, from) = (args.z.pixel(row / size, col), args.from.pixel(row / size, col));
+                for kx in 0..size {
+                    let to = args.x.pixel(row, col * size + kx);
+                    let own = S::splat((row % size * size + kx) as f32);
+                    for c in 0..args.area.channels {
+                        let g = S::load(z.add(c * S::N));
+                        let v = if args.max {
+                            S::equal(S::load(from.add(c * S::N)), own, g, S::splat(0.0))
+                        } else {
+                            S::mul(g, part)
+                        };
+                        let to = to.add(c * S::N);
+                        S::store(to, if args.add { S::add(v, S::load(to)) } else { v });
+                    }
+                }
+            }
+            if !args.add {
+                for col in windows * size..args.width {
+                    let to = args.x.pixel(row, col);
+                    for c in 0..args.area.channels {
+                        S::store(to.add(c * S::N), S::splat(0.0));
+                    }
                 }
             }
         }
