@@ -3,10 +3,11 @@
 //!
 //! Nothing is checked here but what clap checks; [`RunConfig`](crate::config::RunConfig) reads the values.
 
+use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser as _};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use fm_engines::ENGINES;
@@ -14,6 +15,7 @@ use fm_run::spec::{AUTO, to_text};
 use fm_run::{Field, RunSpec};
 use toml::{Table, Value};
 
+use crate::error::Error;
 use crate::families::WidthFlags;
 use crate::recipes;
 
@@ -125,6 +127,8 @@ pub type Keys = KeysOf<All>;
 pub struct KeysOf<S> {
     /// Text by key.
     pub table: Table,
+    /// Those of the keys that the environment gave.
+    from_environment: Vec<&'static Field>,
     set: PhantomData<S>,
 }
 
@@ -152,25 +156,81 @@ pub(crate) fn flag(field: &'static Field) -> Arg {
         return arg.value_parser(OsStringValueParser::new().map(|text| to_text(&text)));
     }
     let values = choices.into_iter().map(|(name, help)| PossibleValue::new(name).help(help));
-    arg.value_parser(PossibleValuesParser::new(values))
+    arg.value_parser(Choice(PossibleValuesParser::new(values)))
+}
+
+/// One of some values on the command line, any text in the environment: a variable that is wrong for `train`
+/// must not keep `doctor` from running. [`KeysOf::read`] looks at it.
+#[derive(Debug, Clone)]
+struct Choice(PossibleValuesParser);
+
+impl TypedValueParser for Choice {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        self.0.parse_ref(command, arg, value)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<String, clap::Error> {
+        match source {
+            ValueSource::EnvVariable => Ok(to_text(value)),
+            _ => self.0.parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
 }
 
 impl<S: KeySet> KeysOf<S> {
     fn fields() -> impl Iterator<Item = &'static Field> {
         RunSpec::fields().iter().filter(|field| S::has(field))
     }
+
+    /// The keys, those of the environment checked one by one.
+    ///
+    /// # Errors
+    /// A usage error that names the variable.
+    pub fn read(self) -> Result<Table, Error> {
+        for field in &self.from_environment {
+            // The network may be a template.
+            let is_family = field.key == "arch";
+            let text = &self.table[&field.key];
+            let one: Table = [(field.key.clone(), text.clone())].into_iter().collect();
+            if !is_family {
+                RunSpec::read(&one).map_err(|error| error.about(&field.variable))?;
+            }
+            let engines = || ENGINES.iter().map(|def| def.name).chain([AUTO]);
+            if field.key == "engine" && !engines().any(|name| text.as_str() == Some(name)) {
+                let known = engines().collect::<Vec<_>>().join(", ");
+                return Err(Error::usage(format!("{} must be one of {known}, got {text}", field.variable)));
+            }
+        }
+        Ok(self.table)
+    }
 }
 
 impl<S: KeySet> FromArgMatches for KeysOf<S> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut table = Table::new();
+        let (mut table, mut from_environment) = (Table::new(), Vec::new());
         for field in Self::fields() {
             let source = matches.value_source(&field.key);
-            let given = matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable));
+            let is_variable = source == Some(ValueSource::EnvVariable);
+            let given = is_variable || source == Some(ValueSource::CommandLine);
             let text = matches.get_one::<String>(&field.key).filter(|_| given);
-            table.extend(text.map(|text| (field.key.clone(), Value::from(text.as_str()))));
+            // A variable that is set to nothing says nothing.
+            let Some(text) = text.filter(|text| !is_variable || !text.is_empty()) else { continue };
+            from_environment.extend(is_variable.then_some(field));
+            table.insert(field.key.clone(), Value::from(text.as_str()));
         }
-        Ok(Self { table, set: PhantomData })
+        Ok(Self { table, from_environment, set: PhantomData })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -8,6 +8,7 @@ use fm_run::files;
 use fm_run::store::{create_dir, write};
 use fm_train::checkpoint::{self, Checkpoint, Identity, Read};
 
+use crate::epoch_rows;
 use crate::error::{Error, Kind, Result};
 
 /// How many are kept.
@@ -20,8 +21,8 @@ pub(crate) struct Found {
     pub(crate) checkpoint: Checkpoint,
     /// Who wrote it.
     pub(crate) identity: Identity,
-    /// How long `epochs.csv` was.
-    pub(crate) epochs_csv_bytes: u64,
+    /// `epochs.csv` as it was.
+    pub(crate) rows: Vec<u8>,
     /// Why newer ones were passed over.
     pub(crate) warnings: Vec<String>,
 }
@@ -32,8 +33,11 @@ fn dir(run: &Path) -> PathBuf {
 
 /// The numbers of the files in `dir` that are called `NUMBER.suffix`.
 fn numbers(dir: &Path, suffix: &str) -> impl Iterator<Item = u64> {
-    let number =
-        move |name: &Path| (name.extension()? == suffix).then(|| name.file_stem()?.to_str()?.parse().ok())?;
+    let number = move |name: &Path| {
+        let stem = name.file_stem()?.to_str().filter(|_| name.extension().is_some_and(|e| e == suffix))?;
+        // As we write them, and so that there is a next one.
+        stem.parse().ok().filter(|n: &u64| n.to_string() == stem && *n < u64::MAX)
+    };
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter_map(move |entry| number(Path::new(&entry.file_name())))
 }
@@ -97,8 +101,9 @@ pub(crate) fn explain(run: &Path, error: Error) -> Error {
 /// [`Kind::Mismatch`] when there are some and none can be read.
 pub(crate) fn load(run: &Path, run_id: &str, networks: &[&Network]) -> Result<Option<Found>> {
     let dir = dir(run);
-    let csv_len = fs::metadata(run.join(files::EPOCHS)).map_or(0, |m| m.len());
     let mut warnings: Vec<String> = Vec::new();
+    // With the epochs that have no row.
+    let mut without_rows: Option<(u32, Found)> = None;
     for number in generations(&dir) {
         let path = dir.join(format!("{number}.json"));
         let read = |path: &Path| fs::read(path).map_err(|e| Error::io("read", path, &e));
@@ -106,22 +111,38 @@ pub(crate) fn load(run: &Path, run_id: &str, networks: &[&Network]) -> Result<Op
             let tensors = read(&dir.join(format!("{number}.safetensors")))?;
             checkpoint::decode(&tensors, &meta, run_id, networks)
         });
-        match decoded {
-            // A machine that lost power may have kept the checkpoint and not the rows.
-            Ok(read) if csv_len < read.epochs_csv_bytes => {
-                let expected = read.epochs_csv_bytes;
-                warnings.push(format!("{}: epochs.csv has {csv_len} of {expected} bytes", path.display()));
+        let Read { checkpoint, identity, epochs_csv_bytes } = match decoded {
+            Ok(read) => read,
+            Err(error) => {
+                warnings.push(format!("{}: {error}", path.display()));
+                continue;
             }
-            Ok(read) => {
-                // A run that failed right after saving has one more than it keeps.
-                if warnings.is_empty() {
-                    prune(&dir);
-                }
-                let Read { checkpoint, identity, epochs_csv_bytes } = read;
-                return Ok(Some(Found { checkpoint, identity, epochs_csv_bytes, warnings }));
+        };
+        let rows = epoch_rows::found(run, checkpoint.position.epochs, epochs_csv_bytes);
+        let found = Found { checkpoint, identity, rows: rows.bytes, warnings: warnings.clone() };
+        if rows.missing == 0 {
+            // A run that failed right after saving has one more than it keeps.
+            if warnings.is_empty() {
+                prune(&dir);
             }
-            Err(error) => warnings.push(format!("{}: {error}", path.display())),
+            return Ok(Some(found));
         }
+        // A machine that lost power may have kept the checkpoint and not the rows.
+        let epochs = found.checkpoint.position.epochs;
+        warnings.push(format!(
+            "{}: epochs.csv has no row for {} of {epochs} epochs",
+            path.display(),
+            rows.missing
+        ));
+        without_rows.get_or_insert((rows.missing, found));
+    }
+    // Rows are worth less than training: without them the run still goes on.
+    if let Some((missing, found)) = without_rows {
+        tracing::warn!(
+            "epochs.csv and its copy in {} lack {missing} epochs: their rows are lost",
+            dir.display()
+        );
+        return Ok(Some(found));
     }
     let Some(first) = warnings.first() else { return Ok(None) };
     let error =

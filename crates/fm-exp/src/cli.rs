@@ -17,7 +17,7 @@ use crate::signals;
 ///
 /// Without a subcommand, trains: `fm-exp --arch cnn` is `fm-exp train --arch cnn`.
 #[derive(Debug, Parser)]
-#[command(name = "fm-exp", version, max_term_width = 100)]
+#[command(name = "fm-exp", version, max_term_width = 100, args_override_self = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -32,7 +32,8 @@ impl RunConfig {
         if let Some(path) = &args.process.config {
             (table, families) = read_file(path)?;
         }
-        table.extend(args.keys.table);
+        warn_of_unknown_variables();
+        table.extend(args.keys.read()?);
         table.extend(args.recipe.as_deref().map(|named| (recipes::KEY.to_owned(), named.into())));
         args.width.put_into(&mut table)?;
         recipes::resolve(&mut table)?;
@@ -66,12 +67,29 @@ impl RunConfig {
     }
 }
 
+/// Says which variables look like keys and are none.
+fn warn_of_unknown_variables() {
+    // Of this program, and of the scripts that start it.
+    let others = ["FM_DATA_DIR", "FM_RECIPE", "FM_FAULT", "FM_EXP"];
+    for (name, _) in std::env::vars_os() {
+        let Some(name) =
+            name.to_str().filter(|name| name.starts_with("FM_") && !name.starts_with("FM_CRASH_"))
+        else {
+            continue;
+        };
+        let is_key = RunSpec::fields().iter().any(|field| field.variable == name);
+        if !is_key && !others.contains(&name) {
+            tracing::warn!("{name} is no variable of a run and is ignored; fm-exp train --help lists them");
+        }
+    }
+}
+
 /// The keys of a configuration file.
 fn read_file(path: &Path) -> Result<(Table, Families)> {
     let text = fm_run::store::read_text(path, fm_run::store::MAX_KEYS)?;
     let mut table: Table = text.parse().map_err(|e| bad_file(path, &e))?;
     // A directory in the environment comes first.
-    if std::env::var_os("FM_DATA_DIR").is_some() {
+    if std::env::var_os("FM_DATA_DIR").is_some_and(|dir| !dir.is_empty()) {
         table.remove("data-dir");
     }
     let about = format!("{} is not a configuration", path.display());

@@ -10,6 +10,7 @@ mod checkpoint_files;
 pub mod cli;
 mod commands;
 pub mod config;
+mod epoch_rows;
 pub mod families;
 mod inputs;
 pub mod logging;

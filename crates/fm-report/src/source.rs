@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fm_run::files;
 use fm_run::tables::{self, Confusion, EpochRow, Prediction, ReadError};
+use fm_run::{files, store};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ fn packed(file: &Path, place: &Path) -> Result<Vec<Source>> {
 impl Source {
     /// Whether the run is finished.
     pub fn done(&self) -> bool {
-        self.packed.is_some() || self.dir.join(files::DONE).exists()
+        self.packed.is_some() || store::done(&self.dir).is_some()
     }
 
     /// The text of its `config.toml`.

@@ -24,6 +24,8 @@ pub const SUMMARY: &str = "summary.json";
 pub const MODEL: &str = "model.safetensors";
 /// How far a run is, rewritten at every step.
 pub const PROGRESS: &str = ".progress";
+/// There while an earlier run is being removed.
+pub const CLEARING: &str = ".clearing";
 /// Which process has the directory.
 pub const LOCK: &str = ".lock";
 /// The directory of checkpoints.

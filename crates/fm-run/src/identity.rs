@@ -192,6 +192,12 @@ pub fn read_config(contents: &str) -> crate::error::Result<Identified> {
     Ok(Identified { spec: RunSpec::read(&table)?, facts, provenance })
 }
 
+/// Whether a text has the form of a [run's id](Identified::run_id).
+#[must_use]
+pub fn is_run_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// Of some bytes, in lower-case hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {

@@ -22,11 +22,32 @@ pub mod tables;
 pub mod terminal;
 pub mod trained;
 
-pub use identity::{Facts, Identified, RESULTS_FORMAT, read_config, sha256};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use identity::{Facts, Identified, RESULTS_FORMAT, is_run_id, read_config, sha256};
 pub use spec::{Field, Role, RunSpec};
 
-/// The time in UTC, as `2026-01-31T23:59:59Z`.
+/// The time in UTC, as `2026-01-31T23:59:59Z`. A clock that is set before 1970 or after 9999 gives the nearest
+/// second that can be written.
 #[must_use]
 pub fn now() -> String {
-    humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
+    at(SystemTime::now())
+}
+
+fn at(time: SystemTime) -> String {
+    let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    humantime::format_rfc3339_seconds(time.clamp(UNIX_EPOCH, last)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_clock_can_be_written() {
+        let year = Duration::from_hours(365 * 24);
+        assert_eq!(at(UNIX_EPOCH - year), "1970-01-01T00:00:00Z");
+        assert_eq!(at(UNIX_EPOCH + 9000 * year), "9999-12-31T23:59:59Z");
+        assert_eq!(at(UNIX_EPOCH + year), "1971-01-01T00:00:00Z");
+    }
 }

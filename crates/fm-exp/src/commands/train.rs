@@ -6,7 +6,7 @@ use std::path::Path;
 use fm_engines::ENGINES;
 use fm_net::{NamedTensor, Network, Part};
 use fm_run::spec::EncoderMode;
-use fm_run::store::{self, Row, RunDir};
+use fm_run::store::{Claim, Row, RunDir, Runs};
 use fm_run::{Facts, Identified, files};
 use fm_train::checkpoint::Identity;
 use fm_train::engine::{self, CodeStore, Engine, Setup};
@@ -55,6 +55,10 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     };
     let given = given.map_or(Vec::new(), |given| given.weights);
     let mut engine = PerPhase::new(&plan.phases[0], spec.seed, &given, Box::new(build))?;
+    let runs = (!config.process.no_record).then(|| Runs::open(&spec.out)).transpose();
+    if config.claim() != Claim::Resume {
+        runs.clone()?;
+    }
     let dir = RunDir::claim(&run_dir, &run, config.claim())?;
     if dir.is_done() {
         tracing::info!("{} is finished already", dir.path().display());
@@ -64,10 +68,11 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
             Ok(format!("results in {}\n", dir.path().display()))
         };
     }
+    let runs = runs?;
     tracing::info!("{} on {}, results in {}", spec.arch, machine.device, dir.path().display());
     let record = Record { run: &run, data: &data, plan: &plan, machine };
     let found = if dir.resumed() { resume(dir.path(), &record)? } else { None };
-    let carried_out = carry_out(&config, &record, &dir, &mut engine, found, console);
+    let carried_out = carry_out(&config, &record, &dir, runs.as_ref(), &mut engine, found, console);
     let (row, outcome) = carried_out.map_err(|error| checkpoint_files::explain(dir.path(), error))?;
     if as_json { summary(dir.path()) } else { Ok(report(&config, &row, &outcome)) }
 }
@@ -98,18 +103,18 @@ fn carry_out(
     config: &RunConfig,
     record: &Record<'_>,
     dir: &RunDir,
+    runs: Option<&Runs>,
     engine: &mut dyn Engine,
     found: Option<Found>,
     console: &Console,
 ) -> Result<(Row, Outcome)> {
-    let epochs_csv_bytes = found.as_ref().map(|f| f.epochs_csv_bytes);
-    let context =
-        sink::Context { dir: dir.path(), record: *record, epochs_csv_bytes, bars: console.bars.as_ref() };
-    let mut sinks = sink::all(&context)?;
     let signals = Signals::listen()?;
     if config.process.stop_with_stdin {
         signals.stop_with_stdin()?;
     }
+    let rows = found.as_ref().map(|f| f.rows.as_slice());
+    let context = sink::Context { dir: dir.path(), record: *record, rows, bars: console.bars.as_ref() };
+    let mut sinks = sink::all(&context)?;
     let given = train::Run {
         checkpoint_every: config.spec.checkpoint_every,
         stop: &|| signals.request(),
@@ -118,11 +123,9 @@ fn carry_out(
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
     let row = record.row(&outcome);
-    if !config.process.no_record {
-        store::record(&config.spec.out, &row)?;
-    }
+    runs.map_or(Ok(()), |runs| runs.record(&row))?;
     // Last: a run that is marked as done has left everything, its row in runs.csv too.
-    dir.done(&record.run.run_id())?;
+    dir.done()?;
     Ok((row, outcome))
 }
 

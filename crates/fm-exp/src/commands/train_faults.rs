@@ -7,6 +7,7 @@ use fm_data::idx;
 
 use super::*;
 use fm_run::fault::armed::{Fault, arm, is_waiting};
+use fm_run::store;
 
 /// A data set of 48 training and 12 test images of 10×10 in three classes.
 fn data(dir: &Path) {
@@ -152,7 +153,7 @@ fn what_a_killed_writer_left_is_swept_away() {
     train(&data, &out).unwrap_err();
     arm(None);
     for place in ["", "r", "r/checkpoint"] {
-        store::write(&out.join(place).join(".tmp-x1Y2z3"), b"half").unwrap();
+        store::write(&out.join(place).join(".tmp-fm-x1Y2z3"), b"half").unwrap();
     }
     train(&data, &out).unwrap();
     same(&whole, &out, "swept");

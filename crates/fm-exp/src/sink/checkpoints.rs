@@ -8,6 +8,7 @@ use fm_train::checkpoint::Identity;
 use fm_train::{Event, Sink};
 
 use crate::checkpoint_files;
+use crate::epoch_rows;
 use crate::error::{Error, Result};
 
 /// Writes checkpoints as they come, and a few bytes at every step: after a crash they tell how many steps
@@ -53,7 +54,7 @@ impl Sink for Checkpoints {
                 self.progress.note(format!("{epoch:>10} {step:>10}\n").as_bytes())
             }
             Event::Checkpoint(checkpoint) => {
-                let csv = self.dir.join(files::EPOCHS);
+                let csv = epoch_rows::copy(&self.dir);
                 let len = std::fs::metadata(&csv).map_err(|e| Error::io("read", &csv, &e))?.len();
                 checkpoint_files::save(&self.dir, checkpoint, &self.identity, len)
             }

@@ -1,6 +1,6 @@
 //! `epochs.csv`: a row an epoch, on disk as soon as the epoch is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fm_run::files;
 use fm_run::store::{self, Growing};
@@ -8,11 +8,15 @@ use fm_run::tables::{EpochRow, Record as _};
 use fm_train::{Event, Sink};
 
 use super::Context;
+use crate::epoch_rows;
 use crate::error::Result;
 
-/// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured).
+/// Writes `epochs.csv` (RFC 4180, `.` decimals, empty where nothing was measured), and its copy beside the
+/// checkpoints.
 #[derive(Debug)]
 pub struct EpochsCsv {
+    dir: PathBuf,
+    copy: Growing,
     file: Growing,
     run_id: String,
     arch: String,
@@ -23,46 +27,34 @@ impl EpochsCsv {
     /// The sink of a run, from the beginning or resumed.
     ///
     /// # Errors
-    /// As for [`EpochsCsv::create`] and [`EpochsCsv::resume`].
+    /// As for [`EpochsCsv::begin`].
     pub(super) fn of(context: &Context<'_>) -> Result<Self> {
         let run = context.record.run;
-        let (dir, run_id, arch, seed) = (context.dir, run.run_id(), run.spec.arch.to_string(), run.spec.seed);
-        match context.epochs_csv_bytes {
-            None => Self::create(dir, &run_id, &arch, seed),
-            Some(len) => Self::resume(dir, &run_id, &arch, seed, len),
-        }
+        Self::begin(context.dir, &run.run_id(), &run.spec.arch.to_string(), run.spec.seed, context.rows)
     }
 
-    /// Starts the file in `dir` with its header.
+    /// Starts the file in `dir` with its header, or with the rows of the epochs that a resumed run has behind it.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(dir: &Path, run_id: &str, arch: &str, seed: u64) -> Result<Self> {
-        let path = dir.join(files::EPOCHS);
-        let mut sink = Self::on(store::create(&path)?, run_id, arch, seed);
-        sink.row(EpochRow::HEADER)?;
-        Ok(sink)
+    pub fn begin(dir: &Path, run_id: &str, arch: &str, seed: u64, rows: Option<&[u8]>) -> Result<Self> {
+        let rows = match rows {
+            Some(rows) => rows.to_vec(),
+            None => store::csv_row(EpochRow::HEADER)?,
+        };
+        epoch_rows::restore(dir, &rows)?;
+        let open = |path: &Path| store::resume(path, rows.len() as u64);
+        let (copy, file) = (open(&epoch_rows::copy(dir))?, open(&dir.join(files::EPOCHS))?);
+        let (run_id, arch) = (run_id.to_owned(), arch.to_owned());
+        Ok(Self { dir: dir.to_owned(), copy, file, run_id, arch, seed })
     }
 
-    /// Continues the file in `dir` after its first `len` bytes, the length that a checkpoint records.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or is shorter than the checkpoint knows.
-    pub fn resume(dir: &Path, run_id: &str, arch: &str, seed: u64, len: u64) -> Result<Self> {
-        let path = dir.join(files::EPOCHS);
-        let (file, cut) = store::resume(&path, len)?;
-        if cut {
-            tracing::info!("{} is cut back to the checkpoint's {len} bytes", path.display());
-        }
-        Ok(Self::on(file, run_id, arch, seed))
-    }
-
-    fn on(file: Growing, run_id: &str, arch: &str, seed: u64) -> Self {
-        Self { file, run_id: run_id.to_owned(), arch: arch.to_owned(), seed }
-    }
-
-    fn row(&mut self, fields: &[impl AsRef<[u8]>]) -> Result<()> {
-        self.file.append(&store::csv_row(fields)?)
+    /// Sees that the file holds what was written to it: somebody may have saved another in its place.
+    fn finish(&self) -> Result<()> {
+        let read = |path: &Path| std::fs::read(path).unwrap_or_default();
+        let rows = read(&epoch_rows::copy(&self.dir));
+        let same = rows == read(&self.dir.join(files::EPOCHS));
+        if same { Ok(()) } else { epoch_rows::restore(&self.dir, &rows) }
     }
 }
 
@@ -72,6 +64,9 @@ impl Sink for EpochsCsv {
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        if matches!(event, Event::Finished { .. }) {
+            return self.finish();
+        }
         let Event::EpochEnded(e) = event else { return Ok(()) };
         let average = |name: &str| {
             let found = e.averages.iter().find(|average| average.weights.name() == name);
@@ -95,6 +90,9 @@ impl Sink for EpochsCsv {
             ema: average("ema"),
             mean: average("mean"),
         };
-        self.row(&row.cells(0))
+        let row = store::csv_row(&row.cells(0))?;
+        // The copy first: what the checkpoint counts.
+        self.copy.append(&row)?;
+        self.file.append(&row)
     }
 }

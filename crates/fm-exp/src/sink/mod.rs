@@ -30,8 +30,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dir: &'a Path,
     /// What the run is.
     pub(crate) record: Record<'a>,
-    /// How many bytes of `epochs.csv` count, where the run is resumed.
-    pub(crate) epochs_csv_bytes: Option<u64>,
+    /// The rows of `epochs.csv` that count, where the run is resumed.
+    pub(crate) rows: Option<&'a [u8]>,
     /// The terminal's bars, where there is a terminal.
     pub(crate) bars: Option<&'a MultiProgress>,
 }

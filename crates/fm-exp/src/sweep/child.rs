@@ -1,16 +1,21 @@
 //! A run of a sweep as a child process.
 
 use std::fs::OpenOptions;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use fm_run::tables::{self, EpochRow};
 use fm_run::{files, store};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use toml::Value;
 
-use super::plan::PlannedRun;
+use super::planned::PlannedRun;
+use super::state::{State, state};
 use crate::error::{Error, Kind, Result};
 
 /// A child that runs.
@@ -24,7 +29,10 @@ pub(super) struct Child {
     pub(super) epochs: u32,
     /// After which epoch it was asked to stop, counted over all phases.
     stop_after: Option<u32>,
+    run: PlannedRun,
     out: PathBuf,
+    /// How long the log was before.
+    log_from: u64,
     process: std::process::Child,
 }
 
@@ -45,7 +53,12 @@ pub(super) enum Ended {
     Reached(u32),
     /// On request, saved; or another process has the run.
     Stopped,
-    Failed(String),
+    Failed {
+        why: String,
+        /// Whether it would fail again: by the run's own doing, not by the machine's, the scheduler's or a wrong
+        /// flag's.
+        lasting: bool,
+    },
 }
 
 impl Child {
@@ -64,8 +77,10 @@ impl Child {
         let logs = out.join("logs");
         store::create_dir(&logs)?;
         let log = logs.join(format!("{}.log", run.name));
-        let file = OpenOptions::new().create(true).append(true).open(&log);
-        let file = file.map_err(|e| Error::io("write", &log, &e))?;
+        let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
+        let file = OpenOptions::new().create(true).append(true).custom_flags(nofollow).open(&log);
+        let open = file.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (log_from, file) = open.map_err(|e| Error::io("write", &log, &e))?;
         let exe = std::env::current_exe()
             .map_err(|e| Error::new(Kind::Other, format!("cannot find this program itself: {e}")))?;
         let mut command = Command::new(&exe);
@@ -99,9 +114,9 @@ impl Child {
             .spawn()
             .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;
         let epochs = run.lengths().last().copied().unwrap_or(0);
-        let (name, out) = (run.name.clone(), out.to_owned());
+        let (name, run, out) = (run.name.clone(), run.clone(), out.to_owned());
         let stop_after = start.stop_after;
-        Ok(Self { name, log, started: Instant::now(), slot, epochs, stop_after, out, process })
+        Ok(Self { name, log, started: Instant::now(), slot, epochs, stop_after, run, out, log_from, process })
     }
 
     /// How it ended, if it has.
@@ -113,23 +128,41 @@ impl Child {
         let status =
             status.map_err(|e| Error::new(Kind::Other, format!("lost sight of {}: {e}", self.name)))?;
         let Some(status) = status else { return Ok(None) };
-        let code = status.code();
-        let kind = |kind: Kind| code == Some(kind as i32);
-        if code == Some(0) {
-            let _ = std::fs::remove_file(failure(&self.out, &self.name));
+        // What it left counts, not how it went: it may have been killed after its last word.
+        if state(&self.run, &self.out) == State::Done {
+            forget_failure(&self.out, &self.name);
             return Ok(Some(Ended::Done));
         }
+        let code = status.code();
+        let is = |kinds: &[Kind]| kinds.iter().any(|kind| code == Some(*kind as i32));
         let reached = self.stop_after.filter(|&epoch| self.progress().is_some_and(|(at, _)| at == epoch));
-        if let Some(epoch) = reached.filter(|_| kind(Kind::Stopped)) {
+        if let Some(epoch) = reached.filter(|_| is(&[Kind::Stopped])) {
             return Ok(Some(Ended::Reached(epoch)));
         }
-        if kind(Kind::Stopped) || kind(Kind::Interrupted) || kind(Kind::Locked) {
+        if is(&[Kind::Stopped, Kind::Interrupted, Kind::Locked]) {
             return Ok(Some(Ended::Stopped));
         }
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let said = log.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message");
+        let said = self.said();
         let how = code.map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
-        Ok(Some(Ended::Failed(format!("{how}: {said}"))))
+        // A diverged run, another run's directory and a bug stay what they are.
+        let passing = is(&[Kind::Usage, Kind::Data, Kind::Io, Kind::Device]) || code == Some(0);
+        Ok(Some(Ended::Failed { why: format!("{how}: {said}"), lasting: !passing && !killed(status) }))
+    }
+
+    /// The error that it printed last.
+    fn said(&self) -> String {
+        const MOST: u64 = 1 << 16;
+        let read = || {
+            let mut file = OpenOptions::new().read(true).open(&self.log)?;
+            let len = file.metadata()?.len();
+            file.seek(SeekFrom::Start(self.log_from.max(len.saturating_sub(MOST)).min(len)))?;
+            let mut bytes = Vec::new();
+            file.take(MOST).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let log = read().unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let error = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
+        error.unwrap_or("no message").to_owned()
     }
 
     /// Asks it to save and end.
@@ -162,6 +195,17 @@ impl Child {
     }
 }
 
+/// Whether somebody else ended the process. A crash of its own ends it by a signal, too.
+fn killed(status: ExitStatus) -> bool {
+    let own = [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::TRAP, Signal::SYS];
+    status.signal().is_some_and(|signal| own.iter().all(|own| own.as_raw() != signal))
+}
+
+/// Removes the note of a run that is done meanwhile.
+pub(super) fn forget_failure(out: &Path, name: &str) {
+    let _ = std::fs::remove_file(failure(out, name));
+}
+
 /// Where the reason is kept why a run failed.
 pub(super) fn failure(out: &Path, name: &str) -> PathBuf {
     out.join("logs").join(format!("{name}.failed"))
@@ -176,9 +220,9 @@ fn flags(run: &PlannedRun) -> Vec<String> {
             Value::Boolean(false) => {}
             Value::Boolean(true) => flags.push(format!("--{key}")),
             Value::Array(list) => {
-                flags.extend([format!("--{key}"), list.iter().map(plain).collect::<Vec<_>>().join(",")]);
+                flags.push(format!("--{key}={}", list.iter().map(plain).collect::<Vec<_>>().join(",")));
             }
-            other => flags.extend([format!("--{key}"), plain(other)]),
+            other => flags.push(format!("--{key}={}", plain(other))),
         }
     }
     flags

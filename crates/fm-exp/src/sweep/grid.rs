@@ -1,11 +1,17 @@
 //! A grid: for each key of a run's statement the values to try → every combination, as tables of keys.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use fm_run::spec::PROVENANCE;
 use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
 use super::sample;
 use crate::error::{Error, Result};
 use crate::{families, recipes};
+
+/// The most runs of a sweep.
+pub(super) const MOST_RUNS: usize = 100_000;
 
 /// Whether a grid may say the key: the sweep decides where and how results are kept.
 pub(super) fn may_vary(field: &Field) -> bool {
@@ -18,16 +24,16 @@ pub(super) fn may_vary(field: &Field) -> bool {
 /// # Errors
 /// A usage error that names the key.
 pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
-    let ours = |key: &&String| RunSpec::field(key).is_some_and(|field| !may_vary(field));
-    if let Some(ours) = grid.keys().find(ours) {
-        return Err(Error::usage(format!("{ours} is not for a grid: the sweep decides it")));
-    }
+    not_ours(&grid)?;
     let families = families::taken(&mut grid)?;
     let arms = match grid.remove("arm") {
         None => vec![Table::new()],
         Some(Value::Array(arms)) if !arms.is_empty() => {
             let table = |arm: Value| match arm {
-                Value::Table(table) => Ok(table),
+                Value::Table(table) if table.contains_key(PROVENANCE) => {
+                    Err(Error::usage(format!("{PROVENANCE} is not for an [[arm]]: it is what a run records")))
+                }
+                Value::Table(table) => not_ours(&table).map(|()| table),
                 other => Err(Error::usage(format!("arm is {other}, expected a table such as [[arm]]"))),
             };
             arms.into_iter().map(table).collect::<Result<Vec<_>>>()?
@@ -40,6 +46,11 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
     let mut all = sample::taken(&mut grid)?;
     for (key, values) in &grid {
         let values = values_of(key, values)?;
+        let count = all.len().saturating_mul(values.len()).saturating_mul(arms.len());
+        if count > MOST_RUNS {
+            let text = format!("the grid has {count} combinations or more, of {MOST_RUNS} at most");
+            return Err(Error::usage(text).help("make a plan for each part of it"));
+        }
         let with = |table: &Table, value: &Value| {
             let mut table = table.clone();
             table.insert(key.clone(), value.clone());
@@ -47,21 +58,43 @@ pub(super) fn combinations(mut grid: Table) -> Result<Vec<Table>> {
         };
         all = all.iter().flat_map(|table| values.iter().map(|value| with(table, value))).collect();
     }
-    let mut runs: Vec<Table> = Vec::new();
+    let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut classes = BTreeMap::new();
     for table in all {
         for arm in &arms {
             let mut run = table.clone();
             run.extend(arm.clone());
             recipes::resolve(&mut run)?;
-            families::resolve(&mut run, &families, families::classes_of)?;
+            families::resolve(&mut run, &families, |run| classes_of(run, &mut classes))?;
             // One form for each value, and none for defaults, so that one arm is not two.
             let run = canonical(&run)?;
-            if !runs.contains(&run) {
+            if seen.insert(run.to_string()) {
                 runs.push(run);
             }
         }
     }
     Ok(runs)
+}
+
+/// Refuses the keys that the sweep decides.
+fn not_ours(keys: &Table) -> Result<()> {
+    let ours = |key: &&String| RunSpec::field(key).is_some_and(|field| !may_vary(field));
+    match keys.keys().find(ours) {
+        Some(ours) => Err(Error::usage(format!("{ours} is not for a grid: the sweep decides it"))),
+        None => Ok(()),
+    }
+}
+
+/// Classes of a run's data set, which is looked at once.
+fn classes_of(run: &Table, known: &mut BTreeMap<String, usize>) -> Result<usize> {
+    let data = ["dataset", "data-dir"].map(|key| run.get(key).map(ToString::to_string));
+    let data = format!("{data:?}");
+    if let Some(&classes) = known.get(&data) {
+        return Ok(classes);
+    }
+    let classes = families::classes_of(run)?;
+    known.insert(data, classes);
+    Ok(classes)
 }
 
 /// The keys that a run says, each value in one form. Composition at its default is left out, and so is the
@@ -99,8 +132,11 @@ pub(super) fn seeds(text: &str) -> Result<Vec<Value>> {
     for part in text.split(',') {
         let (first, last) = part.split_once("..").unwrap_or((part, part));
         let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
-        if last < first || last - first > 1_000_000 {
+        if last < first {
             return Err(wrong());
+        }
+        if last - first >= MOST_RUNS as i64 || all.len() > MOST_RUNS {
+            return Err(Error::usage(format!("seeds: more than {MOST_RUNS} of them, in '{text}'")));
         }
         all.extend((first..=last).map(Value::Integer));
     }
@@ -133,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn every_epochs_is_a_whole_number() {
+        for text in ["-5", "'abc'", "5000000000", "2.5", "[1, -5]", "[1, 'x']", "true"] {
+            let error = grid(&format!("seeds = '0..1'\nepochs = {text}")).unwrap_err().to_string();
+            assert!(error.contains("--epochs must be a whole number"), "{text}: {error}");
+        }
+        let runs = grid("epochs = [1, '3', 2.0]").unwrap();
+        assert_eq!(runs.iter().map(|r| r["epochs"].as_integer().unwrap()).collect::<Vec<_>>(), [1, 3, 2]);
+    }
+
+    #[test]
     fn seeds_and_what_is_wrong() {
         let numbers = |text| seeds(text).unwrap().iter().map(|v| v.as_integer().unwrap()).collect::<Vec<_>>();
         assert_eq!(
@@ -147,6 +193,22 @@ mod tests {
             ("epochs = []", "epochs"),
             ("arch = 'cmn'", "cmn"),
             ("arm = 3", "[[arm]]"),
+        ] {
+            assert!(grid(text).unwrap_err().to_string().contains(piece), "{text}");
+        }
+        for key in ["out = 'x'", "name = 'x'", "overwrite = true", "score-at = [1]", "provenance = { a = 1 }"]
+        {
+            let error = grid(&format!("seeds = '0..1'\n[[arm]]\n{key}")).unwrap_err().to_string();
+            assert!(
+                error.contains(key.split(' ').next().unwrap()) && error.contains("is not for"),
+                "{error}"
+            );
+        }
+        for (text, piece) in [
+            ("seeds = '0..99999999'", "100000"),
+            ("seeds = '0..99999,0..99999,0..99999'", "100000"),
+            ("seeds = '0..50000'\nlr = [1e-3, 1e-4]", "the grid has 100002 combinations"),
+            ("seeds = '0..50000'\n[[arm]]\n[[arm]]\nlr = 0.1", "the grid has 100002 combinations"),
         ] {
             assert!(grid(text).unwrap_err().to_string().contains(piece), "{text}");
         }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fm_report::Source;
-use fm_run::store::write_table;
+use fm_run::store::{Runs, SCORED_EPOCH, write_table};
 use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
 
-use super::plan::{PlannedRun, SweepPlan};
+use super::planned::{PlannedRun, SweepPlan};
 use crate::commands::compare::failed;
 use crate::commands::pack::pack;
 use crate::error::{Error, Kind, Result};
@@ -32,7 +32,7 @@ pub(crate) struct MergeArgs {
 /// Columns of a run: its name, what it is, and the epoch that was scored.
 fn own() -> Vec<&'static str> {
     let deciding = RunSpec::fields().iter().filter(|field| field.role.decides());
-    ["name", "run_id", "arm"].into_iter().chain(deciding.map(|f| f.column)).chain(["scored_epoch"]).collect()
+    ["name", "run_id", "arm"].into_iter().chain(deciding.map(|f| f.column)).chain([SCORED_EPOCH]).collect()
 }
 
 pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
@@ -69,7 +69,8 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let measures = ["test_loss", "test_acc", "macro_f1", "weakest_class", "weakest_recall"];
     let header: Vec<&str> =
         own().into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
-    write_table(&args.out.join(files::RUNS), &header, rows.iter().cloned())?;
+    let count = rows.len();
+    Runs::merge(&args.out, &header, rows)?;
     let header = ["name", "run_id", "train_seconds", "test_seconds"];
     write_table(&args.out.join(files::TIMINGS), &header, times)?;
     if !missing.is_empty() {
@@ -80,18 +81,18 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     }
     let path = args.out.join(files::RUNS).display().to_string();
     if as_json {
-        return Ok(format!("{:#}\n", json!({ "rows": rows.len(), "missing": missing, "runs_csv": path })));
+        return Ok(format!("{:#}\n", json!({ "rows": count, "missing": missing, "runs_csv": path })));
     }
-    Ok(format!("{} rows in {path}\n", rows.len()))
+    Ok(format!("{count} rows in {path}\n"))
 }
 
 /// The summaries of a run at each of its lengths, or why they are not there.
 fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value>, String> {
     let dir = out.join(&run.name);
-    if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
-        return Err(format!("failed, {}", why.trim()));
-    }
     let Some(source) = there.iter().find(|source| source.dir == dir && source.done()) else {
+        if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
+            return Err(format!("failed, {}", why.trim()));
+        }
         return Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() });
     };
     match run.differences(&source.config().unwrap_or_default()) {

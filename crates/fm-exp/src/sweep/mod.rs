@@ -14,8 +14,10 @@ mod grid;
 mod halve;
 mod merge;
 mod plan;
+mod planned;
 mod run;
 mod sample;
+mod state;
 mod table;
 mod work;
 

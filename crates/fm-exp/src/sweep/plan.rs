@@ -1,20 +1,21 @@
 //! `fm-exp sweep plan`: the canonical list of a sweep's runs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fm_data::Dataset;
 use fm_engines::ENGINES;
-use fm_run::spec::{DeviceRequest, Shorter, same};
+use fm_run::spec::{DeviceRequest, Shorter};
 use fm_run::{Facts, Field, Identified, Role, RunSpec};
 use fm_train::engine::{self, Device};
 use fm_train::{Machine, recipe};
-use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::grid;
+use super::planned::{FORMAT, LONGEST_NAME, PlannedRun, SweepPlan};
 use crate::error::{Error, Kind, Result};
 use crate::families::WidthFlags;
 use crate::{args, inputs, recipes};
@@ -92,94 +93,16 @@ impl Args for Axes {
     }
 }
 
-/// A sweep, canonical: the same grid gives the same bytes, in whatever order it was written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SweepPlan {
-    format: u32,
-    /// Of the data set that all runs train on.
-    pub(crate) data_sha256: String,
-    /// How runs of several lengths are had.
-    note: String,
-    pub(crate) runs: Vec<PlannedRun>,
-}
-
-/// One process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PlannedRun {
-    /// Of the directory.
-    pub(crate) name: String,
-    pub(crate) run_id: String,
-    /// Keys of `train`.
-    pub(crate) flags: Table,
-}
-
-const FORMAT: u32 = 1;
-
-impl SweepPlan {
-    /// Reads `plan.json`.
-    ///
-    /// # Errors
-    /// When it cannot be read or is no plan.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
-        let bad = |text: String| {
-            Error::new(Kind::Mismatch, format!("{} is no plan: {text}", path.display()))
-                .help("make one with fm-exp sweep plan")
-        };
-        let plan: Self = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-        if plan.format > FORMAT {
-            return Err(bad(format!("format {}, this build reads up to {FORMAT}", plan.format)));
-        }
-        Ok(plan)
-    }
-}
-
-impl PlannedRun {
-    /// What is different in the run that the text of a `config.toml` tells of: no line if it is this one.
-    /// Lengths that are scored on the way are no part of a run's identity.
-    pub(crate) fn differences(&self, text: &str) -> Option<Vec<String>> {
-        let there: Table = text.parse().ok()?;
-        let id = there.get("provenance")?.get("run-id")?.as_str()?;
-        if id == self.run_id {
-            return Some(Vec::new());
-        }
-        let decides = |key: &&String| RunSpec::field(key).is_some_and(|field| field.role.decides());
-        let differs = |key: &&String| !same(there.get(*key), self.flags.get(*key));
-        let keys = self.flags.keys().filter(decides).filter(differs);
-        let show = |value: Option<&Value>| value.map_or("unset".to_owned(), ToString::to_string);
-        let line = |key: &String| {
-            format!("{key}: there {}, planned {}", show(there.get(key)), show(self.flags.get(key)))
-        };
-        let ids = format!("run {id}, planned {}", self.run_id);
-        Some([vec![ids], keys.map(line).collect()].concat())
-    }
-
-    /// Epochs that it trains after pretraining, branches too.
-    fn trained_epochs(&self) -> Result<u64> {
-        Ok(RunSpec::read(&self.flags)?.trained_epochs().into())
-    }
-
-    /// Lengths that the run stands for: those that are scored on the way, and its own.
-    pub(crate) fn lengths(&self) -> Vec<u32> {
-        let integer = |v: &Value| v.as_integer().and_then(|n| u32::try_from(n).ok());
-        let at = self.flags.get("score-at").and_then(Value::as_array);
-        let mut lengths: Vec<u32> = at.into_iter().flatten().filter_map(integer).collect();
-        lengths.extend(self.flags.get("epochs").and_then(integer));
-        lengths
-    }
-}
-
-/// The run as it will be on that machine.
-fn identified(spec: &RunSpec, data: &Dataset, machine: Machine) -> Result<Identified> {
+/// What a run will come to on that machine, whatever its seed.
+fn facts(spec: &RunSpec, data: &Dataset, machine: Machine) -> Result<Facts> {
     let network = recipe::network(&spec.arch, data)?;
     let plan = recipe::plan(spec, &network, data)?;
-    let facts = Facts {
+    Ok(Facts {
         device: machine.device.to_string(),
         engine: engine::names(ENGINES, &spec.engine, &plan, machine)?,
         data_sha256: data.sha256.clone(),
         pretrain_sha256: recipe::given_encoder(spec, &network)?.map(|given| given.sha256),
-    };
-    Ok(Identified { spec: spec.clone(), facts, provenance: Table::new() })
+    })
 }
 
 /// The device that runs will have. A GPU need not be in this machine; `auto` is what is here.
@@ -210,7 +133,9 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
     let grid = with_flags(args)?;
     let mut runs = Vec::new();
     let mut data: Option<(DataKey, Dataset)> = None;
-    for (mut flags, lengths) in by_length(grid::combinations(grid)?) {
+    // Thousands of seeds differ by nothing else.
+    let mut known: BTreeMap<String, Facts> = BTreeMap::new();
+    for (mut flags, lengths) in by_length(grid::combinations(grid)?)? {
         let longest = lengths.last().copied();
         if let Some(longest) = longest {
             flags.insert("epochs".to_owned(), longest.into());
@@ -236,7 +161,14 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
             none => none.insert((key, inputs::load(&spec, false)?)),
         };
         let machine = Machine { device: device_of(spec.device)?, threads: spec.threads };
-        let run = identified(&spec, loaded, machine)?;
+        let mut experiment = flags.clone();
+        experiment.remove("seed");
+        let facts = match known.entry(experiment.to_string()) {
+            Entry::Occupied(facts) => facts.get().clone(),
+            Entry::Vacant(none) => none.insert(facts(&spec, loaded, machine)?).clone(),
+        };
+        let run = Identified { spec, facts, provenance: Table::new() };
+        let spec = &run.spec;
         flags.insert("device".to_owned(), run.facts.device.as_str().into());
         // libtorch's sums depend on the number of threads: what a plan gives must not depend on --jobs.
         if machine.device == Device::Cpu && run.facts.engine.contains("eager") && spec.threads.is_none() {
@@ -247,7 +179,7 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
     }
     name_apart(&mut runs);
     // By what a reader looks for first, then by whatever else differs.
-    runs.sort_by_key(|run| {
+    runs.sort_by_cached_key(|run| {
         let text = |key: &str| run.flags.get(key).map(ToString::to_string).unwrap_or_default();
         let seed = run.flags.get("seed").and_then(Value::as_integer).unwrap_or(0);
         (text("arch"), text("encoder"), text("pretrain"), text("lr"), seed, run.run_id.clone())
@@ -281,14 +213,19 @@ fn with_flags(args: PlanArgs) -> Result<Table> {
 }
 
 /// Runs that differ by their epochs alone become one, with its lengths in rising order.
-fn by_length(runs: Vec<Table>) -> Vec<(Table, Vec<u32>)> {
+fn by_length(runs: Vec<Table>) -> Result<Vec<(Table, Vec<u32>)>> {
     let mut groups: BTreeMap<String, (Table, Vec<u32>)> = BTreeMap::new();
     for mut run in runs {
         let untrained = run.get("epochs").and_then(Value::as_integer) == Some(0);
         let own = RunSpec::read(&run).is_ok_and(|spec| spec.shorter(spec.epochs) == Shorter::Own);
-        let separate = untrained || own || run.contains_key("fast-dev-run");
+        let quick = run.get("fast-dev-run").and_then(Value::as_bool) == Some(true);
+        let separate = untrained || own || quick;
         let own = if separate { run.to_string() } else { String::new() };
-        let epochs = run.remove("epochs").and_then(|v| v.as_integer()).and_then(|n| u32::try_from(n).ok());
+        let epochs = run.remove("epochs").map(|value| {
+            let number = value.as_integer().and_then(|n| u32::try_from(n).ok());
+            number.ok_or_else(|| Error::usage(format!("epochs must be a whole number, got {value}")))
+        });
+        let epochs = epochs.transpose()?;
         let group = groups.entry(format!("{run}{own}")).or_insert((run, Vec::new()));
         group.1.extend(epochs);
     }
@@ -297,7 +234,7 @@ fn by_length(runs: Vec<Table>) -> Vec<(Table, Vec<u32>)> {
         lengths.dedup();
         (run, lengths)
     };
-    groups.into_values().map(sorted).collect()
+    Ok(groups.into_values().map(sorted).collect())
 }
 
 /// Adds what their names leave out to runs of one name.
@@ -330,6 +267,10 @@ fn name_apart(runs: &mut [PlannedRun]) {
     }
     let mut seen = std::collections::BTreeSet::new();
     for run in runs {
+        if run.name.len() > LONGEST_NAME {
+            let end = (0..=LONGEST_NAME - 9).rev().find(|&at| run.name.is_char_boundary(at)).unwrap_or(0);
+            run.name = format!("{}~{}", &run.name[..end], &run.run_id[..8]);
+        }
         if !seen.insert(run.name.clone()) {
             run.name = format!("{}-{}", run.name, &run.run_id[..8]);
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::plan::{PlannedRun, SweepPlan};
+use super::planned::{PlannedRun, SweepPlan};
 use super::work::{Asked, Left, Tally, Workers, work};
 use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
@@ -38,14 +38,19 @@ pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<St
 }
 
 fn conclude(tally: &Tally, asked: Asked, as_json: bool, out: &Path) -> Result<String> {
-    let Tally { done, skipped, failed, stopped } = tally;
+    let Tally { done, skipped, failed, stopped, lasting } = tally;
     if let Some((kind, name)) = asked {
         let text = format!("stopped by {name}: {done} runs done, {} saved", stopped.len());
         return Err(Error::new(kind, text).help("the same command resumes them"));
     }
     if !failed.is_empty() {
         let error = Error::new(Kind::Incomplete, format!("{} runs failed, {done} are done", failed.len()));
-        let error = failed.iter().fold(error, |e, name| e.note(format!("failed: {name}")));
+        let mut error = failed.iter().fold(error, |e, name| e.note(format!("failed: {name}")));
+        if failed.len() > *lasting {
+            error = error.help(
+                "the same command tries again those that were killed, or that a machine or a flag failed",
+            );
+        }
         return Err(error.help(format!("see {}; --retry-failed tries again", out.join("logs").display())));
     }
     if !stopped.is_empty() {

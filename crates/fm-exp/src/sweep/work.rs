@@ -1,15 +1,15 @@
 //! Runs of a plan as child processes, some at a time, each resumed from where it is.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fm_run::spec::same;
-use fm_run::{files, store};
+use fm_run::{RunSpec, store};
 
-use super::child::{self, Child, Ended, Start};
-use super::plan::PlannedRun;
+use super::child::{Child, Ended, Start, forget_failure};
+use super::planned::PlannedRun;
+use super::state::{State, state};
 use super::table::Table;
 use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
@@ -27,8 +27,8 @@ pub(super) struct Workers {
     jobs: usize,
 
     /// CPU threads of each run [default: the cores divided by --jobs]
-    #[arg(long, env = "FM_THREADS")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", env = "FM_THREADS")]
+    threads: Option<String>,
 
     /// Devices that take turns, such as cuda:0,cuda:1 [default: what the plan says]
     #[arg(long, value_delimiter = ',')]
@@ -48,7 +48,20 @@ impl Workers {
         if !(1..=1024).contains(&self.jobs) {
             return Err(Error::usage(format!("--jobs must be from 1 to 1024, got {}", self.jobs)));
         }
+        self.threads()?;
+        self.device.iter().try_for_each(|name| device(name))?;
         store::create_dir(&self.out)
+    }
+
+    /// CPU threads of each run.
+    fn threads(&self) -> Result<usize> {
+        let Some(text) = self.threads.as_deref().filter(|text| !text.is_empty()) else {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            return Ok((cores / self.jobs).max(1));
+        };
+        let number = text.trim().parse().ok().filter(|n| (1..=1024).contains(n));
+        let wrong = || format!("--threads or FM_THREADS must be from 1 to 1024, got '{text}'");
+        number.ok_or_else(|| Error::usage(wrong()))
     }
 }
 
@@ -62,6 +75,8 @@ pub(super) struct Tally {
     pub(super) skipped: usize,
     pub(super) failed: Vec<String>,
     pub(super) stopped: Vec<String>,
+    /// Of those that failed, the ones that would fail again.
+    pub(super) lasting: usize,
 }
 
 /// A request to stop: what to end with, and its name.
@@ -90,8 +105,7 @@ pub(super) fn work(
     let mut table = Table::new(runs.len(), console);
     let mut tally = Tally::default();
     let mut waiting = queue(runs, left, workers, &mut tally, &mut table);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = workers.threads.unwrap_or((cores / workers.jobs).max(1));
+    let threads = workers.threads()?;
     let mut running: Vec<Child> = Vec::new();
     let mut asked = None;
     let mut slots: VecDeque<usize> = (0..workers.jobs).collect();
@@ -108,7 +122,14 @@ pub(super) fn work(
         {
             let slot = slots.pop_front().unwrap_or(0);
             let device = workers.device.get(slot % workers.device.len().max(1)).map(String::as_str);
-            running.push(Child::start(run, &workers.out, threads, device, slot, start)?);
+            match Child::start(run, &workers.out, threads, device, slot, start) {
+                Ok(child) => running.push(child),
+                Err(error) => {
+                    slots.push_back(slot);
+                    tally.failed.push(run.name.clone());
+                    table.ended(&format!("{} failed: {error}", run.name));
+                }
+            }
         }
         if running.is_empty() {
             break;
@@ -124,7 +145,7 @@ pub(super) fn work(
         running = still;
         for (child, end) in ended {
             slots.push_back(child.slot);
-            settle(&child, end, &mut tally, &mut table)?;
+            settle(&child, end, asked.is_some(), &mut tally, &mut table);
         }
         table.show(&running, &tally);
     }
@@ -145,6 +166,7 @@ fn queue<'a>(
     for run in runs {
         match state(run, out) {
             State::Done => {
+                forget_failure(out, &run.name);
                 tally.done += 1;
                 tally.skipped += 1;
                 table.skipped();
@@ -152,6 +174,7 @@ fn queue<'a>(
             State::Failed(why) if !workers.retry_failed => {
                 tracing::info!("{} failed before: {why}", run.name);
                 tally.failed.push(run.name.clone());
+                tally.lasting += 1;
                 table.skipped();
             }
             State::Taken(why) => {
@@ -182,7 +205,7 @@ fn queue<'a>(
 }
 
 /// Notes how a child has ended.
-fn settle(child: &Child, end: Ended, tally: &mut Tally, table: &mut Table) -> Result<()> {
+fn settle(child: &Child, end: Ended, asked: bool, tally: &mut Tally, table: &mut Table) {
     let seconds = child.started.elapsed().as_secs_f64();
     match end {
         Ended::Done => {
@@ -197,47 +220,29 @@ fn settle(child: &Child, end: Ended, tally: &mut Tally, table: &mut Table) -> Re
             tally.stopped.push(child.name.clone());
             table.ended(&format!("{} stopped, saved", child.name));
         }
-        Ended::Failed(why) => {
-            child.remember_failure(&why)?;
+        // Before it could listen to the request, or while it wrote.
+        Ended::Failed { lasting: false, .. } if asked => {
+            tally.stopped.push(child.name.clone());
+            table.ended(&format!("{} stopped", child.name));
+        }
+        Ended::Failed { why, lasting } => {
+            if lasting {
+                tally.lasting += 1;
+                if let Err(error) = child.remember_failure(&why) {
+                    tracing::warn!("{} will be tried again: {error}", child.name);
+                }
+            }
             tally.failed.push(child.name.clone());
             table.ended(&format!("{} failed: {why} (log: {})", child.name, child.log.display()));
         }
     }
-    Ok(())
 }
 
-enum State {
-    Done,
-    Failed(String),
-    /// To be started or resumed.
-    Open,
-    /// To be trained again: it was not scored at every length that is wanted now.
-    Again,
-    /// Its directory holds another run.
-    Taken(String),
-}
-
-fn state(run: &PlannedRun, out: &Path) -> State {
-    let dir = out.join(&run.name);
-    if let Ok(text) = std::fs::read_to_string(dir.join(files::CONFIG)) {
-        match run.differences(&text) {
-            None => return State::Taken("its config.toml cannot be read".to_owned()),
-            Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
-            Some(_) => {}
-        }
-        let scored = |n: &u32| dir.join(files::scores_at(*n)).join(files::SUMMARY).exists();
-        let lengths = run.lengths();
-        let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
-        if dir.join(files::DONE).exists() {
-            return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
-        }
-        let there = text.parse::<toml::Table>().unwrap_or_default();
-        if !same(there.get("score-at"), run.flags.get("score-at")) {
-            return State::Again;
-        }
+/// Sees that a run can be asked for a device of that name: as in its own flag, or a GPU's number.
+fn device(name: &str) -> Result<()> {
+    if name.parse::<usize>().is_ok() {
+        return Ok(());
     }
-    match std::fs::read_to_string(child::failure(out, &run.name)) {
-        Ok(why) => State::Failed(why.trim().to_owned()),
-        Err(_) => State::Open,
-    }
+    let key: toml::Table = [("device".to_owned(), name.into())].into_iter().collect();
+    RunSpec::read(&key).map(drop)
 }

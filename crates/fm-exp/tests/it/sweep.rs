@@ -64,10 +64,10 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     };
     let one = place.out().join("one");
     on("run", &plan, &one, &["--jobs", "2"]).succeeds();
+    assert!(!one.join(".runs.lock").exists(), "no file is shared between processes");
     let expected = merged(&one);
     assert_eq!(String::from_utf8_lossy(&expected).lines().count(), 1 + 2 * 3 * 2);
     assert!(String::from_utf8_lossy(&read(&one.join("timings.csv"))).lines().count() == 13);
-    assert!(!one.join(".runs.lock").exists(), "no file is shared between processes");
     // What is packed is merged as the directories are.
     let packed = place.out().join("packed");
     std::fs::create_dir_all(&packed).unwrap();

@@ -15,7 +15,7 @@ fn leave(dir: &Path, label: u8) {
         std::fs::write(path, text).unwrap();
     };
     put("config.toml", "seed = 3\n");
-    put("DONE", "");
+    put("DONE", "0123456789abcdef\n");
     put("epochs.csv", "run_id,arch\r\n");
     for place in ["", "at-2/"] {
         put(&format!("{place}confusion.csv"), "true \\ predicted,a,b\r\na,1,0\r\nb,1,1\r\n");

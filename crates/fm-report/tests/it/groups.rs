@@ -22,7 +22,7 @@ fn run() -> Identified {
 /// What such a run leaves, as far as a comparison reads it.
 fn leave(dir: &Path, config: &str) {
     put(dir, files::CONFIG, config);
-    put(dir, files::DONE, "");
+    put(dir, files::DONE, "0123456789abcdef\n");
     put(dir, files::CONFUSION, "true \\ predicted,cat,dog\r\ncat,5,1\r\ndog,0,7\r\n");
     let test = r#"{"accuracy": 0.9, "loss": 0.3, "macro_f1": 0.9}"#;
     put(

@@ -244,7 +244,10 @@ fn at_least_1(flag: &str, n: usize) -> Result<()> {
 
 /// A name is one directory below `--out`, not a way out of it; it stands in tables, which spreadsheets open, and on
 /// terminals.
-fn check_name(name: &str) -> Result<()> {
+///
+/// # Errors
+/// A usage error for any other.
+pub fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
         return Err(Error::usage(format!("--name must be a plain directory name, got '{name}'")));
     }

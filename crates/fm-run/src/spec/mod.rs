@@ -17,6 +17,7 @@ use fm_images::Augment;
 use fm_net::Arch;
 use toml::{Table, Value};
 
+pub use check::check_name;
 pub use field::{Field, Role};
 pub use recipe::{RECIPES, Recipe};
 pub use schedule::{Schedule, Shorter, Span};

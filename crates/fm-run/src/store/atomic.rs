@@ -4,16 +4,20 @@
 //!
 //! Every operation asks [`fault::disk`] first, so that tests can let each of them fail.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 use crate::fault;
 
-/// How names of files begin that are not in their place yet.
-const TEMPORARY: &str = ".tmp-";
+/// How names of files begin that are not in their place yet. Their writers hold a lock on them, so that what
+/// a killed one has left can be told from what is being written.
+const TEMPORARY: &str = ".tmp-fm-";
 
 /// Puts `bytes` at `path`, replacing what is there.
 ///
@@ -24,13 +28,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
     fault::disk()?;
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        // As for any file that one creates: the umask decides, not tempfile's 0600.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(dir)?;
+    sweep(dir);
+    let mut file = temporary(dir)?;
     fault::disk()?;
     file.write_all(bytes)?;
     fault::disk()?;
@@ -38,6 +42,24 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fault::disk()?;
     file.persist(path)?;
     sync_dir(dir)
+}
+
+/// A new file in `dir` that [`sweep`] takes for one in use.
+fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            // As for any file that one creates: the umask decides, not tempfile's 0600.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(dir)?;
+        // A sweeper that came between creating and locking it has removed it, or is about to. Where files
+        // cannot be locked, sweepers cannot lock them either and leave them alone.
+        let swept = matches!(file.as_file().try_lock(), Err(TryLockError::WouldBlock))
+            || file.as_file().metadata()?.nlink() == 0;
+        if !swept {
+            return Ok(file);
+        }
+    }
 }
 
 /// Brings a directory's names to the disk.
@@ -84,13 +106,26 @@ pub fn create_dir(dir: &Path) -> Result<()> {
     make().map_err(|e| Error::io("create", dir, &e))
 }
 
-/// Removes what a writer that was killed has left in `dir`. Nobody else may be writing there.
+/// Removes what writers that were killed have left in `dir`, and nothing that is being written.
 pub(super) fn sweep(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let left = entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(TEMPORARY));
-    for entry in left {
-        let _ = fs::remove_file(entry.path());
+    for path in left.filter(|e| e.file_type().is_ok_and(|kind| kind.is_file())).map(|e| e.path()) {
+        // The lock is held while the file is removed: nobody can begin to use it meanwhile.
+        if let Ok(file) = not_through_links().write(true).open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
     }
+}
+
+/// Opens files themselves, and none that a symbolic link leads to: a link in a run's directory must not make a
+/// file elsewhere a file of the run.
+pub(super) fn not_through_links() -> OpenOptions {
+    let mut options = File::options();
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options
 }
 
 /// A file that grows row by row.
@@ -100,41 +135,34 @@ pub struct Growing {
     file: File,
 }
 
-/// Creates or empties the file at `path`, for those that grow row by row.
+/// Puts an empty file at `path`, in place of what is there, for those that grow row by row.
 ///
 /// # Errors
 /// When it cannot be created.
-#[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub fn create(path: &Path) -> Result<Growing> {
-    let make = || {
-        fault::disk()?;
-        let file = File::create(path)?;
-        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
-        Ok(Growing { path: path.to_owned(), file })
-    };
-    make().map_err(|e| Error::io("create", path, &e))
+    replace(path, b"").map_err(|e| Error::io("create", path, &e))?;
+    resume(path, 0)
 }
 
-/// Opens the file at `path` to continue after its first `len` bytes; what follows them is cut off. Says whether
-/// anything was.
+/// Opens the file at `path` to continue after its first `len` bytes; what follows them is cut off.
 ///
 /// # Errors
 /// When it cannot be opened, or is shorter.
-pub fn resume(path: &Path, len: u64) -> Result<(Growing, bool)> {
+pub fn resume(path: &Path, len: u64) -> Result<Growing> {
     let open = || {
         fault::disk()?;
-        let mut file = File::options().read(true).write(true).open(path)?;
+        let mut file = not_through_links().read(true).write(true).open(path)?;
         let found = file.metadata()?.len();
         if found < len {
-            let text = format!("has {found} bytes, the checkpoint knows {len}");
+            let text = format!("has {found} bytes of {len}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         fault::disk()?;
         file.set_len(len)?;
         file.seek(io::SeekFrom::End(0))?;
-        Ok((Growing { path: path.to_owned(), file }, found > len))
+        Ok(Growing { path: path.to_owned(), file })
     };
-    open().map_err(|e| Error::io("resume", path, &e).help("start again with --overwrite"))
+    open().map_err(|e| Error::io("resume", path, &e))
 }
 
 impl Growing {
@@ -196,6 +224,32 @@ mod tests {
         }
         assert!(
             !no_lock(Path::new("/x"), &io::Error::from_raw_os_error(libc::EIO)).to_string().contains("--out")
+        );
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_is_being_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let writing = temporary(dir.path()).unwrap();
+        let left = dir.path().join(format!("{TEMPORARY}x1Y2z3"));
+        let others = dir.path().join(".tmp-of-somebody-else");
+        for path in [&left, &others] {
+            drop(File::options().write(true).create_new(true).open(path).unwrap());
+        }
+        write(&dir.path().join("a.csv"), b"new").unwrap();
+        assert!(!left.exists() && others.exists() && writing.path().exists());
+    }
+
+    #[test]
+    fn files_that_grow_take_the_place_of_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (letter, path) = (dir.path().join("letter.txt"), dir.path().join("epochs.csv"));
+        write(&letter, b"dear sir").unwrap();
+        std::os::unix::fs::symlink(&letter, &path).unwrap();
+        create(&path).unwrap().append(b"row").unwrap();
+        assert_eq!(
+            (fs::read(&letter).unwrap(), fs::read(&path).unwrap()),
+            (b"dear sir".into(), b"row".into())
         );
     }
 

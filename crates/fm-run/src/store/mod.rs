@@ -11,5 +11,5 @@ pub(crate) use csv_file::unguarded;
 pub use csv_file::{csv_bytes, csv_row, write_json, write_table};
 pub(crate) use read::bytes;
 pub use read::{MAX_KEYS, MAX_TABLE, read, read_text};
-pub use run_dir::{Claim, RunDir};
-pub use runs_csv::{Row, record};
+pub use run_dir::{Claim, RunDir, done};
+pub use runs_csv::{Row, Runs, SCORED_EPOCH};

@@ -1,14 +1,15 @@
 //! A run directory: claimed, locked, filled, and marked as done.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::atomic::{no_lock, sweep};
+use super::atomic::{no_lock, not_through_links, sweep};
 use super::{create_dir, write};
 use crate::error::{Error, Kind, Result};
+use crate::fault;
 use crate::files::{self, RUN_FILES};
-use crate::identity::Identified;
+use crate::identity::{Identified, is_run_id};
 
 /// What may be done with a directory that holds a run already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    run_id: String,
     /// Whether it holds the beginning of this very run.
     resumed: bool,
     /// Held until the run ends; the operating system frees it when the process dies.
@@ -33,7 +35,8 @@ pub struct RunDir {
 
 impl RunDir {
     /// Claims `path` for a run with `config`: creates it, locks it, sees that it is empty or may be emptied
-    /// or resumed, and writes `config.toml`.
+    /// or resumed, and writes `config.toml`. What an interrupted [`Claim::Overwrite`] has left of an earlier run
+    /// is removed under any claim.
     ///
     /// # Errors
     /// When it cannot be written ([`Kind::Io`]), another process has it ([`Kind::Locked`]), or it holds
@@ -43,18 +46,26 @@ impl RunDir {
         let lock = lock(path)?;
         sweep(path);
         sweep(&path.join(files::CHECKPOINTS));
-        let mut run = Self { path: path.to_owned(), resumed: false, _lock: lock };
-        if RUN_FILES.into_iter().chain([files::CHECKPOINTS]).any(|name| path.join(name).exists()) {
+        let mut run = Self { path: path.to_owned(), run_id: config.run_id(), resumed: false, _lock: lock };
+        let is_given_up = path.join(files::CLEARING).exists();
+        let is_there = |name: &str| path.join(name).exists();
+        if is_given_up || RUN_FILES.into_iter().chain([files::CHECKPOINTS]).any(is_there) {
             match claim {
                 Claim::Overwrite => clear(path)?,
+                _ if is_given_up => clear(path)?,
                 Claim::Resume if same(path, config) == Some(vec![]) => {
                     run.resumed = true;
+                    if !run.is_done() {
+                        // Whatever is there under that name, it does not say that this run is done.
+                        remove_file(&path.join(files::DONE))?;
+                    }
                     return Ok(run);
                 }
                 Claim::New | Claim::Resume => return Err(occupied(path, config)),
             }
         }
         write(&path.join(files::CONFIG), config.to_toml().as_bytes())?;
+        remove_file(&path.join(files::CLEARING))?;
         Ok(run)
     }
 
@@ -67,7 +78,7 @@ impl RunDir {
     /// Whether that run is finished.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.path.join(files::DONE).exists()
+        done(&self.path).is_some_and(|id| id == self.run_id)
     }
 
     /// The directory.
@@ -80,15 +91,27 @@ impl RunDir {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn done(&self, run_id: &str) -> Result<()> {
-        write(&self.path.join(files::DONE), format!("{run_id}\n").as_bytes())
+    pub fn done(&self) -> Result<()> {
+        write(&self.path.join(files::DONE), format!("{}\n", self.run_id).as_bytes())
     }
+}
+
+/// The id of the run that is finished in a directory; none where there is no such run.
+#[must_use]
+pub fn done(dir: &Path) -> Option<String> {
+    let mut text = String::new();
+    let path = dir.join(files::DONE);
+    // Not a pipe, that would be waited for.
+    let file = path.is_file().then(|| File::open(&path).ok())??;
+    file.take(64).read_to_string(&mut text).ok()?;
+    let id = text.trim();
+    is_run_id(id).then(|| id.to_owned())
 }
 
 /// Takes the directory's lock, or says who has it.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join(files::LOCK);
-    let mut file = OpenOptions::new()
+    let mut file = not_through_links()
         .create(true)
         .truncate(false)
         .read(true)
@@ -112,24 +135,34 @@ fn lock(dir: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Removes what runs leave and nothing else; `DONE` first, so that half a removal is no finished run.
+/// Removes what runs leave and nothing else. A note goes first, so that whoever finds half of it knows that the
+/// rest is given up, then `DONE`; the note stays until the next run has its `config.toml`.
 fn clear(path: &Path) -> Result<()> {
+    write(&path.join(files::CLEARING), b"")?;
     for file in RUN_FILES {
-        let file = path.join(file);
-        match fs::remove_file(&file) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &file, &e)),
-            _ => {}
-        }
+        remove_file(&path.join(file))?;
     }
     let on_the_way = fs::read_dir(path).map_err(|e| Error::io("read", path, &e))?.flatten().map(|e| e.path());
     let is_scores = |path: &PathBuf| files::is_beside(path);
     for directory in on_the_way.filter(is_scores).chain([path.join(files::CHECKPOINTS)]) {
-        match fs::remove_dir_all(&directory) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &directory, &e)),
-            _ => {}
-        }
+        removed(&directory, fault::disk().and_then(|()| fs::remove_dir_all(&directory)))?;
     }
     Ok(())
+}
+
+/// Removes a file, where there is one.
+fn remove_file(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    removed(path, fault::disk().and_then(|()| fs::remove_file(path)))
+}
+
+fn removed(path: &Path, result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, &e)),
+        _ => Ok(()),
+    }
 }
 
 /// The differences between the configuration in `path` and this one, if that can be read.
@@ -139,7 +172,7 @@ fn same(path: &Path, config: &Identified) -> Option<Vec<String>> {
 
 /// Why a filled directory is refused.
 fn occupied(path: &Path, config: &Identified) -> Error {
-    let done = path.join(files::DONE).exists();
+    let done = done(path).is_some();
     let state = if done { "a finished run" } else { "an unfinished run" };
     let differences = same(path, config).unwrap_or_else(|| vec!["its config.toml cannot be read".to_owned()]);
     let kind = if differences.is_empty() { "the same" } else { "another" };
@@ -151,3 +184,7 @@ fn occupied(path: &Path, config: &Identified) -> Error {
     let error = differences.into_iter().fold(error, Error::note);
     error.help("choose another place with --name, or replace what is there with --overwrite")
 }
+
+#[cfg(test)]
+#[path = "run_dir_tests.rs"]
+mod tests;

@@ -1,12 +1,14 @@
-//! `runs.csv`: a row for every run under a results directory.
+//! `runs.csv`: a row for every run under a results directory, or the merged table of a sweep there.
+//!
+//! People open it in spreadsheets, add columns, sort it and save it: what they add stays, in its place.
 
-use std::fs::{self, OpenOptions};
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::atomic::{no_lock, sweep};
-use super::{csv_bytes, unguarded, write};
+use super::atomic::{no_lock, not_through_links};
+use super::{create_dir, csv_bytes, unguarded, write};
 use crate::error::{Error, Kind, Result};
 use crate::{Identified, files, spec};
 
@@ -54,90 +56,182 @@ fn cell(value: Option<&Value>) -> String {
     value.and_then(|value| spec::text(value).ok()).unwrap_or_default()
 }
 
-/// Adds `row` to `out/runs.csv`, in place of an earlier row of the same name.
-///
-/// Columns that the table has and the row has not stay, empty in this row; columns that are new to the table
-/// come last.
-///
-/// # Errors
-/// When the file cannot be read or written.
-pub fn record(out: &Path, row: &Row) -> Result<()> {
-    // Runs of one sweep end at the same time; each reads, changes and replaces the whole table.
-    let lock = out.join(".runs.lock");
-    let held = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
-    let held = held.and_then(|file| file.lock().map(|()| file)).map_err(|e| no_lock(&lock, &e))?;
+/// The column that only the merged table of a sweep has.
+pub const SCORED_EPOCH: &str = "scored_epoch";
 
-    sweep(out);
-    let path = out.join(files::RUNS);
-    let (mut header, mut rows) = read(&path)?;
-    for column in row.columns() {
-        if !header.iter().any(|name| name == column) {
-            header.push(column.to_owned());
-        }
-    }
-    rows.retain(|old| old.get("name") != row.get("name"));
-    rows.push(row.clone());
-    let cells = rows.iter().map(|row| header.iter().map(|column| row.get(column).to_owned()).collect());
-    let names: Vec<&str> = header.iter().map(String::as_str).collect();
-    write(&path, &csv_bytes(&names, cells.collect::<Vec<Vec<String>>>())?)?;
-    drop(held);
-    Ok(())
+/// `runs.csv` in a directory of results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runs {
+    out: PathBuf,
 }
 
-/// The table's columns and rows; none where there is no table.
-fn read(path: &Path) -> Result<(Vec<String>, Vec<Row>)> {
-    let bad = |what: String| {
-        Error::new(Kind::Io, format!("cannot read {}: {what}", path.display()))
-            .help("move it away; the runs' own directories hold everything that it says")
-    };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
-        Err(e) => return Err(Error::io("read", path, &e)),
-    };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
-    let header: Vec<String> =
-        reader.headers().map_err(|e| bad(e.to_string()))?.iter().map(str::to_owned).collect();
-    if !header.iter().any(|column| column == "name") {
-        return Err(bad("it has no column `name`".to_owned()));
+impl Runs {
+    /// The table in `out`, which need not be there yet. Says before a run trains what would keep its row out.
+    ///
+    /// # Errors
+    /// When it cannot be read, its lock cannot be had, or it is the merged table of a sweep
+    /// ([`Kind::Mismatch`]).
+    pub fn open(out: &Path) -> Result<Self> {
+        create_dir(out)?;
+        let runs = Self { out: out.to_owned() };
+        let _held = runs.lock()?;
+        runs.of_single_runs()?;
+        Ok(runs)
     }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| bad(e.to_string()))?;
-        let cells = header.iter().cloned().zip(record.iter().map(|cell| unguarded(cell).to_owned()));
-        rows.push(Row(cells.collect()));
+
+    /// Adds `row`, in place of an earlier row of the same name. What others wrote into that row stays, if it is
+    /// about the same run.
+    ///
+    /// # Errors
+    /// When the table cannot be read or written.
+    pub fn record(&self, row: &Row) -> Result<()> {
+        // Runs of one sweep end at the same time; each reads, changes and replaces the whole table.
+        let _held = self.lock()?;
+        let mut table = self.of_single_runs()?;
+        let same = |cells: &Vec<String>, table: &Table, column: &str| {
+            table.column(column).and_then(|i| cells.get(i)).is_some_and(|cell| cell == row.get(column))
+        };
+        let mut cells = Vec::new();
+        for old in std::mem::take(&mut table.rows) {
+            if !same(&old, &table, "name") {
+                table.rows.push(old);
+            } else if same(&old, &table, "run_id") {
+                cells = old;
+            }
+        }
+        for (column, cell) in &row.0 {
+            let index = table.column(column).unwrap_or_else(|| {
+                table.header.push(column.clone());
+                table.header.len() - 1
+            });
+            cells.resize(cells.len().max(index + 1), String::new());
+            cells[index].clone_from(cell);
+        }
+        table.rows.push(cells);
+        table.write(&self.path())
     }
-    Ok((header, rows))
+
+    /// Writes the merged table of a sweep, in place of an earlier one. Columns that somebody has added to that
+    /// stay, beside the rows of the same name.
+    ///
+    /// # Errors
+    /// When it cannot be written, or what is there is no merged table ([`Kind::Mismatch`]).
+    pub fn merge(out: &Path, header: &[&str], rows: Vec<Vec<String>>) -> Result<()> {
+        create_dir(out)?;
+        let runs = Self { out: out.to_owned() };
+        let _held = runs.lock()?;
+        let old = Table::read(&runs.path())?;
+        if !old.header.is_empty() && old.column(SCORED_EPOCH).is_none() {
+            let text =
+                format!("{} is the table of single runs, not one that was merged", runs.path().display());
+            return Err(Error::new(Kind::Mismatch, text).help(
+                "move it to another name, then merge again; or give the sweep a directory of its own",
+            ));
+        }
+        let header: Vec<String> = header.iter().map(|&column| column.to_owned()).collect();
+        let mut table = Table { header, rows };
+        table.add_from(&old);
+        table.write(&runs.path())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.out.join(files::RUNS)
+    }
+
+    /// Held until the file is dropped.
+    fn lock(&self) -> Result<File> {
+        let path = self.out.join(".runs.lock");
+        let file = not_through_links().create(true).truncate(false).write(true).open(&path);
+        file.and_then(|file| file.lock().map(|()| file)).map_err(|e| no_lock(&path, &e))
+    }
+
+    fn of_single_runs(&self) -> Result<Table> {
+        let table = Table::read(&self.path())?;
+        if table.column(SCORED_EPOCH).is_none() {
+            return Ok(table);
+        }
+        let text = format!("{} is the merged table of a sweep", self.path().display());
+        Err(Error::new(Kind::Mismatch, text)
+            .help("choose another directory with --out, or leave the run's row out with --no-record"))
+    }
+}
+
+/// A table as text, cells in their places.
+#[derive(Debug, Default)]
+struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Reads a table that has been through a spreadsheet, perhaps; an empty one where there is no file.
+    fn read(path: &Path) -> Result<Self> {
+        let bad = |what: String| {
+            Error::new(Kind::Io, format!("cannot read {}: {what}", path.display()))
+                .help("move it away; the runs' own directories hold everything that it says")
+        };
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(Error::io("read", path, &e)),
+        };
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let mut why = "it has no column `name`".to_owned();
+        // Spreadsheets of countries with a decimal comma separate cells otherwise.
+        for delimiter in *b",;\t" {
+            let mut reader = csv::ReaderBuilder::new();
+            reader.flexible(true).has_headers(false).delimiter(delimiter);
+            let text = |record: csv::StringRecord| {
+                record.iter().map(|cell| unguarded(cell).to_owned()).collect::<Vec<_>>()
+            };
+            let records: csv::Result<Vec<_>> =
+                reader.from_reader(bytes.as_slice()).records().map(|record| record.map(text)).collect();
+            match records {
+                Ok(mut rows) if rows.first().is_some_and(|header| header.iter().any(|c| c == "name")) => {
+                    let header = rows.remove(0);
+                    return Ok(Self { header, rows });
+                }
+                Ok(_) => {}
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(bad(why))
+    }
+
+    /// Where a column is; of several with one name the first.
+    fn column(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|column| column == name)
+    }
+
+    /// Takes over what another table has beyond this one's columns, for rows of the same name. A recall belongs
+    /// to classes that are gone.
+    fn add_from(&mut self, old: &Self) {
+        let added = |column: &&String| self.column(column).is_none() && !column.starts_with("recall ");
+        let added: Vec<String> = old.header.iter().filter(added).cloned().collect();
+        let Some((name, there)) = self.column("name").zip(old.column("name")) else { return };
+        for column in added {
+            let index = old.column(&column);
+            self.header.push(column);
+            for row in &mut self.rows {
+                let old = old.rows.iter().find(|old| old.get(there) == row.get(name));
+                row.push(old.zip(index).and_then(|(old, i)| old.get(i)).cloned().unwrap_or_default());
+            }
+        }
+    }
+
+    fn write(mut self, path: &Path) -> Result<()> {
+        // Cells behind the last column have none of their own.
+        let width = self.rows.iter().map(Vec::len).max().unwrap_or(0).max(self.header.len());
+        for row in self.rows.iter_mut().chain([&mut self.header]) {
+            row.resize(width, String::new());
+        }
+        let names: Vec<&str> = self.header.iter().map(String::as_str).collect();
+        write(path, &csv_bytes(&names, &self.rows)?)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(name: &str, test_acc: &str) -> Row {
-        let mut row = Row::default();
-        row.set("name", name);
-        row.set("dataset", "a, \"quoted\" place");
-        row.set("test_acc", test_acc);
-        row
-    }
-
-    #[test]
-    fn a_row_per_name_the_newest_last_and_added_columns_stay() {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, acc) in [("a", "0.1"), ("b", "0.2"), ("a", "0.3")] {
-            record(dir.path(), &row(name, acc)).unwrap();
-        }
-        let path = dir.path().join(files::RUNS);
-        let (header, rows) = read(&path).unwrap();
-        assert_eq!(header, ["name", "dataset", "test_acc"]);
-        assert_eq!(rows, [row("b", "0.2"), row("a", "0.3")]);
-
-        let edited = "my note;,name\r\nx,b\r\n";
-        write(&path, edited.as_bytes()).unwrap();
-        record(dir.path(), &row("c", "0.4")).unwrap();
-        let (header, rows) = read(&path).unwrap();
-        assert_eq!(header, ["my note;", "name", "dataset", "test_acc"]);
-        assert_eq!((rows[0].get("my note;"), rows[1].get("test_acc")), ("x", "0.4"));
-    }
-}
+#[path = "runs_csv_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use fm_run::spec::{Protocol, Weights};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
-use crate::sweep::plan::{PlannedRun, SweepPlan};
+use crate::sweep::planned::{PlannedRun, SweepPlan};
 
 /// Runs that differ by their seeds alone.
 #[derive(Debug)]

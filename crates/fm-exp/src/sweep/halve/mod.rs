@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use self::configuration::{Configuration, configurations, rungs};
 use self::rung::{Judged, judge};
-use super::plan::{PlannedRun, SweepPlan};
+use super::planned::{PlannedRun, SweepPlan};
 use super::work::{Asked, Left, Tally, Workers, work};
 use crate::error::{Error, Kind, Result};
 use crate::logging::Console;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::configuration::{Configuration, Seeded};
 use crate::error::{Error, Kind, Result};
 use crate::sweep::child::failure;
-use crate::sweep::plan::PlannedRun;
+use crate::sweep::planned::PlannedRun;
 
 /// Columns of `halving.csv`, a row a rung and configuration that came to it, the best first.
 pub(super) const HEADER: [&str; 10] = [

@@ -1,0 +1,49 @@
+//! What is there of a planned run, by what its directory holds.
+
+use std::path::Path;
+
+use fm_run::spec::same;
+use fm_run::{files, store};
+
+use super::planned::PlannedRun;
+
+/// What a sweep has to do with a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Done,
+    Failed(String),
+    /// To be started or resumed.
+    Open,
+    /// To be trained again: it was not scored at every length that is wanted now.
+    Again,
+    /// Its directory holds another run.
+    Taken(String),
+}
+
+/// A run that is done is done, whatever notes there are of earlier attempts.
+pub(super) fn state(run: &PlannedRun, out: &Path) -> State {
+    let dir = out.join(&run.name);
+    // What is there is given up.
+    let is_given_up = dir.join(files::CLEARING).exists();
+    if !is_given_up && let Ok(text) = std::fs::read_to_string(dir.join(files::CONFIG)) {
+        match run.differences(&text) {
+            None => return State::Taken("its config.toml cannot be read".to_owned()),
+            Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
+            Some(_) => {}
+        }
+        let scored = |n: &u32| dir.join(files::scores_at(*n)).join(files::SUMMARY).exists();
+        let lengths = run.lengths();
+        let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
+        if store::done(&dir).as_deref() == Some(run.run_id.as_str()) {
+            return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
+        }
+        let there = text.parse::<toml::Table>().unwrap_or_default();
+        if !same(there.get("score-at"), run.flags.get("score-at")) {
+            return State::Again;
+        }
+    }
+    match std::fs::read_to_string(super::child::failure(out, &run.name)) {
+        Ok(why) => State::Failed(why.trim().to_owned()),
+        Err(_) => State::Open,
+    }
+}
