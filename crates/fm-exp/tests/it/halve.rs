@@ -135,6 +135,7 @@ fn what_cannot_be_halved_is_refused() {
     let plan = plan(&place, &["--seeds", "0..1", "--epochs", "3"]);
     on("halve", &plan, &out, &["--eta", "1"]).fails(2, &["--eta must be at least 2"]);
     on("halve", &plan, &out, &["--risk", "0"]).fails(2, &["--risk must be between 0 and 1"]);
+    on("halve", &plan, &out, &["--tolerance", "2"]).fails(2, &["--tolerance must be at least 0"]);
     on("halve", &plan, &out, &["--min-epochs", "4"]).fails(2, &["--min-epochs must be from 1 to 3, got 4"]);
 }
 

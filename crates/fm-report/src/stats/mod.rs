@@ -30,7 +30,7 @@ pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
 pub use outcomes::{Outcomes, OutcomesError};
 pub use power::{MAX_SEEDS, Needed, POWER, detectable, paired_t_power, seeds_for, t_power};
-pub use selection::{Selection, select};
+pub use selection::{Rule, Selection, select};
 pub use summary::{Interval, Summary, summarize};
 pub use t_test::{TTest, paired_t, welch};
 pub use verdict::{ALPHA, Answer, Family, Verdict};

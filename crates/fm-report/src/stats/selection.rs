@@ -4,11 +4,26 @@
 //! the best mean than noise explains is left out, so that the truly best configuration stays in with probability
 //! 1 − level at least. The bound for all comparisons at once is Bonferroni's, which needs no table and errs on
 //! the side of keeping more.
+//!
+//! All configurations have the same seeds, so a seed's effect on all of them (an easy validation set, say)
+//! cancels: noise is what configuration and seed leave unexplained, as in an analysis of variance of two ways.
+//! Two seeds say little of one configuration's noise, and poor configurations are as good as constant, or wild.
+//! So noise is estimated together over the contenders, the best means as far down as noise among those above
+//! reaches. (Means of normal numbers are independent of their residuals.) Where a configuration's own seeds show
+//! more noise than that, it is allowed more, as if [`PRIOR`] further seeds had shown the common noise, up to
+//! [`MOST`] times the common variance.
+//!
+//! Simulated with two seeds at level 0.05, the best of 3 to 64 configurations alike is left out in 0.8 to
+//! 3.8 % of cases; where it is twice as noisy as all others, in 6 %, three times, in 9 % (`selection_tests.rs`).
 
 use super::dist::t_quantile;
 
-/// The noise of as many configurations is estimated together, if there are as many.
-const POOL: usize = 8;
+/// Contenders that noise is estimated over at least.
+const FEWEST: usize = 4;
+/// As many further seeds are taken to have shown the common noise.
+const PRIOR: f64 = 2.0;
+/// The most that a configuration's variance is allowed beyond the common one.
+const MOST: f64 = 9.0;
 
 /// Scores of configurations, compared with the best.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,152 +32,104 @@ pub struct Selection {
     pub means: Vec<f64>,
     /// Configurations, the best mean first.
     pub order: Vec<usize>,
-    /// Standard deviation over seeds of a configuration's score, less what a seed does to all of them.
+    /// Standard deviation over seeds of a contender's score, less what a seed does to all of them.
     pub sd: f64,
-    /// How far below the best mean is no more than noise.
-    pub margin: f64,
+    /// How far below the best mean is no more than noise, by configuration; the tolerance is not taken off.
+    pub margins: Vec<f64>,
     /// Whether each configuration stays.
     pub kept: Vec<bool>,
 }
 
-/// Of `scores` by configuration and seed, higher being better, keeps the `keep` best means and whatever is
-/// within noise of the best. `level` bounds the probability that noise alone removes the truly best one.
-///
-/// All configurations have the same seeds, so a seed's effect on all of them (an easy validation set, say)
-/// cancels: noise is what configuration and seed leave unexplained, as in an analysis of variance of two ways.
-/// It is estimated over the `keep` best means, at least [`POOL`]: poor configurations may be as good as
-/// constant, or wild, and tell nothing of the noise near the best. Means of normal numbers are independent of
-/// their residuals, so choosing by the means does not bias the estimate.
+/// What is to be kept of configurations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// The best means, whatever the noise.
+    pub keep: usize,
+    /// By how much a better configuration may be lost: one is kept for noise if it may be better than the best
+    /// mean by more than this. With 0, if it may be better at all.
+    pub tolerance: f64,
+    /// Bounds the probability that noise removes the truly best configuration, if that is better than the one of the
+    /// best mean by more than `tolerance`.
+    pub level: f64,
+}
+
+/// Applies a rule to `scores` by configuration and seed, higher being better.
 ///
 /// None for fewer than two seeds or two configurations, or seeds that are missing.
 #[must_use]
-pub fn select(scores: &[Vec<f64>], keep: usize, level: f64) -> Option<Selection> {
+pub fn select(scores: &[Vec<f64>], rule: Rule) -> Option<Selection> {
+    let Rule { keep, tolerance, level } = rule;
     let (n, seeds) = (scores.len(), scores.first()?.len());
     if n < 2 || seeds < 2 || scores.iter().any(|row| row.len() != seeds) {
         return None;
     }
-    let mean = |row: &Vec<f64>| row.iter().sum::<f64>() / seeds as f64;
-    let means: Vec<f64> = scores.iter().map(mean).collect();
+    let means: Vec<f64> = scores.iter().map(|row| mean(row)).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| means[b].total_cmp(&means[a]));
-    let pool: Vec<&[f64]> = order[..keep.max(POOL).min(n)].iter().map(|&i| &scores[i][..]).collect();
-    let (variance, df) = residual_variance(&pool);
-    let critical = t_quantile(1.0 - level / (n - 1) as f64, df);
-    let margin = critical * (2.0 * variance / seeds as f64).sqrt();
-    let best = means[order[0]];
-    let mut kept: Vec<bool> = means.iter().map(|mean| best - mean <= margin).collect();
+    let below = |index: usize| means[order[0]] - means[index];
+
+    let ranked: Vec<&[f64]> = order.iter().map(|&index| &scores[index][..]).collect();
+    let reach = |noise: &Noise, variance: f64| {
+        t_quantile(1.0 - level / (n - 1) as f64, noise.df) * (variance / seeds as f64).sqrt()
+    };
+    let mut noise = Noise::of(&ranked[..FEWEST.min(n)]);
+    for contenders in FEWEST + 1..=n {
+        if below(order[contenders - 1]) > reach(&noise, 2.0 * noise.variance) {
+            break;
+        }
+        noise = Noise::of(&ranked[..contenders]);
+    }
+    let of_best = noise.allowed(ranked[0]);
+    let margins: Vec<f64> = scores.iter().map(|row| reach(&noise, of_best + noise.allowed(row))).collect();
+    let mut kept: Vec<bool> =
+        (0..n).map(|index| below(index) <= (margins[index] - tolerance).max(0.0)).collect();
     for &index in order.iter().take(keep) {
         kept[index] = true;
     }
-    Some(Selection { means, order, sd: variance.sqrt(), margin, kept })
+    Some(Selection { sd: noise.variance.sqrt(), means, order, margins, kept })
 }
 
-/// Of a table without missing cells: the variance that rows and columns leave, and its degrees of freedom.
-fn residual_variance(rows: &[&[f64]]) -> (f64, f64) {
-    let (n, seeds) = (rows.len(), rows[0].len());
-    let mean = |sum: f64, of: usize| sum / of as f64;
-    let by_row: Vec<f64> = rows.iter().map(|row| mean(row.iter().sum(), seeds)).collect();
-    let by_seed: Vec<f64> = (0..seeds).map(|seed| mean(rows.iter().map(|row| row[seed]).sum(), n)).collect();
-    let all = mean(by_row.iter().sum(), n);
-    let residual = |i: usize, seed: usize| rows[i][seed] - by_row[i] - by_seed[seed] + all;
-    let squares = (0..n).flat_map(|i| (0..seeds).map(move |seed| residual(i, seed).powi(2)));
-    let df = ((n - 1) * (seeds - 1)) as f64;
-    (squares.sum::<f64>() / df, df)
+/// What configuration and seed leave unexplained of the contenders' scores.
+struct Noise {
+    variance: f64,
+    df: f64,
+    /// What each seed does to all of them.
+    effects: Vec<f64>,
+}
+
+impl Noise {
+    fn of(contenders: &[&[f64]]) -> Self {
+        let (n, seeds) = (contenders.len(), contenders[0].len());
+        let centred: Vec<Vec<f64>> = contenders.iter().map(|row| centred(row)).collect();
+        let effect = |seed: usize| centred.iter().map(|row| row[seed]).sum::<f64>() / n as f64;
+        let effects: Vec<f64> = (0..seeds).map(effect).collect();
+        let squares: f64 = centred.iter().map(|row| squares(row, &effects)).sum();
+        let df = ((n - 1) * (seeds - 1)) as f64;
+        Self { variance: squares / df, df, effects }
+    }
+
+    /// The variance that is allowed a configuration.
+    fn allowed(&self, row: &[f64]) -> f64 {
+        let own = (row.len() - 1) as f64;
+        let both = (PRIOR * self.variance + squares(&centred(row), &self.effects)) / (PRIOR + own);
+        both.clamp(self.variance, MOST * self.variance)
+    }
+}
+
+fn mean(row: &[f64]) -> f64 {
+    row.iter().sum::<f64>() / row.len() as f64
+}
+
+fn centred(row: &[f64]) -> Vec<f64> {
+    let mean = mean(row);
+    row.iter().map(|score| score - mean).collect()
+}
+
+/// Sum of the squared differences.
+fn squares(row: &[f64], effects: &[f64]) -> f64 {
+    row.iter().zip(effects).map(|(score, effect)| (score - effect).powi(2)).sum()
 }
 
 #[cfg(test)]
-mod tests {
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::{Rng, SeedableRng};
-
-    use super::*;
-    use crate::stats::normal_quantile;
-
-    /// Of five configurations, from SciPy: residuals of the table, and stats.t.ppf(1 - 0.05 / 4, 8).
-    #[test]
-    fn numbers_of_a_small_table() {
-        let scores = [
-            vec![0.871, 0.865, 0.880],
-            vec![0.869, 0.866, 0.874],
-            vec![0.850, 0.853, 0.861],
-            vec![0.702, 0.661, 0.690],
-            vec![0.868, 0.860, 0.871],
-        ];
-        let found = select(&scores, 1, 0.05).unwrap();
-        assert!((found.sd - 0.008_731_170_215_574_374).abs() < 1e-12, "{}", found.sd);
-        assert!((found.margin - 0.019_615_530_899_998_034).abs() < 1e-9, "{}", found.margin);
-        assert_eq!(found.order, [0, 1, 4, 2, 3]);
-        assert_eq!(found.kept, [true, true, true, false, true]);
-        assert_eq!(select(&scores, 5, 0.05).unwrap().kept, [true; 5]);
-        // What a seed does to all changes nothing.
-        let shifted = scores.clone().map(|row| vec![row[0] + 0.1, row[1], row[2] - 0.2]);
-        let shifted = select(&shifted, 1, 0.05).unwrap();
-        assert!((shifted.margin - found.margin).abs() < 1e-12);
-        assert_eq!(shifted.kept, found.kept);
-    }
-
-    #[test]
-    fn too_little_is_no_selection() {
-        assert_eq!(select(&[], 1, 0.05), None);
-        assert_eq!(select(&[vec![0.5, 0.6]], 1, 0.05), None);
-        assert_eq!(select(&[vec![0.5], vec![0.6]], 1, 0.05), None);
-        assert_eq!(select(&[vec![0.5, 0.6], vec![0.6]], 1, 0.05), None);
-    }
-
-    struct Normal(ChaCha8Rng);
-
-    impl Normal {
-        fn draw(&mut self) -> f64 {
-            normal_quantile((f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0)
-        }
-    }
-
-    /// How often configuration 0 is dropped when noise of standard deviation 1 is added to what `truth` gives
-    /// each configuration: its mean, and its own noise. Seeds have effects of 3 on all.
-    fn dropped(truth: &[(f64, f64)], seeds: usize, keep: usize, level: f64, trials: u32) -> (f64, f64) {
-        let mut normal = Normal(ChaCha8Rng::seed_from_u64(truth.len() as u64));
-        let (mut dropped, mut kept) = (0, 0);
-        for _ in 0..trials {
-            let effects: Vec<f64> = (0..seeds).map(|_| 3.0 * normal.draw()).collect();
-            let scores: Vec<Vec<f64>> = truth
-                .iter()
-                .map(|(mean, sd)| effects.iter().map(|e| mean + e + sd * normal.draw()).collect())
-                .collect();
-            let found = select(&scores, keep, level).unwrap();
-            dropped += u32::from(!found.kept[0]);
-            kept += found.kept.iter().filter(|kept| **kept).count();
-        }
-        (f64::from(dropped) / f64::from(trials), kept as f64 / f64::from(trials))
-    }
-
-    /// The level is kept where it is hardest, with all configurations alike, and with many poor ones that are
-    /// constant or wild. Three standard errors of the simulation are allowed.
-    #[test]
-    fn the_best_is_dropped_no_more_often_than_the_level_says() {
-        let alike = |n: usize| vec![(0.0, 1.0); n];
-        let with = |n: usize, mean: f64, sd: f64| [alike(24), vec![(mean, sd); n]].concat();
-        let level = 0.05;
-        let trials = 4000;
-        for (what, truth, seeds, keep) in [
-            ("64 alike", alike(64), 2, 22),
-            ("27 alike", alike(27), 2, 9),
-            ("9 alike", alike(9), 2, 3),
-            ("3 alike", alike(3), 2, 1),
-            ("27 alike, five seeds", alike(27), 5, 9),
-            ("40 of 64 constant", with(40, -50.0, 0.0), 2, 22),
-            ("40 of 64 wild", with(40, -50.0, 10.0), 2, 22),
-        ] {
-            let (rate, _) = dropped(&truth, seeds, keep, level, trials);
-            let most = level + 3.0 * (level * (1.0 - level) / f64::from(trials)).sqrt();
-            assert!(rate <= most, "{what}: dropped in {rate}");
-        }
-    }
-
-    /// What lies ten standard deviations below is gone, whatever the noise among the others.
-    #[test]
-    fn poor_configurations_go() {
-        let truth = [vec![(0.0, 1.0); 5], vec![(-10.0, 1.0); 59]].concat();
-        let (rate, kept) = dropped(&truth, 2, 1, 0.05, 500);
-        assert!(rate < 0.05 && kept < 5.5, "{kept} of 64 kept");
-    }
-}
+#[path = "selection_tests.rs"]
+mod tests;

@@ -6,8 +6,8 @@
 //!
 //! As Jamieson & Talwalkar (2016, <https://arxiv.org/abs/1502.07943>) have it, the best 1/η of the configurations go
 //! on after each rung and train η times as long; but a configuration is only left behind when it lies farther below
-//! the best than noise over seeds explains ([`fm_report::stats::select`]). That is a promise about noise: a
-//! configuration that is slow at first and best at the end can be lost, as in any such search.
+//! the best than noise over seeds explains, less a small tolerance ([`fm_report::stats::select`]). That is a promise
+//! about noise: a configuration that is slow at first and best at the end can be lost, as in any such search.
 //!
 //! Each run is one of the plan, trained towards its full length whatever the schedule, and stopped at the rungs.
 //! So nothing is trained twice, those that reach the end are the runs of the full grid to the bit, and the test set
@@ -21,6 +21,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fm_report::stats::Rule;
 use fm_run::{files, store};
 use serde_json::{Value, json};
 
@@ -50,7 +51,11 @@ pub(crate) struct HalveArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     min_epochs: u32,
 
-    /// Most probability that noise over seeds drops the truly best configuration
+    /// By how much accuracy a better configuration may be lost: 0 keeps all that noise hides
+    #[arg(long, default_value_t = 0.002, value_name = "D")]
+    tolerance: f64,
+
+    /// Most probability that noise over seeds drops a configuration that is better by more than that
     #[arg(long, default_value_t = 0.05, value_name = "P")]
     risk: f64,
 }
@@ -64,12 +69,16 @@ pub(super) fn run(args: &HalveArgs, as_json: bool, console: &Console) -> Result<
     if !(args.risk > 0.0 && args.risk < 1.0) {
         return Err(Error::usage(format!("--risk must be between 0 and 1, got {}", args.risk)));
     }
+    if !(args.tolerance >= 0.0 && args.tolerance < 1.0) {
+        let text = format!("--tolerance must be at least 0 and less than 1, got {}", args.tolerance);
+        return Err(Error::usage(text).help("0.002 is 0.2 points of accuracy"));
+    }
     let all = configurations(&plan)?;
     let epochs = all[0].epochs();
     let rungs = rungs(all.len(), epochs, args.eta, args.min_epochs)?;
     let signals = Signals::listen()?;
     let out = &args.workers.out;
-    let risk = args.risk / (rungs.len() - 1).max(1) as f64;
+    let level = args.risk / (rungs.len() - 1).max(1) as f64;
     let mut standing: Vec<&Configuration<'_>> = all.iter().collect();
     let mut judged: Vec<Judged<'_>> = Vec::new();
     for (index, &at) in rungs.iter().enumerate() {
@@ -82,8 +91,10 @@ pub(super) fn run(args: &HalveArgs, as_json: bool, console: &Console) -> Result<
         };
         let (tally, asked) = work(&runs, left, &args.workers, &signals, console)?;
         stopped(&tally, asked, out)?;
-        let keep = if at == epochs { 1 } else { wanted(all.len(), args.eta, index + 1) };
-        let now = judge(&standing, out, at, keep, risk)?;
+        // At the end nothing is lost any more: what cannot be told from the best is named.
+        let (keep, tolerance) =
+            if at == epochs { (1, 0.0) } else { (wanted(all.len(), args.eta, index + 1), args.tolerance) };
+        let now = judge(&standing, out, at, Rule { keep, tolerance, level })?;
         standing = now.kept();
         tracing::info!("{}", now.line());
         judged.push(now);

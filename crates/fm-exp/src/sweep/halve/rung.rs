@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fm_report::stats::{Selection, select};
+use fm_report::stats::{Rule, Selection, select};
 use fm_run::files;
 use fm_run::spec::Weights;
 use fm_run::tables::{self, EpochRow};
@@ -30,8 +30,8 @@ pub(super) const HEADER: [&str; 10] = [
 /// What a rung has decided.
 pub(super) struct Judged<'a> {
     epochs: u32,
-    /// How many were to go on if noise allowed it.
-    keep: usize,
+    /// How it has decided.
+    rule: Rule,
     /// Those that came to it and can be compared.
     configurations: Vec<&'a Configuration<'a>>,
     selection: Selection,
@@ -46,8 +46,7 @@ pub(super) fn judge<'a>(
     all: &[&'a Configuration<'a>],
     out: &Path,
     epochs: u32,
-    keep: usize,
-    risk: f64,
+    rule: Rule,
 ) -> Result<Judged<'a>> {
     // One that has diverged later, in a sweep of the whole grid, had not yet.
     let has = |run: &Seeded<'_>| has_diverged(out, &run.planned.name) && accuracy(run, out, epochs).is_err();
@@ -61,15 +60,15 @@ pub(super) fn judge<'a>(
         c.runs.iter().map(|run| accuracy(run, out, epochs)).collect::<Result<Vec<_>>>()
     };
     let scores = configurations.iter().map(accuracies).collect::<Result<Vec<_>>>()?;
-    let selection = select(&scores, keep, risk).unwrap_or_else(|| alone(&scores));
-    Ok(Judged { epochs, keep, configurations, selection, diverged })
+    let selection = select(&scores, rule).unwrap_or_else(|| alone(&scores));
+    Ok(Judged { epochs, rule, configurations, selection, diverged })
 }
 
 /// The selection of one.
 fn alone(scores: &[Vec<f64>]) -> Selection {
     let mean = |row: &Vec<f64>| row.iter().sum::<f64>() / row.len() as f64;
     let means = scores.iter().map(mean).collect();
-    Selection { means, order: vec![0], sd: 0.0, margin: 0.0, kept: vec![true] }
+    Selection { means, order: vec![0], sd: 0.0, margins: vec![0.0], kept: vec![true] }
 }
 
 impl<'a> Judged<'a> {
@@ -100,7 +99,7 @@ impl<'a> Judged<'a> {
     /// What became of the configuration of a rank, counted from 0.
     fn verdict(&self, rank: usize) -> &'static str {
         match (rank, self.selection.kept[self.selection.order[rank]]) {
-            (rank, true) if rank < self.keep => "kept",
+            (rank, true) if rank < self.rule.keep => "kept",
             (_, true) => "kept: within noise",
             (_, false) => "dropped",
         }
@@ -108,7 +107,7 @@ impl<'a> Judged<'a> {
 
     /// The rung in a line.
     pub(super) fn line(&self) -> String {
-        let Selection { sd, margin, .. } = self.selection;
+        let sd = self.selection.sd;
         let (came, kept) = (self.configurations.len(), self.kept().len());
         let diverged = match self.diverged.len() {
             0 => String::new(),
@@ -116,10 +115,9 @@ impl<'a> Judged<'a> {
         };
         let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
         format!(
-            "after {} {epochs}: {kept} of {came} kept ({} wanted){diverged}; best validation accuracy {:.4}, noise {sd:.4}, \
-             margin {margin:.4}",
+            "after {} {epochs}: {kept} of {came} kept ({} wanted){diverged}; best validation accuracy {:.4}, noise {sd:.4}",
             self.epochs,
-            self.keep,
+            self.rule.keep,
             self.top()
         )
     }
@@ -129,11 +127,12 @@ impl<'a> Judged<'a> {
         let start = |rank: String, c: &Configuration<'_>| {
             vec![rung.to_string(), self.epochs.to_string(), rank, c.label.clone(), c.runs.len().to_string()]
         };
-        let Selection { means, order, sd, margin, .. } = &self.selection;
+        let Selection { means, order, sd, margins, .. } = &self.selection;
         let row = |(rank, &index): (usize, &usize)| {
             let mut row = start((rank + 1).to_string(), self.configurations[index]);
             row.extend(
-                [means[index], self.top() - means[index], *margin, *sd].map(|number| number.to_string()),
+                [means[index], self.top() - means[index], margins[index], *sd]
+                    .map(|number| number.to_string()),
             );
             row.push(self.verdict(rank).to_owned());
             row
@@ -150,9 +149,9 @@ impl<'a> Judged<'a> {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "epochs": self.epochs, "came": self.configurations.len() + self.diverged.len(),
-            "kept": self.kept().len(), "wanted": self.keep, "diverged": self.diverged.len(),
+            "kept": self.kept().len(), "wanted": self.rule.keep, "diverged": self.diverged.len(),
             "best": self.best().label, "val_acc": self.top(),
-            "noise": self.selection.sd, "margin": self.selection.margin,
+            "noise": self.selection.sd, "tolerance": self.rule.tolerance,
         })
     }
 }
