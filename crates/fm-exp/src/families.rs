@@ -41,7 +41,8 @@ const FAMILIES: &str = "families";
 pub(crate) const CHOOSING: [&str; 4] = ["arch", WIDTH, FIT_PARAMS, FIT_MACS];
 
 impl WidthFlags {
-    /// Puts what the flags say into a table of keys. Of `--set KEY=A,B` the values are a list.
+    /// Puts what the flags say into a table of keys. Of `--set KEY=A,B` the values are a list, unless a value of
+    /// the key may hold a comma.
     ///
     /// # Errors
     /// A usage error for a `--set` that is not KEY=VALUE.
@@ -50,9 +51,9 @@ impl WidthFlags {
             let (key, value) = pair
                 .split_once('=')
                 .ok_or_else(|| Error::usage(format!("--set takes KEY=VALUE, got '{pair}'")))?;
-            let is_path = RunSpec::field(key).is_some_and(|field| field.heading == "Data");
+            let is_one = RunSpec::field(key).is_some_and(|field| field.heading == "Data" || field.commas);
             let values: Vec<Value> =
-                if is_path { vec![value.into()] } else { value.split(',').map(Value::from).collect() };
+                if is_one { vec![value.into()] } else { value.split(',').map(Value::from).collect() };
             let value = if values.len() == 1 { value.into() } else { Value::Array(values) };
             table.insert(key.to_owned(), value);
         }

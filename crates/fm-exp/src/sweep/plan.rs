@@ -53,9 +53,9 @@ impl Axes {
         RunSpec::fields().iter().filter(|field| grid::may_vary(field) && field.role != Role::Replicates)
     }
 
-    /// A path may hold a comma; there is one of each.
+    /// A path may hold a comma, and there is one of each; of other values with commas, a flag gives one.
     fn is_list(field: &Field) -> bool {
-        field.heading != "Data"
+        field.heading != "Data" && !field.commas
     }
 }
 
@@ -83,7 +83,8 @@ impl Args for Axes {
         let axis = |field: &'static Field| {
             let arg = args::flag(field).num_args(1).action(ArgAction::Append);
             // What the environment says of runs is for one run, but for the data set.
-            if Self::is_list(field) { arg.env(None::<&str>).value_delimiter(',') } else { arg }
+            let arg = if field.heading == "Data" { arg } else { arg.env(None::<&str>) };
+            if Self::is_list(field) { arg.value_delimiter(',') } else { arg }
         };
         command.args(Self::fields().map(axis))
     }

@@ -54,6 +54,20 @@ fn a_plan_does_not_depend_on_the_order_of_its_grid() {
     assert!(names.contains(&"cnn-1ep-seed0-lr0.001") && names.contains(&"cnn-3ep-seed0-lr0.01"), "{names:?}");
 }
 
+/// A comma within a value separates nothing; a flag said twice gives two values.
+#[test]
+fn values_with_commas_stay_whole() {
+    let place = Place::new();
+    let flags = ["--seeds", "0", "--augment", "flip,shift2", "--augment", "none"];
+    let path = plan(&place, &[&flags[..], &["--set", "schedule=step:0.1@0.5,0.75"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&read(&path)).unwrap();
+    let said = |run: &serde_json::Value, key: &str| run["flags"][key].as_str().unwrap().to_owned();
+    let runs = json["runs"].as_array().unwrap();
+    let augments: std::collections::BTreeSet<String> = runs.iter().map(|r| said(r, "augment")).collect();
+    assert_eq!(augments.into_iter().collect::<Vec<_>>(), ["flip,shift2", "none"]);
+    assert!(runs.iter().all(|run| said(run, "schedule") == "step:0.1@0.5,0.75"));
+}
+
 #[test]
 fn tables_are_the_same_for_any_shards_and_after_a_death() {
     let place = Place::new();

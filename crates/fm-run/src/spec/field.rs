@@ -41,6 +41,8 @@ pub struct Field {
     pub value_name: &'static str,
     /// Whether it is on or off.
     pub switch: bool,
+    /// Whether a comma may stand within its value.
+    pub commas: bool,
     /// Names and meanings of its only values, where there are no others.
     pub choices: &'static [(&'static str, &'static str)],
     /// What it has to do with the result.
@@ -78,6 +80,7 @@ macro_rules! statement {
                 heading: $heading,
                 value_name: <$type as Setting>::NAME,
                 switch: <$type as Setting>::SWITCH,
+                commas: <$type as Setting>::COMMAS,
                 choices: <$type as Setting>::choices(),
                 role: $role,
                 always: false $( || stringify!($always) == "always" )?,

@@ -188,6 +188,7 @@ fn steps(text: &str, rest: &str) -> Result<Schedule, String> {
 
 impl Setting for Schedule {
     const NAME: &'static str = "SCHEDULE";
+    const COMMAS: bool = true;
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
     }

@@ -12,6 +12,8 @@ pub trait Setting: Sized {
     const NAME: &'static str;
     /// On or off: a flag without a value means on.
     const SWITCH: bool = false;
+    /// A comma may stand within the value, so that it separates no values of a list.
+    const COMMAS: bool = false;
 
     /// Names and meanings of the only values there are; empty where there are others.
     fn choices() -> &'static [(&'static str, &'static str)] {

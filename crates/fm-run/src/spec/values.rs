@@ -153,6 +153,7 @@ impl Setting for DeviceRequest {
 
 impl Setting for Augment {
     const NAME: &'static str = "OPERATION,OPERATION";
+    const COMMAS: bool = true;
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|e: fm_images::AugmentError| e.to_string())
     }
