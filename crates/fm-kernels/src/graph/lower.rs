@@ -2,6 +2,7 @@
 
 use fm_net::{Activation, Network, Node, NodeId, Op, Operator as _, Part};
 
+use super::cut::cut;
 use super::kernels::act::Act;
 use super::kernels::moves::Way;
 use super::layer::Shape;
@@ -25,30 +26,6 @@ pub(crate) fn lower(network: &Network, lanes: usize) -> Result<Plan, Error> {
         lowering.node(at)?;
     }
     lowering.finish()
-}
-
-/// The network on the part of the image that it sees. Names and tensors are the same.
-fn cut(network: &Network) -> Network {
-    let (height, width) = network.seen();
-    let arch = &network.arch;
-    let smaller = || {
-        let arch = arch.with_size(height, width, arch.channels).ok()?;
-        let network = match network.classes {
-            Some(classes) => Network::new(&arch, classes),
-            None => Network::autoencoder(&arch),
-        };
-        network.ok()
-    };
-    let same = |cut: &Network| {
-        let names = |network: &Network| {
-            network.tensors().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>()
-        };
-        cut.nodes.len() == network.nodes.len() && names(cut) == names(network)
-    };
-    match smaller().filter(same) {
-        Some(cut) if (height, width) != (arch.height, arch.width) => cut,
-        _ => network.clone(),
-    }
 }
 
 /// A node's output: computed, or what a later stage will compute.

@@ -14,8 +14,12 @@
 //! pass over the values. Inference folds norms into the layers before them.
 
 mod backward;
+mod cut;
+mod dropout;
 mod explain;
+mod flat;
 mod forward;
+mod gradients;
 mod kernels;
 mod layer;
 mod loss;
@@ -24,7 +28,11 @@ mod map;
 mod norm;
 mod plan;
 mod program;
+mod rounds;
 mod state;
+mod statistics;
+mod steps;
+mod tasks;
 mod tiled;
 mod trainer;
 mod update;

@@ -111,6 +111,9 @@ pub(crate) unsafe fn back<S: Simd>(args: Pool) {
 }
 
 /// [`back`] where windows do not overlap: an input pixel is in one, or in none.
+///
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn apart<S: Simd>(args: &Pool) {
     let size = args.size;
