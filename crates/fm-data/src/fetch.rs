@@ -31,10 +31,10 @@ const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(30);
 /// A slow connection, too, has an end: after the first minute, fewer bytes a second on average than a modem's are
 /// taken for none. The largest file then takes three days at most, and one of Fashion-MNIST 7 hours.
-pub(crate) const PACE: Pace = Pace { grace: Duration::from_secs(60), least: 1 << 10 };
+pub(crate) const PACE: Pace = Pace { grace: Duration::from_mins(1), least: 1 << 10 };
 /// A part of a download that nobody has written to for so long is left from a process that was killed: at [`PACE`],
 /// each part of the buffer is written within seconds.
-const ABANDONED: Duration = Duration::from_secs(15 * 60);
+const ABANDONED: Duration = Duration::from_mins(15);
 const TEMPORARY: &str = ".download-";
 
 /// Addresses to which a file's name is added, best first; none for a directory or what is got by hand.

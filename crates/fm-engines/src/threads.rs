@@ -48,7 +48,9 @@ fn try_threads(count: usize) -> std::io::Result<()> {
             }
         }
         done.store(true, Ordering::Release);
-        started.iter().for_each(|thread| thread.thread().unpark());
+        for thread in &started {
+            thread.thread().unpark();
+        }
         result
     })
 }

@@ -208,7 +208,12 @@ fn guess(tensors: &[NamedTensor]) -> Option<Arch> {
 /// The bias of `arch`'s last layer, whose values are one a class.
 fn last_bias<'a>(arch: &Arch, tensors: &'a [NamedTensor]) -> Option<&'a NamedTensor> {
     let network = Network::new(arch, 1).ok()?;
-    let last = network.tensors().filter(|t| Part::Head.owns(&t.name) && t.name.ends_with(".bias")).last()?;
+    let last = network
+        .tensors()
+        .filter(|t| {
+            Part::Head.owns(&t.name) && t.name.rsplit_once('.').is_some_and(|(_, last)| last == "bias")
+        })
+        .last()?;
     tensors.iter().find(|w| w.name == last.name && w.shape.len() == 1)
 }
 
