@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Trains and uses one network; whether it was possible.
+#[allow(clippy::missing_panics_doc, reason = "an example that fails panics")]
 fn one(rng: &mut ChaCha8Rng, isa: Isa) -> Result<bool, Box<dyn std::error::Error>> {
     let small = cfg!(miri);
     let side = |rng: &mut ChaCha8Rng| rng.random_range(if small { 4..6 } else { 4..40 });
