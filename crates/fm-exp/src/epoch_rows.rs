@@ -34,9 +34,11 @@ pub(crate) fn found(run: &Path, epochs: u32, len: u64) -> Rows {
         |path: &Path| if path.is_file() { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
     let (copied, there) = (read(&copy(run)), read(&table));
     let len = usize::try_from(len).unwrap_or(usize::MAX);
-    // As it was written. Checkpoints of earlier versions have no copy beside them.
+    // As it was written. Checkpoints of earlier versions have no copy beside them, and their tables fewer columns.
+    let header = EpochRow::HEADER.join(",") + "\r\n";
     for bytes in [&copied, &there] {
-        if let Some(bytes) = bytes.get(..len).filter(|bytes| bytes.ends_with(b"\r\n"))
+        if let Some(bytes) =
+            bytes.get(..len).filter(|bytes| bytes.ends_with(b"\r\n") && bytes.starts_with(header.as_bytes()))
             && rows(&table, bytes, epochs).is_some_and(|rows| rows.len() == epochs as usize)
         {
             return Rows { bytes: bytes.to_vec(), missing: 0 };
@@ -86,8 +88,8 @@ mod tests {
     use super::*;
 
     const ROWS: [&str; 2] = [
-        "0123456789abcdef,cnn,3,train,1,0.500000,0.900000,,,0.001,10,1.000,,60.0",
-        "0123456789abcdef,cnn,3,train,2,0.250000,0.950000,,,0.001,10,1.000,,60.0",
+        "0123456789abcdef,cnn,3,train,1,0.500000,0.900000,,,0.001,10,1.000,,60.0,,,,",
+        "0123456789abcdef,cnn,3,train,2,0.250000,0.950000,,,0.001,10,1.000,,60.0,,,,",
     ];
 
     fn table() -> String {
@@ -123,6 +125,14 @@ mod tests {
             let found = found(run(&text).path(), 2, len);
             assert!(found.missing == missing && found.bytes.starts_with(b"run_id,"), "{text}");
         }
+    }
+
+    #[test]
+    fn rows_of_an_earlier_version_get_the_columns_of_this_one() {
+        let (header, rows) = (EpochRow::HEADER[..14].join(","), ROWS.map(|row| row.trim_end_matches(",,,,")));
+        let earlier = format!("{header}\r\n{}\r\n{}\r\n", rows[0], rows[1]);
+        let found = found(run(&earlier).path(), 2, earlier.len() as u64);
+        assert_eq!((String::from_utf8(found.bytes).unwrap(), found.missing), (table(), 0));
     }
 
     #[test]

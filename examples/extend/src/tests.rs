@@ -44,7 +44,7 @@ fn engines_that_do_not_know_it_say_so() {
         engine::choose(engines, wanted, &network, MACHINE).unwrap_err().to_string()
     };
     let fused = refused("fused", &engines());
-    assert!(fused.starts_with("--engine fused: not covered: conv1 (conv 3x3, 6 filters, same)"), "{fused}");
+    assert!(fused.starts_with("--engine fused: not covered: encoder.custom1 (low-rank mixing"), "{fused}");
     let eager = refused("eager", &engines());
     assert!(eager.starts_with("--engine eager: not covered: it has no operator `low_rank`"), "{eager}");
     let all = refused("auto", ENGINES);
@@ -54,7 +54,10 @@ fn engines_that_do_not_know_it_say_so() {
 
     let plain = planned("6C3-MP2-LR2--12@8x8", 0.02, &made(LOW_RANK).data).unwrap().0;
     let error = engine::choose(&engines(), "fused", &plain, MACHINE).unwrap_err().to_string();
-    assert!(error.starts_with("--engine fused: not covered: custom1 (low-rank mixing, rank 2)"), "{error}");
+    assert!(
+        error.starts_with("--engine fused: not covered: encoder.custom1 (low-rank mixing, rank 2)"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn one_class_trains_and_its_model_is_used() {
 }
 
 #[test]
-fn auto_takes_eager_where_the_kernels_have_a_limit() {
+fn auto_takes_what_covers_a_network_of_many_parameters() {
     let place = Place::new();
     for which in ["train", "t10k"] {
         place.images(which, 3, 1024, 1024);
@@ -173,6 +173,7 @@ fn auto_takes_eager_where_the_kernels_have_a_limit() {
     let mut all = command();
     all.args(["--device", "cpu"]).arg("--dataset").arg(place.data()).args(arch);
     let ran = run(&mut all);
-    assert!(ran.succeeds().out.contains("eager"), "{}", ran.out);
-    run(all.args(["--engine", "fused"])).fails(2, &["2^27 parameters"]);
+    // More than the trainer for chains takes: the one for any network does.
+    assert!(ran.succeeds().out.contains("\"engine\": \"fused\""), "{}", ran.out);
+    run(all.args(["--engine", "eager"])).succeeds();
 }

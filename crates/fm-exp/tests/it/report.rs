@@ -41,9 +41,9 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         "accuracy-epochs",
         "accuracy-seconds",
         "recall",
-        "confusion-cnn-fused",
-        "confusion-encoder-mlp-joint-fused",
-        "difference-encoder-mlp-joint-fused-cnn-fused",
+        "confusion-cnn",
+        "confusion-encoder-mlp-joint",
+        "difference-encoder-mlp-joint-cnn",
     ];
     for plot in plots {
         let svg = std::fs::read_to_string(dir.join(format!("{plot}.svg"))).unwrap();
