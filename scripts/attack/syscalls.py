@@ -29,7 +29,7 @@ def attack(a, area):
     # --overwrite killed at each removal.
     for n in range(1, 20):
         out = a.path()
-        a.train(*flags, out=out, epochs=1)
+        a.train(*flags, "--score-at", 1, out=out, epochs=2)
         kill = ["trace=unlink,unlinkat,rmdir,rename,renameat,renameat2", f"inject=unlink,unlinkat,rmdir:signal=KILL:when={n}"]
         a.train(*flags, "--score-at", 1, "--overwrite", out=out, epochs=2, inject=kill)
         goes_on(f"--overwrite killed at removal {n}", out, "--resume")

@@ -334,7 +334,8 @@ impl Trainer<'_> {
             error = error.note(format!("the checkpoint after epoch {saved} is kept"));
         }
         let lr = self.run.plan.phases[self.at.phase].lr;
-        error.help(format!("use a smaller --lr; this was {lr}"))
+        // As it would be typed: 1e308 and not with 308 zeros.
+        error.help(format!("use a smaller --lr; this was {lr:?}"))
     }
 
     /// Says where in training an engine failed.
