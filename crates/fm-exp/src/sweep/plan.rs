@@ -196,7 +196,7 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
 fn with_flags(args: PlanArgs) -> Result<Table> {
     let mut grid = Table::new();
     if let Some(path) = &args.grid {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        let text = fm_run::store::read_text(path, fm_run::store::MAX_KEYS)?;
         let bad =
             |e: toml::de::Error| Error::usage(format!("{} is no grid: {}", path.display(), e.message()));
         grid = text.parse().map_err(bad)?;
