@@ -131,7 +131,7 @@ impl<T: Pod> Buffer<T> {
     pub fn upload_async(&self, stream: &Stream, at: usize, values: &mut Pinned<T>) -> Result<()> {
         let to = self.place(at, values.len());
         self.not_recorded(stream, "upload")?;
-        let pointer = values.pointer();
+        let pointer = values.address(stream)?;
         // SAFETY: both places hold that many bytes, and the pinned memory is not touched before the copy is done.
         self.copy("upload", to, |f, to, bytes| unsafe {
             (f.copy_to_device)(to, pointer.cast(), bytes, stream.handle)
@@ -149,7 +149,7 @@ impl<T: Pod> Buffer<T> {
     pub fn download_async(&self, stream: &Stream, at: usize, values: &mut Pinned<T>) -> Result<()> {
         let from = self.place(at, values.len());
         self.not_recorded(stream, "download")?;
-        let pointer = values.pointer();
+        let pointer = values.address(stream)?;
         // SAFETY: both places hold that many bytes, and the pinned memory is not touched before the copy is done.
         self.copy("download", from, |f, from, bytes| unsafe {
             (f.copy_to_host)(pointer.cast(), from, bytes, stream.handle)
@@ -190,6 +190,9 @@ impl<T: Pod> Buffer<T> {
     }
 
     /// The addresses of `count` values from position `at` on.
+    ///
+    /// # Panics
+    /// When they are not all within.
     fn place(&self, at: usize, count: usize) -> Range<u64> {
         let end = at.checked_add(count).filter(|&end| end <= self.len);
         let end = end.unwrap_or_else(|| panic!("{count} values at {at} of a buffer of {}", self.len));

@@ -231,7 +231,7 @@ impl DriverError {
     }
 
     /// Of `cuInit`.
-    pub(crate) fn start(number: c_int, name: String, text: String) -> Self {
+    pub(crate) fn start(number: c_int, name: &str, text: &str) -> Self {
         let name = named(number, name, text);
         match number {
             code::DRIVER_MISMATCH | code::COMPAT_NOT_SUPPORTED => Self::Mismatch { name },
@@ -240,7 +240,7 @@ impl DriverError {
     }
 
     /// Of any other call.
-    pub(crate) fn of(action: &str, number: c_int, name: String, text: String) -> Self {
+    pub(crate) fn of(action: &str, number: c_int, name: &str, text: &str) -> Self {
         let (name, action) = (named(number, name, text), action.to_owned());
         match number {
             code::OUT_OF_MEMORY => Self::OutOfMemory { action, asked: None, free: None },
@@ -274,8 +274,8 @@ impl DriverError {
 }
 
 /// `CUDA_ERROR_UNKNOWN (999: unknown error)`.
-fn named(number: c_int, name: String, text: String) -> String {
-    let name = if name.is_empty() { "CUDA error".to_owned() } else { name };
+fn named(number: c_int, name: &str, text: &str) -> String {
+    let name = if name.is_empty() { "CUDA error" } else { name };
     if text.is_empty() { format!("{name} ({number})") } else { format!("{name} ({number}: {text})") }
 }
 

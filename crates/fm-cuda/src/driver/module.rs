@@ -15,8 +15,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// Loads PTX text (compiled by the driver, seconds the first time, cached in `~/.nv` after that), or machine
-    /// code (a cubin or a fat binary).
+    /// Loads PTX text (compiled by the driver, seconds the first time, cached in `~/.nv` after that), or a cubin.
     ///
     /// # Errors
     /// [`DriverError::Image`] with what the driver's compiler says.
@@ -25,9 +24,13 @@ impl Module {
         let text = CString::new(image);
         let image: *const c_void = match &text {
             Ok(text) => text.as_ptr().cast(),
-            Err(_) if is_machine_code(image) => image.as_ptr().cast(),
-            // Text that has its NUL, and whatever lies behind it.
-            Err(_) => image.as_ptr().cast(),
+            Err(_) if is_whole(image) => image.as_ptr().cast(),
+            Err(_) => {
+                return Err(DriverError::Image {
+                    name: "neither PTX nor a whole cubin".to_owned(),
+                    log: String::new(),
+                });
+            }
         };
         let mut log = vec![0_u8; 16 << 10];
         let mut names = [jit::ERROR_LOG, jit::ERROR_LOG_BYTES];
@@ -74,9 +77,20 @@ impl Drop for Module {
     }
 }
 
-/// ELF (a cubin) or a fat binary.
-fn is_machine_code(image: &[u8]) -> bool {
-    image.starts_with(b"\x7fELF") || image.starts_with(&0xba55_ed50_u32.to_le_bytes())
+/// Whether it is an ELF file (a cubin) that does not end before its headers say.
+fn is_whole(image: &[u8]) -> bool {
+    let number = |at: usize, bytes: usize| {
+        let field = image.get(at..at + bytes)?;
+        let mut number = [0; 8];
+        number[..bytes].copy_from_slice(field);
+        Some(u64::from_le_bytes(number))
+    };
+    // The table of sections lies last in what NVIDIA's assembler writes: e_shoff, e_shentsize, e_shnum. So do, in
+    // some versions, the program headers: e_phoff, e_phentsize, e_phnum.
+    let ends =
+        |table, size, count| Some(number(table, 8)?.saturating_add(number(size, 2)? * number(count, 2)?));
+    let end = ends(0x28, 0x3a, 0x3c).max(ends(0x20, 0x36, 0x38));
+    image.starts_with(b"\x7fELF\x02") && end.is_some_and(|end| end <= image.len() as u64)
 }
 
 /// A kernel.

@@ -96,7 +96,7 @@ impl Driver {
     pub(crate) fn error(&self, action: &str, number: c_int) -> DriverError {
         let (name, text) =
             (words(self.functions.error_name, number), words(self.functions.error_text, number));
-        DriverError::of(action, number, name, text)
+        DriverError::of(action, number, &name, &text)
     }
 
     fn first_of(places: &[impl AsRef<OsStr>]) -> Result<Self> {
@@ -126,7 +126,7 @@ impl Driver {
             match unsafe { ask(&raw mut version) } {
                 0 => Version(version.max(0) as u32),
                 code::STUB_LIBRARY => return Err(DriverError::Stub { path }),
-                number => return Err(DriverError::start(number, String::new(), String::new())),
+                number => return Err(DriverError::start(number, "", "")),
             }
         };
         if version < OLDEST_DRIVER {
@@ -142,7 +142,7 @@ impl Driver {
             code::STUB_LIBRARY => Err(DriverError::Stub { path }),
             _ => {
                 let (name, text) = (words(functions.error_name, number), words(functions.error_text, number));
-                Err(DriverError::start(number, name, text))
+                Err(DriverError::start(number, &name, &text))
             }
         }
     }

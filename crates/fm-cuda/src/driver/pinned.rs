@@ -9,7 +9,7 @@ use super::error::{DriverError, Result};
 use super::event::Event;
 use super::pod::Pod;
 use super::stream::Stream;
-use super::symbols::code;
+use super::symbols::{Handle, code};
 
 /// A vector in page-locked memory of the host. While a copy from or to it is queued, whoever looks at it waits.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Pinned<T: Pod> {
     len: usize,
     copied: Event,
     lent: AtomicBool,
+    /// The stream of the last copy.
+    stream: Handle,
     holds: std::marker::PhantomData<T>,
 }
 
@@ -45,6 +47,7 @@ impl<T: Pod> Pinned<T> {
             len,
             copied,
             lent: AtomicBool::new(false),
+            stream: 0,
             holds: std::marker::PhantomData,
         })
     }
@@ -81,12 +84,17 @@ impl<T: Pod> Pinned<T> {
         Ok(unsafe { std::slice::from_raw_parts_mut(self.pointer(), self.len) })
     }
 
-    pub(crate) fn pointer(&self) -> *mut T {
-        std::ptr::with_exposed_provenance_mut(self.pointer)
+    /// The address for a copy on `stream`. Copies on one stream follow each other, others are waited for.
+    pub(crate) fn address(&mut self, stream: &Stream) -> Result<*mut T> {
+        if self.stream != stream.handle {
+            self.settle()?;
+        }
+        Ok(self.pointer())
     }
 
     /// A copy was queued.
     pub(crate) fn lend(&mut self, stream: &Stream) -> Result<()> {
+        self.stream = stream.handle;
         let recorded = self.copied.record(stream);
         if recorded.is_ok() {
             *self.lent.get_mut() = true;
@@ -95,6 +103,10 @@ impl<T: Pod> Pinned<T> {
             stream.synchronize()?;
         }
         recorded
+    }
+
+    fn pointer(&self) -> *mut T {
+        std::ptr::with_exposed_provenance_mut(self.pointer)
     }
 
     fn settle(&self) -> Result<()> {

@@ -28,9 +28,10 @@ impl Stream {
     /// What the driver says.
     pub fn new(context: &Arc<Context>) -> Result<Arc<Self>> {
         let mut handle = 0;
-        // SAFETY: the pointer is good for the call.
-        context
-            .call("make a stream", |f| unsafe { (f.stream_create)(&raw mut handle, STREAM_NON_BLOCKING) })?;
+        context.call("make a stream", |f| {
+            // SAFETY: the pointer is good for the call.
+            unsafe { (f.stream_create)(&raw mut handle, STREAM_NON_BLOCKING) }
+        })?;
         Ok(Arc::new(Self { context: Arc::clone(context), handle, recording: AtomicBool::new(false) }))
     }
 
@@ -148,9 +149,10 @@ impl Stream {
     /// # Errors
     /// When it is recording already.
     pub fn begin_capture(&self) -> Result<()> {
-        // SAFETY: the stream is live.
-        self.context
-            .call("record a graph", |f| unsafe { (f.capture_begin)(self.handle, CAPTURE_THREAD_LOCAL) })?;
+        self.context.call("record a graph", |f| {
+            // SAFETY: the stream is live.
+            unsafe { (f.capture_begin)(self.handle, CAPTURE_THREAD_LOCAL) }
+        })?;
         self.recording.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -162,9 +164,10 @@ impl Stream {
     pub fn end_capture(&self) -> Result<Graph> {
         self.recording.store(false, Ordering::Relaxed);
         let mut graph = 0;
-        // SAFETY: the stream is live, the pointer good for the call.
-        self.context
-            .call("end a recorded graph", |f| unsafe { (f.capture_end)(self.handle, &raw mut graph) })?;
+        self.context.call("end a recorded graph", |f| {
+            // SAFETY: the stream is live, the pointer good for the call.
+            unsafe { (f.capture_end)(self.handle, &raw mut graph) }
+        })?;
         Graph::instantiate(&self.context, graph)
     }
 
