@@ -34,7 +34,13 @@ inline int needed(int major, int minor) {
 inline int look_at(const char* image, std::string& log) {
   auto [major, minor] = capability();
   if (!memcmp(image, "\x7f" "ELF", 4)) {
-    int chip = (unsigned char)image[48];  // e_flags
+    // e_ident[EI_ABIVERSION] and e_flags, as LLVM's ELF.h has them: CUDA 13 has moved the chip.
+    bool moved = image[8] >= 8;
+    int chip = (unsigned char)image[moved ? 49 : 48];
+    if (moved && settings::number("VERSION", 13000) < 13000) {
+      log = "device kernel image was made for a newer driver";
+      return INVALID_IMAGE;
+    }
     return chip / 10 == major && chip % 10 <= minor ? SUCCESS : NO_BINARY_FOR_GPU;
   }
   int version[2], chip;

@@ -89,7 +89,7 @@ impl<'a> Eager<'a> {
         let Setup { data, machine, seed, codes: store, .. } = setup;
         fm_torch::flush_denormals();
         crate::threads::set_threads(machine.threads)?;
-        let device = to_tch(machine.device);
+        let device = to_tch(machine.device)?;
         let (h, w) = network.seen();
         let net = Net::with_ops(network, weights, device, &parts.ops).map_err(|e| match e {
             NetError::NotCovered(_) => {

@@ -22,7 +22,7 @@ use fm_train::EngineDef;
 
 pub use chain::{Chain, chain, kernel_network};
 pub use cuda::Cuda;
-pub use device::{resolve, to_tch};
+pub use device::{cuda_devices, resolve, settle, to_tch};
 pub use eager::Eager;
 pub use fused::Fused;
 pub use optimizer::{BuildOptimizer, OPTIMIZERS, Optimizer, OptimizerDef, Param, to_device};

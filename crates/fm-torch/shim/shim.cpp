@@ -128,6 +128,8 @@ char *fm_make_deterministic() {
     context.setDeterministicCuDNN(true);
     context.setDeterministicMkldnn(true);
     context.setBenchmarkCuDNN(false);
+    // Or every new tensor is filled with NaN first: a launch each, for memory that is written before it is read.
+    context.setDeterministicFillUninitializedMemory(false);
   });
 }
 

@@ -32,13 +32,7 @@ impl Context {
     /// As [`Context::new`].
     pub fn on(driver: &'static Driver, index: usize) -> Result<Arc<Self>> {
         let info = driver.device(index)?;
-        if info.capability < OLDEST_CHIP {
-            return Err(DriverError::ChipTooOld { index, name: info.name, capability: info.capability });
-        }
-        let busy = |info: DeviceInfo| DriverError::Busy { index, name: info.name, mode: info.compute_mode };
-        if info.compute_mode == ComputeMode::Prohibited {
-            return Err(busy(info));
-        }
+        Self::allows(&info)?;
         let (mut device, mut handle) = (0, 0);
         // SAFETY: the pointers are good for the calls.
         unsafe {
@@ -46,10 +40,22 @@ impl Context {
                 .check("ask for a device", (driver.functions.device_get)(&raw mut device, index as c_int))?;
             match (driver.functions.context_retain)(&raw mut handle, device) {
                 0 => Ok(Arc::new(Self { driver, device, info, handle })),
-                code::DEVICE_UNAVAILABLE | code::INVALID_CONTEXT | code::CONTEXT_IN_USE => Err(busy(info)),
+                code::DEVICE_UNAVAILABLE | code::INVALID_CONTEXT | code::CONTEXT_IN_USE => Err(busy(&info)),
                 number => Err(driver.error(&format!("start on {}", info.name), number)),
             }
         }
+    }
+
+    /// Whether a device can be used, as far as one can tell without using it.
+    ///
+    /// # Errors
+    /// Too old a chip, or one that is closed to programs.
+    pub fn allows(info: &DeviceInfo) -> Result<()> {
+        let DeviceInfo { index, capability, .. } = *info;
+        if capability < OLDEST_CHIP {
+            return Err(DriverError::ChipTooOld { index, name: info.name.clone(), capability });
+        }
+        if info.compute_mode == ComputeMode::Prohibited { Err(busy(info)) } else { Ok(()) }
     }
 
     /// What the device is.
@@ -90,6 +96,10 @@ impl Context {
             number => number,
         }
     }
+}
+
+fn busy(info: &DeviceInfo) -> DriverError {
+    DriverError::Busy { index: info.index, name: info.name.clone(), mode: info.compute_mode }
 }
 
 impl Drop for Context {
