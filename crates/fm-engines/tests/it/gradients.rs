@@ -21,7 +21,8 @@ fn images(shape: ImageShape, classes: usize, count: usize) -> Dataset {
     let pixels = (0..count * shape.len()).map(|_| random(&mut state) as u8).collect();
     let labels = (0..count).map(|_| (random(&mut state) as usize % classes) as u8).collect();
     let class_names = (0..classes).map(|c| c.to_string()).collect();
-    Dataset { train: Labelled::new(pixels, labels, shape), classes, class_names, ..data(shape) }
+    let test = Labelled::new(vec![0; shape.len()], vec![0], shape);
+    Dataset { train: Labelled::new(pixels, labels, shape), test, classes, class_names, ..data(shape) }
 }
 
 /// The gradients of one step: what momentum has kept of it.
