@@ -1,5 +1,6 @@
 """The data set's IDX files, read and cut with Python alone."""
 
+import functools
 import gzip
 import pathlib
 import struct
@@ -17,6 +18,7 @@ def find(given=None):
     return next((pathlib.Path(p) for p in places if any(pathlib.Path(p).glob("train-images-idx3-ubyte*"))), None)
 
 
+@functools.cache
 def read(directory, name):
     """A file's dimensions and its items' bytes."""
     plain, packed = directory / name, directory / f"{name}.gz"

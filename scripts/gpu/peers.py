@@ -186,6 +186,18 @@ def sample(peer, arch, number, options, table, end):
     print(f"peers: round {number}, {arch}, {peer.label}: {statistics.median(seconds):.4f} s/epoch", file=sys.stderr, flush=True)
 
 
+def take_turns(turns, options, table, end):
+    """Round by round, until there are enough or time is out."""
+    for number in range(1, options.rounds + 1):
+        for arch in options.archs:
+            for peer in turns:
+                if time.monotonic() > end - 1:
+                    table.note(f"ended within round {number}, {arch}, before {peer.label}: no time left of {options.budget:.0f} s")
+                    return
+                if isinstance(peer, Ours) or arch in peer.ready:
+                    sample(peer, arch, number, options, table, end)
+
+
 def long_runs(turns, options, table, end):
     """Fifty epochs at one go, the fastest peers first, as far as time allows."""
     order = []
@@ -277,14 +289,7 @@ def main():
                     pool.submit(lambda p: prepare(p, options, table, until - time.monotonic()), peer)
             runs = options.ours_run or [None] * len(options.ours)
             turns = [*(Ours(*commands, options.archs) for commands in zip(options.ours, runs)), *peers]
-            for number in range(1, options.rounds + 1):
-                for arch in options.archs:
-                    for peer in turns:
-                        is_ready = isinstance(peer, Ours) or arch in peer.ready
-                        if is_ready and time.monotonic() > end - 1:
-                            table.note(f"{arch}, {peer.label}, round {number}: no time left of {options.budget:.0f} s")
-                        elif is_ready:
-                            sample(peer, arch, number, options, table, end)
+            take_turns(turns, options, table, end)
             long_runs(turns, options, table, end)
         finally:
             for peer in peers:
