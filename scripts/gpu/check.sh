@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Shows whether the program works on this machine's GPU; prints a table and fails when a line of it does.
+# Shows what works on this machine's GPU, and how fast: one command, at most ten minutes, one folder to keep.
 #
-#   scripts/gpu/check.sh --binary target/release/fm-exp --torch-lib .libtorch/torch/lib [--data-dir DIR]
-#   scripts/gpu/check.sh --device cpu …      rehearses on a machine without a GPU what can be rehearsed there
+#   scripts/gpu/check.sh                              target/release/fm-exp, all steps, into results/gpu-<date>-<gpu>
+#   scripts/gpu/check.sh --pack .gpu-pack             the program and data that scripts/gpu/pack.sh packed
+#   scripts/gpu/check.sh --list                       the steps
+#   scripts/gpu/check.sh --only agreement --only oom  some of them, by the beginning of their names
+#   scripts/gpu/check.sh --profile                    Nsight Compute on the training kernels instead: a second call
+#   scripts/gpu/check.sh --device cpu --images 2000 --epochs 2     rehearses without a GPU what can be
 #
-# Needs Python 3, the binary, the data and a libtorch 2.11.0 with CUDA, such as the `lib` folder of an
-# installed PyTorch; no Rust. About five minutes.
+# Needs Python 3 and an NVIDIA driver; a libtorch 2.11.0 with CUDA, such as the installed PyTorch's; no Rust. A step
+# that fails, or takes longer than it may, stops no other. Exits with 1 when one failed.
 set -euo pipefail
-exec python3 "$(dirname "$0")/check.py" "$@"
+here=$(cd "$(dirname "$0")" && pwd)
+PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec python3 -m check "$@"
