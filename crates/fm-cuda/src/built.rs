@@ -9,8 +9,8 @@ const CODE: [((u32, u32), &[u8]); 2] = [
     ((9, 0), include_bytes!("../kernels/built/sm_90.cubin.gz")),
     ((8, 0), include_bytes!("../kernels/built/sm_80.cubin.gz")),
 ];
-/// What the driver compiles for all other chips.
-const TEXT: &[u8] = include_bytes!("../kernels/built/compute_70.ptx.gz");
+/// What the driver compiles for newer chips.
+const TEXT: &[u8] = include_bytes!("../kernels/built/compute_80.ptx.gz");
 
 /// What to load on a chip of this capability: machine code of the same major version, or else text that the driver
 /// compiles when it is first loaded.

@@ -5,7 +5,7 @@ use crate::made;
 use crate::network::{MOST_LAYERS, Network};
 use crate::{Error, tuning::Tuning};
 
-/// Shared memory that a block may have on every chip since Volta but the smallest: 99 KiB.
+/// Shared memory that a block may have on every chip from Ampere on: 99 KiB.
 pub(crate) const MOST_SHARED: usize = 101_376;
 /// Bytes in which a block of `update` adds up the shares of its warps: two taps, eight shares, four inputs, 32 outputs.
 const UPDATE_SUMS: usize = 2 * 8 * 4 * 32 * size_of::<f32>();

@@ -22,7 +22,7 @@ fn every_driver_that_cannot_be_used_has_its_words() {
     let cases = [
         (
             &[("VERSION", "12010")][..],
-            "too old: it runs CUDA 12.1, and 12.2 is needed; install NVIDIA driver 535",
+            "too old: it runs CUDA 12.1, and 13.0 is needed; install NVIDIA driver 580",
         ),
         (&[("INIT", "803")], "do not match (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803: "),
         (&[("INIT", "803")], "restart the machine, or reload the nvidia kernel module"),
@@ -36,7 +36,7 @@ fn every_driver_that_cannot_be_used_has_its_words() {
         (&[("DEVICES", "0")], "shows no device; see what nvidia-smi says"),
         (
             &[("CAPABILITY", "6.1")],
-            "cuda:0 (Emulated GPU) is too old: its compute capability is 6.1, and 7.0 is needed",
+            "cuda:0 (Emulated GPU) is too old: its compute capability is 6.1, and 8.0 is needed",
         ),
         (
             &[("MODE", "exclusive")],
@@ -79,9 +79,9 @@ fn no_driver_and_what_is_none() {
 
 #[test]
 fn a_device_is_described() {
-    let emulated = Emulated::probe(&[("CAPABILITY", "8.6"), ("MEMORY", "1000000"), ("VERSION", "12040")]);
+    let emulated = Emulated::probe(&[("CAPABILITY", "8.6"), ("MEMORY", "1000000"), ("VERSION", "13000")]);
     let driver = Driver::load_from(emulated.path()).unwrap();
-    assert_eq!(driver.version().to_string(), "12.4");
+    assert_eq!(driver.version().to_string(), "13.0");
     let devices = driver.devices().unwrap();
     assert_eq!(devices.len(), 1);
     let info = &devices[0];

@@ -12,7 +12,7 @@ use super::symbols::code;
 /// Results of this module.
 pub type Result<T, E = DriverError> = std::result::Result<T, E>;
 
-/// A version of CUDA as the driver counts: 12020 is 12.2.
+/// A version of CUDA as the driver counts: 13000 is 13.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32);
 
@@ -187,7 +187,7 @@ impl DriverError {
             Self::Incomplete { .. } | Self::Stub { .. } => {
                 "let LD_LIBRARY_PATH and the loader find the driver's libcuda.so.1 first"
             }
-            Self::TooOld { .. } => "install NVIDIA driver 535 or newer",
+            Self::TooOld { .. } => "install NVIDIA driver 580 or newer",
             Self::Mismatch { .. } => {
                 "the driver was updated while it was in use: restart the machine, or reload the nvidia kernel module; in a container, mount the host's libcuda.so.1"
             }
@@ -201,7 +201,7 @@ impl DriverError {
             Self::NoSuchDevice { count, .. } => {
                 return format!("devices are numbered from 0; the last is cuda:{}", count.saturating_sub(1));
             }
-            Self::ChipTooOld { .. } => "use a Volta, Turing or later GPU, or --device cpu",
+            Self::ChipTooOld { .. } => "use an Ampere or later GPU, or --device cpu",
             Self::Busy { mode: ComputeMode::Prohibited, .. } => {
                 "nvidia-smi -c DEFAULT opens it (as root); or use another device"
             }

@@ -32,8 +32,8 @@ pub use pinned::Pinned;
 pub use pod::Pod;
 pub use stream::Stream;
 
-/// The oldest driver that reads this crate's kernels: PTX ISA 8.2 came with CUDA 12.2, driver release 535.
-pub const OLDEST_DRIVER: Version = Version(12020);
+/// The oldest driver that reads this crate's kernels: they are compiled by CUDA 13.0, which came with release 580.
+pub const OLDEST_DRIVER: Version = Version(13000);
 
-/// The oldest chips that have what the kernels use (Volta: independent threads, `__nanosleep`).
-pub const OLDEST_CHIP: (u32, u32) = (7, 0);
+/// The oldest chips that have what the kernels use: Ampere, with 99 KiB of shared memory a block.
+pub const OLDEST_CHIP: (u32, u32) = (8, 0);

@@ -34,11 +34,11 @@ fn provenance(place: &Place, name: &str) -> toml::Table {
 #[test]
 fn every_fault_of_a_driver_or_device_is_exit_5_with_its_words() {
     let cases = [
-        (&[("VERSION", "12010")][..], "too old: it runs CUDA 12.1, and 12.2 is needed", "NVIDIA driver 535"),
+        (&[("VERSION", "12010")][..], "too old: it runs CUDA 12.1, and 13.0 is needed", "NVIDIA driver 580"),
         (&[("INIT", "803")], "library and its kernel module do not match", "restart the machine"),
         (&[("INIT", "999")], "does not start: CUDA_ERROR_UNKNOWN (999", "nvidia-smi"),
         (&[("DEVICES", "0")], "the NVIDIA driver shows no device", "nvidia-smi"),
-        (&[("CAPABILITY", "6.1")], "its compute capability is 6.1, and 7.0 is needed", "Volta"),
+        (&[("CAPABILITY", "6.1")], "its compute capability is 6.1, and 8.0 is needed", "Ampere"),
         (&[("MODE", "prohibited")], "is closed to programs", "nvidia-smi -c DEFAULT"),
         (&[("MODE", "exclusive")], "is used by another process (compute mode: exclusive)", "nvidia-smi"),
         (&[("MODE", "unavailable")], "is busy or unavailable", "use another device"),
@@ -125,16 +125,16 @@ fn doctor_says_what_the_gpu_is() {
         command.arg("doctor").arg("--dataset").arg(place.data());
         run(emulated(&mut command, settings))
     };
-    let ran = doctor(&[("CAPABILITY", "8.6"), ("VERSION", "12040"), ("DEVICES", "2")]);
+    let ran = doctor(&[("CAPABILITY", "8.6"), ("VERSION", "13000"), ("DEVICES", "2")]);
     ran.succeeds();
-    for line in ["cuda:1: Emulated GPU, compute capability 8.6, 4.0 GiB", "CUDA 12.4"] {
+    for line in ["cuda:1: Emulated GPU, compute capability 8.6, 4.0 GiB", "CUDA 13.0"] {
         assert!(ran.out.contains(line), "{}", ran.out);
     }
     // A GPU that cannot be used is a fact.
     let ran = doctor(&[("VERSION", "11040")]);
     ran.succeeds();
     assert!(
-        ran.out.contains("cuda       not usable") && ran.out.contains("NVIDIA driver 535"),
+        ran.out.contains("cuda       not usable") && ran.out.contains("NVIDIA driver 580"),
         "{}",
         ran.out
     );
