@@ -11,7 +11,7 @@ const CLASSES: usize = 10;
 /// What Miri, some thousand times slower, does in minutes.
 const SMALL: [&str; 4] = [
     "2C3.same.bn-MP2--3@4x4",
-    "2R3.gn1.s2.se2-GAP-D20@4x3",
+    "2R3.gn1.s2.se2-GAP-D20@5x5",
     "3DS3-SD30-AP2@5x4",
     "DW3.same.ws-2IR3.e2-GMP@4x4x2",
 ];
