@@ -11,7 +11,7 @@ BUILT = "target/attack"
 NIGHTLY = {
     "ASan": ("100", ["run", "--quiet", "--target", TARGET], "-Zsanitizer=address -Copt-level=2", ""),
     "TSan": ("60", ["run", "--quiet", "-Zbuild-std", "--target", TARGET], "-Zsanitizer=thread -Copt-level=2", ""),
-    "Miri": ("1", ["miri", "run", "--quiet"], "", "-Zmiri-disable-isolation"),
+    "Miri": ("4", ["miri", "run", "--quiet"], "", "-Zmiri-disable-isolation"),
 }
 
 

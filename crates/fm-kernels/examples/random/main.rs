@@ -19,7 +19,10 @@ fn main() -> Outcome<()> {
     let (mut of_chains, mut of_graphs) = (0, 0);
     for number in seed..seed + count {
         for &isa in &isas {
-            of_chains += u64::from(chains::one(number, isa)?);
+            // One chain is like another to Miri, which has no time for more.
+            if !cfg!(miri) || number == seed {
+                of_chains += u64::from(chains::one(number, isa)?);
+            }
             of_graphs += u64::from(graphs::one(number, isa)?);
         }
     }
