@@ -5,10 +5,11 @@
 //! there, so no code but the kernels sees it. Rust says that floating-point code is compiled for the usual mode.
 //! Here that means: a constant that the compiler folds could keep a denormal where the CPU would give zero. No
 //! kernel has such a constant, none compares with one, and memory safety depends on no float.
+//! Miri has no such register, and nothing is flushed there.
 
 use std::marker::PhantomData;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86 {
     use std::arch::asm;
 
@@ -40,14 +41,14 @@ mod x86 {
 /// Flushes denormals until it is dropped, then restores the calling thread's mode. It must be dropped on the thread
 /// that made it, which the raw pointer in it sees to: it is not `Send`.
 pub(crate) struct FlushGuard {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     before: u32,
     here: PhantomData<*const ()>,
 }
 
 impl FlushGuard {
     pub(crate) fn new() -> Self {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
             let before = x86::get();
             if before != x86::flushed(before) {
@@ -55,14 +56,14 @@ impl FlushGuard {
             }
             Self { before, here: PhantomData }
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(any(not(target_arch = "x86_64"), miri))]
         Self { here: PhantomData }
     }
 }
 
 impl Drop for FlushGuard {
     fn drop(&mut self) {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
         if self.before != x86::flushed(self.before) {
             x86::set(self.before);
         }
@@ -70,7 +71,7 @@ impl Drop for FlushGuard {
 }
 
 #[cfg(test)]
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod tests {
     use super::*;
 

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("codes"));
     store::create_dir(&out).map_err(inference::elsewhere)?;
-    store::write(&out.join("codes.npy"), &npy::floats(&codes, len)?)?;
+    store::write(&out.join("codes.npy"), &npy::floats(&codes, len)?).map_err(inference::elsewhere)?;
     store::write(&out.join("labels.npy"), &npy::bytes(&images.labels)?)?;
     let class = |label: u8| names[usize::from(label)].clone();
     if !args.no_csv {

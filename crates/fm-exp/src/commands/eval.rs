@@ -7,6 +7,7 @@ use clap::Args;
 use fm_data::{Dataset, Labelled};
 use fm_report::Tile;
 use fm_run::tables::{Confusion, Prediction};
+use fm_run::trained::Trained;
 use fm_run::{files, store};
 use fm_train::engine::{Engine, Input, Want};
 use fm_train::metrics::Scores;
@@ -65,8 +66,9 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("eval"));
     store::create_dir(&out).map_err(inference::elsewhere)?;
-    scored::write_tables(&out, &names, &scores)?;
-    let flipped = if args.flip { Some(flipped(engine.as_mut(), images, &logits, classes)?) } else { None };
+    // The directory may be there and still take nothing.
+    scored::write_tables(&out, &names, &scores).map_err(inference::elsewhere)?;
+    let flipped = if args.flip { Some(flipped(engine.as_mut(), &trained, images, &logits)?) } else { None };
     if let Some(scores) = &flipped {
         let out = out.join("flip");
         store::create_dir(&out)?;
@@ -105,12 +107,12 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
 }
 
 /// Scores of the images together with their mirror images.
-fn flipped(engine: &mut dyn Engine, images: &Labelled, logits: &[f32], classes: usize) -> Result<Scores> {
+fn flipped(engine: &mut dyn Engine, trained: &Trained, images: &Labelled, logits: &[f32]) -> Result<Scores> {
     let mut mirrored = images.images.clone();
     fm_data::mirror(&mut mirrored, images.width);
-    let other = engine.infer(Input::Images(&mirrored), Want::Output)?;
+    let other = inference::infer(engine, trained, Input::Images(&mirrored), Want::Output)?;
     let mean: Vec<f32> = logits.iter().zip(&other).map(|(a, b)| f32::midpoint(*a, *b)).collect();
-    Ok(Scores::new(&mean, &images.labels, classes))
+    Ok(Scores::new(&mean, &images.labels, trained.network.classes.unwrap_or(0)))
 }
 
 /// Draws an SVG and writes it as SVG and PNG.

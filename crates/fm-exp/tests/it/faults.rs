@@ -56,10 +56,10 @@ fn row_30_no_space_in_mid_run() {
 }
 
 /// A file system in memory, gone at the end.
-struct Tmpfs<'a>(&'a Path);
+pub(crate) struct Tmpfs<'a>(pub(crate) &'a Path);
 
 impl Tmpfs<'_> {
-    fn mount(at: &Path, options: &str) -> bool {
+    pub(crate) fn mount(at: &Path, options: &str) -> bool {
         let mut mount = Command::new("mount");
         run(mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at)).code == 0
     }

@@ -238,4 +238,7 @@ fn row_28_a_diverged_run_says_where_and_keeps_its_checkpoint() {
     let last = rows.last().expect("the epoch that diverged has a row");
     assert!(!last[5].parse::<f64>().unwrap().is_finite(), "train_loss: {last:?}");
     assert_eq!((last[7].as_str(), last[8].as_str()), ("", ""), "nothing was validated: {last:?}");
+    // The rate as it is typed, not with 308 zeros.
+    let ran = place.run(&["--epochs", "30", "--lr", "1e308", "--name", "far"]);
+    ran.fails(6, &["help: use a smaller --lr; this was 1e308\n"]);
 }

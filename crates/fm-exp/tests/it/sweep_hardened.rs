@@ -70,6 +70,9 @@ fn what_was_nobodys_fault_is_tried_again() {
     let plan = plan(&place, &["--epochs", "20000"]);
     let out = place.out();
     let run_dir = out.join("cnn-20000ep-seed0");
+    // What an earlier attempt said is not what this one died of.
+    std::fs::create_dir_all(out.join("logs")).unwrap();
+    write(&out.join("logs/cnn-20000ep-seed0.log"), b"error: of an earlier attempt\n");
     let mut parent = command();
     parent.args(["sweep", "run", "--plan"]).arg(&plan).arg("--out").arg(&out).stderr(Stdio::piped());
     let mut parent = parent.process_group(0).spawn().unwrap();

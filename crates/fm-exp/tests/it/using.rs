@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, LumaA, Rgb};
 
+use crate::faults::Tmpfs;
 use crate::made::{Place, Ran, command, run, write};
 
 fn trained() -> Place {
@@ -51,6 +52,28 @@ fn eval_repeats_what_the_run_found_and_shows_the_hard_ones() {
     assert!(sure.is_sorted_by(|a, b| a >= b) && rows.iter().all(|row| row[1] != row[2]), "{hard}");
     assert!(read(&eval.join("hard.png")).starts_with(b"\x89PNG"));
     on(&place, "eval", &["--hard", "0"]).fails(2, &["--hard"]);
+}
+
+#[test]
+fn beside_a_run_that_is_read_only_there_is_another_place() {
+    let place = Place::new();
+    let out = place.out();
+    std::fs::create_dir(&out).unwrap();
+    if !Tmpfs::mount(&out, "size=64m") {
+        println!("skipped: mounting needs root");
+        return;
+    }
+    let mounted = Tmpfs(&out);
+    place.run(&["--arch", "encoder-mlp", "--epochs", "1", "--name", "r"]).succeeds();
+    on(&place, "eval", &[]).succeeds();
+    assert!(Tmpfs::mount(&out, "remount,ro"));
+    // The directory of eval is there, that of encode is not.
+    for what in ["eval", "encode"] {
+        on(&place, what, &[]).fails(4, &["r/", "help: choose another directory with --out"]);
+    }
+    let elsewhere = place.data().join("e");
+    on(&place, "eval", &["--out", elsewhere.to_str().unwrap()]).succeeds();
+    drop(mounted);
 }
 
 #[test]

@@ -57,9 +57,8 @@ impl Program {
         }
         let (at, free) = (vec![None; plan.values.len()], Vec::new());
         let mut builder = Builder { plan, program: Self::default(), at, free, needs };
-        if builder.needs[plan.output] {
-            builder.program.output = builder.target(plan.output).buffer;
-        }
+        // The loss is told, and writes its gradient, where nothing trains too.
+        builder.program.output = builder.target(plan.output).buffer;
         for (index, stage) in plan.stages.iter().enumerate().rev() {
             if matches!(stage.kind, Kind::Moments(_)) || !builder.needs[stage.out] {
                 continue;

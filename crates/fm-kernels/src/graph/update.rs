@@ -187,7 +187,7 @@ impl State {
     /// Packs a layer's weights: the forward pass's (pass 0), or one of the backward passes'.
     ///
     /// # Safety
-    /// No one else uses the packed weights.
+    /// No one else uses the pass's packed weights.
     pub(crate) unsafe fn pack(&self, index: usize, pass: usize) {
         let layer = &self.plan.layers[index];
         // SAFETY: as promised by the caller.
@@ -197,8 +197,11 @@ impl State {
                 0 => (&layer.forward, layer.packed, layer.lengths.0),
                 pass => (&layer.backward[pass - 1], layer.back_packed, layer.lengths.1),
             };
-            let to = std::slice::from_raw_parts_mut(self.packed.start().add(at), len);
             for block in 0..pass.blocks.len() {
+                // Blocks of other passes lie between these, and other threads may be packing them.
+                let part = packed(pass, block);
+                assert!(part.end <= len, "block {block} of {len} packed weights");
+                let to = self.packed.get_mut(at + part.start..at + part.end);
                 fill(layer, pass, block, weights, to, |_, w| w);
             }
         }
@@ -223,8 +226,10 @@ impl State {
                 let own = layer.bias.map_or(0.0, |bias| self.read(&self.params, bias)[c]);
                 *to = (own - mean[c]) * factors[c] + shift[c];
             }
-            let to = self.folded.get_mut(layer.packed..layer.packed + len);
             for block in 0..layer.forward.blocks.len() {
+                let part = packed(&layer.forward, block);
+                assert!(part.end <= len, "block {block} of {len} packed weights");
+                let to = self.folded.get_mut(layer.packed + part.start..layer.packed + part.end);
                 fill(layer, &layer.forward, block, self.weights(index), to, |out, w| w * factors[out]);
             }
         }
@@ -252,6 +257,16 @@ impl State {
     }
 }
 
+/// Where the packed weights of one block are among its layer's.
+fn packed(pass: &Pass, block: usize) -> Range<usize> {
+    let place = pass.blocks[block];
+    let (at, taps) = match &pass.tiled {
+        Some(tiled) => (tiled.at[block], INPUTS * tiled.side),
+        None => (place.at, pass.taps.len()),
+    };
+    at..at + taps * pass.depth * place.width
+}
+
 /// Packs the weights of one block: `[tap][input channel][output channel]`, or for the frequencies of Winograd's form.
 fn fill(
     layer: &super::plan::Layer,
@@ -267,7 +282,7 @@ fn fill(
         with(out, weights[layer.shape.index(pass.plain, out, deep, tap.index)])
     };
     let Some(tiled) = &pass.tiled else {
-        let mut to = to[place.at..].iter_mut();
+        let mut to = to.iter_mut();
         for tap in &pass.taps {
             for deep in 0..pass.depth {
                 for (out, to) in outs.clone().zip(&mut to) {
@@ -278,7 +293,6 @@ fn fill(
         return;
     };
     let (k, plane) = (tiled.side, tiled.side * pass.depth * place.width);
-    let to = &mut to[tiled.at[block]..][..INPUTS * plane];
     to.fill(0.0);
     for tap in &pass.taps {
         let (row, col) = ((tap.dy - tiled.first.0) as usize, (tap.dx - tiled.first.1) as usize);

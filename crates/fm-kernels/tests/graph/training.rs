@@ -102,6 +102,19 @@ fn exactly_the_scope_moves() {
 }
 
 #[test]
+fn a_scope_without_tensors_is_scored_and_stays() {
+    for (arch, scope) in [("MP2-GAP--5@8x8", Scope::Encoder), ("AP2-SD20@6x6", Scope::Encoder)] {
+        let case = Case::new(arch);
+        let mut trainer = case.trainer(Isa::detect(), 2);
+        trainer.begin(Recipe { scope, ..Recipe::default() }).unwrap();
+        train(&mut trainer, &case, 0..2);
+        let totals = trainer.drain();
+        assert!(totals.images == 73 && totals.loss > 0.0 && !totals.non_finite, "{arch}: {totals:?}");
+        assert!(trainer.params() == case.params, "{arch}");
+    }
+}
+
+#[test]
 fn running_statistics_move_as_in_pytorch() {
     let case = Case::new("3C3.same.linear-3C1.pre.bn.linear@6x6");
     let mut trainer = case.trainer(Isa::detect(), 2);

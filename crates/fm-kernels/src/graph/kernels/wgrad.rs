@@ -168,8 +168,9 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
                             }
                         }
                     }
-                    x = x.add(args.x_px);
-                    y = y.add(args.y_px);
+                    // Behind the last column they may leave the buffer, and are not read.
+                    x = x.wrapping_add(args.x_px);
+                    y = y.wrapping_add(args.y_px);
                 }
             }
         }
