@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Control characters as escapes such as `\\u{1b}`, which a terminal shows instead of obeying. Line ends and tabs stay.
+/// Control characters as escapes such as `\\u{1b}`, which a terminal shows instead of obeying. Line ends, those of CSV
+/// tables (CRLF) too, and tabs stay.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     let harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
@@ -11,8 +12,10 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if harmful(c) {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let ends_line = c == '\r' && rest.peek() == Some(&'\n');
+        if harmful(c) && !ends_line {
             let _ = write!(shown, "{}", c.escape_unicode());
         } else {
             shown.push(c);
@@ -32,5 +35,6 @@ mod tests {
             visible("a\u{1b}]0;title\u{7}\r\u{9b}m\u{7f}"),
             "a\\u{1b}]0;title\\u{7}\\u{d}\\u{9b}m\\u{7f}"
         );
+        assert_eq!(visible("a,b\r\nc\r\r\n"), "a,b\r\nc\\u{d}\r\n");
     }
 }

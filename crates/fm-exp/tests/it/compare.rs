@@ -47,7 +47,9 @@ fn groups_numbers_and_a_sentence() {
     assert!(text.succeeds().out.trim_end().ends_with(verdict), "{}", text.out);
 
     let table = compare(&["--csv"], &[&out]);
-    let mut rows = csv::Reader::from_reader(table.succeeds().out.as_bytes());
+    let lines: Vec<&str> = table.succeeds().out.split_inclusive('\n').collect();
+    assert!(lines.iter().all(|line| line.ends_with("\r\n") && !line.contains("\\u{")), "{lines:?}");
+    let mut rows = csv::Reader::from_reader(table.out.as_bytes());
     assert_eq!(rows.headers().unwrap().get(4), Some("n"));
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.iter().filter(|row| &row[0] == "verdict").count(), 1);

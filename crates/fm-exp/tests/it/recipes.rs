@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::made::{Place, run};
 use crate::resume::{same, start, wait_for_rows};
 
-/// What a recipe can hold, together; muon is libtorch's alone.
-const RECIPES: [(&str, &[&str]); 5] = [
+/// What a recipe can hold, together: every optimizer on every engine that has it, and every schedule.
+const RECIPES: [(&str, &[&str]); 7] = [
     (
         "fused",
         &[
@@ -23,6 +23,8 @@ const RECIPES: [(&str, &[&str]); 5] = [
         ],
     ),
     ("fused", &["--optimizer", "sgd", "--lr", "0.02", "--weight-decay", "0.01", "--schedule", "one-cycle"]),
+    ("fused", &["--optimizer", "adam", "--schedule", "wsd:0.5", "--label-smoothing", "0.1"]),
+    ("eager", &["--optimizer", "adam", "--schedule", "constant"]),
     ("eager", &["--optimizer", "muon", "--weight-decay", "0.1", "--schedule", "step:0.1@0.5,0.75"]),
     (
         "eager",
@@ -97,20 +99,20 @@ fn killed_and_resumed_equals_uninterrupted_for_every_recipe() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let place = Place::new();
-    for threads in ["1", "2", "3", "4", "7"] {
-        let command = place.command(&flags(threads, "fused", RECIPES[0].1, "3"));
-        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        let at = args.iter().position(|arg| arg == "--threads").unwrap() + 1;
-        let mut command = std::process::Command::new(command.get_program());
-        command.args(&args[..at]).arg(threads).args(&args[at + 1..]);
-        run(&mut command).succeeds();
-        if threads != "1" {
-            assert!(
-                bytes(&place, "1/model.safetensors")
-                    == bytes(&place, &format!("{threads}/model.safetensors"))
-            );
-            same_averages(&place, "1", threads);
+    for (index, (engine, recipe)) in RECIPES.into_iter().enumerate().filter(|(_, r)| r.0 == "fused") {
+        let place = Place::new();
+        for threads in ["1", "2", "3", "4", "7"] {
+            let command = place.command(&flags(threads, engine, recipe, "3"));
+            let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+            let at = args.iter().position(|arg| arg == "--threads").unwrap() + 1;
+            let mut command = std::process::Command::new(command.get_program());
+            command.args(&args[..at]).arg(threads).args(&args[at + 1..]);
+            run(&mut command).succeeds();
+            if threads != "1" {
+                let model = |name: &str| bytes(&place, &format!("{name}/model.safetensors"));
+                assert!(model("1") == model(threads), "recipe {index} with {threads} threads");
+                same_averages(&place, "1", threads);
+            }
         }
     }
 }
@@ -182,6 +184,31 @@ fn averages_are_runs_that_leave_them() {
     assert!(runs.lines().next().unwrap().contains("ema_test_acc"), "{runs}");
     let epochs = String::from_utf8(bytes(&place, "both/epochs.csv")).unwrap();
     assert!(!epochs.lines().nth(3).unwrap().ends_with(','), "averages are validated: {epochs}");
+}
+
+/// With a constant rate, runs of 4, 5 and 6 epochs leave the weights of which a run of 6 leaves the mean.
+#[test]
+fn the_mean_is_that_of_the_last_epochs_weights() {
+    let place = Place::new();
+    let train = |name: &str, more: &[&str]| {
+        let run = ["--name", name, "--engine", "fused", "--arch", "encoder-mlp"];
+        place.run(&[&run[..], more].concat()).succeeds();
+        let file = bytes(&place, &format!("{name}/model.safetensors"));
+        let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+        let mut tensors = fm_run::model_file::tensors(&file, "").unwrap();
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        tensors
+    };
+    let found = train("mean", &["--epochs", "6", "--weights", "mean:3"]);
+    let last = ["4", "5", "6"].map(|epochs| train(epochs, &["--epochs", epochs]));
+    assert!(!found.is_empty());
+    for (at, tensor) in found.iter().enumerate() {
+        for (i, value) in tensor.data.iter().enumerate() {
+            let sum: f64 = last.iter().map(|run| f64::from(run[at].data[i])).sum();
+            assert_eq!(*value, (sum / 3.0) as f32, "{} at {i}", tensor.name);
+        }
+        assert_ne!(tensor.data, last[2][at].data, "{} has moved", tensor.name);
+    }
 }
 
 #[test]
