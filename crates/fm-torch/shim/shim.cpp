@@ -120,7 +120,16 @@ char *fm_flush_denormal(bool on, bool *done) {
   return guarded([&] { *done = at::globalContext().setFlushDenormal(on); });
 }
 
-// Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike.
+// Whether products on CUDA may round their inputs to TF32, in cuDNN and in cuBLAS.
+char *fm_allow_tf32(bool allowed) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+  });
+}
+
+// Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike. Memory that is asked
+// for is not filled first: everything here is written before it is read, and each fill is a kernel on a GPU.
 char *fm_make_deterministic() {
   return guarded([] {
     auto &context = at::globalContext();
@@ -128,19 +137,22 @@ char *fm_make_deterministic() {
     context.setDeterministicCuDNN(true);
     context.setDeterministicMkldnn(true);
     context.setBenchmarkCuDNN(false);
+    context.setDeterministicFillUninitializedMemory(false);
   });
 }
 
 // As `Switches` in switches.rs.
 struct fm_switch_states {
-  bool deterministic_algorithms, deterministic_cudnn, deterministic_onednn, benchmark_cudnn, tf32_cudnn, tf32_cublas;
+  bool deterministic_algorithms, deterministic_cudnn, deterministic_onednn, benchmark_cudnn, tf32_cudnn, tf32_cublas,
+      fills_memory;
 };
 
 char *fm_switches(fm_switch_states *now) {
   return guarded([&] {
     const auto &context = at::globalContext();
     *now = {context.deterministicAlgorithms(), context.deterministicCuDNN(), context.deterministicMkldnn(),
-            context.benchmarkCuDNN(), context.allowTF32CuDNN(), context.allowTF32CuBLAS()};
+            context.benchmarkCuDNN(), context.allowTF32CuDNN(), context.allowTF32CuBLAS(),
+            context.deterministicFillUninitializedMemory()};
   });
 }
 

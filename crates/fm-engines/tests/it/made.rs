@@ -6,12 +6,10 @@ use std::sync::Arc;
 use fm_engines::ENGINES;
 use fm_images::{Dataset, DatasetName, ImageShape, Labelled};
 use fm_net::{NamedTensor, Network, Notation, Operator, Part, Scope, Shape, ShapeError, Window, init};
-use fm_train::engine::{
-    CodeStore, Device, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want,
-};
+use fm_train::engine::{CodeStore, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want};
 use fm_train::{Phase, engine};
 
-pub(crate) const MACHINE: Machine = Machine { device: Device::Cpu, threads: Some(1) };
+pub(crate) const MACHINE: Machine = Machine { threads: Some(1), ..Machine::CPU };
 pub(crate) const BATCH: usize = 8;
 const CLASSES: usize = 3;
 

@@ -161,7 +161,8 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
             Some(loaded) => loaded,
             none => none.insert((key, inputs::load(&spec, false)?)),
         };
-        let machine = Machine { device: device_of(spec.device)?, threads: spec.threads };
+        let machine =
+            Machine { device: device_of(spec.device)?, threads: spec.threads, precision: spec.precision };
         let mut experiment = flags.clone();
         experiment.remove("seed");
         let facts = match known.entry(experiment.to_string()) {
