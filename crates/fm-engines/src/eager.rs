@@ -107,7 +107,7 @@ impl<'a> Eager<'a> {
         fm_torch::flush_denormals();
         crate::threads::set_threads(machine.threads)?;
         fm_torch::allow_tf32(machine.precision == Precision::Tf32)?;
-        let device = to_tch(machine.device);
+        let device = to_tch(machine.device)?;
         let (h, w) = network.seen();
         let net = Net::with_ops(network, weights, device, &parts.ops).map_err(|e| match e {
             NetError::NotCovered(_) => {

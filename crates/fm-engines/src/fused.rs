@@ -4,16 +4,17 @@
 //! Results are the same bits for any number of threads.
 
 use fm_images::{Dataset, Prepared};
-use fm_kernels::{Error as KernelError, Method, Moments, Options, Recipe, Targets};
-use fm_net::{Activation, Arch, Draws, NamedTensor, Network, Node, NodeId, Op, Operator as _, Scope};
+use fm_kernels::{Error as KernelError, Options, Targets};
+use fm_net::{Arch, Draws, NamedTensor, Network, Op, Scope};
 use fm_run::error::{Error, Kind, Result};
 use fm_run::memory;
 use fm_run::spec::Optimizer;
 use fm_train::engine::{
     CodeStore, Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
 };
-use fm_train::plan::{Phase, Update};
+use fm_train::plan::Phase;
 
+use crate::flat::{self, flat, named, values};
 use crate::kernels::Kernels;
 use crate::parts::same_encoder;
 use crate::spilled::Spilled;
@@ -58,98 +59,6 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
         KernelError::Unsupported(why) => why,
         e => e.to_string(),
     })
-}
-
-/// Whether the kernels train as the phase says.
-pub(crate) fn trains(phase: &Phase) -> Result<(), String> {
-    let optimizer = phase.update.optimizer;
-    method(&phase.update).map(drop).ok_or_else(|| uncovered(optimizer))
-}
-
-fn uncovered(optimizer: Optimizer) -> String {
-    format!("--optimizer {}", optimizer.name())
-}
-
-/// The optimizer in the kernels' words, where they have it.
-fn method(update: &Update) -> Option<Method> {
-    match update.optimizer {
-        Optimizer::Adam => Some(Method::KERAS),
-        Optimizer::AdamW => Some(Method::PYTORCH),
-        Optimizer::Sgd => Some(Method::Sgd { momentum: update.momentum }),
-        Optimizer::Muon => None,
-    }
-}
-
-fn is_relu(op: &Op) -> bool {
-    matches!(op, Op::Activation(Activation::Relu))
-}
-
-fn is_pool(op: &Op) -> bool {
-    matches!(op, Op::MaxPool { size: 2, stride: 2 })
-}
-
-/// The network as the trainer for chains takes it: blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense
-/// layers with ReLU between them.
-///
-/// # Errors
-/// The first node that is none of these, by name: nothing is left out.
-pub fn kernel_network(network: &Network) -> Result<fm_kernels::Network, String> {
-    let Arch { height, width, channels, .. } = network.arch;
-    if channels != 1 {
-        return Err(format!("images of {channels} channels"));
-    }
-    let mut lowered = fm_kernels::Network { height, width, conv: vec![], dense: vec![] };
-    let refused = |node: &Node| format!("{} ({})", node.name, node.op.describe());
-    let mut nodes = network.nodes.iter().enumerate().peekable();
-    // Every node must follow the one before it: no branches.
-    let chained = |at: usize, node: &Node| match (at, node.inputs.as_slice()) {
-        (0, [NodeId::Image]) => true,
-        (_, [NodeId::Node(before)]) => before + 1 == at,
-        _ => false,
-    };
-    if let Some((_, node)) = network.nodes.iter().enumerate().find(|(at, node)| !chained(*at, node)) {
-        return Err(refused(node));
-    }
-    while let Some((_, node)) = nodes.next() {
-        match &node.op {
-            Op::Conv {
-                filters,
-                kernel: 3,
-                stride: 1,
-                pad: 0,
-                groups: 1,
-                bias: true,
-                standardised: false,
-            } => {
-                for wanted in [is_relu, is_pool] {
-                    match nodes.next() {
-                        Some((_, next)) if wanted(&next.op) => {}
-                        Some((_, next)) => return Err(refused(next)),
-                        None => return Err(refused(node)),
-                    }
-                }
-                lowered.conv.push(*filters);
-            }
-            Op::Flatten => {}
-            Op::Dense { units } => {
-                lowered.dense.push(*units);
-                // ReLU follows every dense layer but the last.
-                match nodes.next() {
-                    Some((_, next)) if is_relu(&next.op) => {}
-                    Some((_, next)) => return Err(refused(next)),
-                    None => {}
-                }
-            }
-            // A convolution has no bias because of the norm behind it: that one says more.
-            Op::Conv { bias: false, .. } => {
-                let norm =
-                    nodes.next().filter(|(_, next)| matches!(next.op, Op::BatchNorm | Op::GroupNorm { .. }));
-                return Err(refused(norm.map_or(node, |(_, norm)| norm)));
-            }
-            _ => return Err(refused(node)),
-        }
-    }
-    Ok(lowered)
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -227,27 +136,6 @@ impl<'a> Fused<'a> {
     }
 }
 
-/// Every tensor in canonical order, one after the other: the order that the kernels use too.
-fn flat(network: &Network, weights: &[NamedTensor]) -> Vec<f32> {
-    let of = |name: &str| weights.iter().find(|w| w.name == name).map_or(&[][..], |w| &w.data);
-    network.tensors().flat_map(|t| of(&t.name)).copied().collect()
-}
-
-/// Values of all tensors.
-fn values(network: &Network) -> u64 {
-    network.tensors().map(|t| t.count() as u64).sum()
-}
-
-/// The inverse of [`flat`].
-fn named(network: &Network, mut values: &[f32]) -> Vec<NamedTensor> {
-    let take = |t: &fm_net::TensorSpec| {
-        let (data, rest) = values.split_at(t.count());
-        values = rest;
-        NamedTensor { name: t.name.clone(), shape: t.shape.clone(), data: data.to_vec() }
-    };
-    network.tensors().map(take).collect()
-}
-
 fn failed(error: KernelError) -> Error {
     match error {
         KernelError::Unsupported(why) => {
@@ -266,23 +154,8 @@ impl Engine for Fused<'_> {
     }
 
     fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
-        let scope = match phase.scope {
-            Scope::All => fm_kernels::Scope::All,
-            Scope::Encoder => fm_kernels::Scope::Encoder,
-            Scope::Head => fm_kernels::Scope::Head,
-        };
+        let recipe = flat::recipe(phase)?;
         let update = &phase.update;
-        let method = method(update).ok_or_else(|| Error::usage(uncovered(update.optimizer)))?;
-        let recipe = Recipe {
-            lr_encoder: phase.encoder_lr,
-            lr_head: phase.lr,
-            method,
-            weight_decay: update.weight_decay,
-            decay_all: update.decay_all,
-            smoothing: phase.label_smoothing,
-            average: phase.ema,
-            scope,
-        };
         (self.momentum, self.average) = (update.optimizer == Optimizer::Sgd, phase.ema.is_some());
         // A reconstruction is compared with the image, so that codes alone do not do.
         let frozen = phase.scope == Scope::Head && !self.network.reconstructs();
@@ -384,39 +257,19 @@ impl Engine for Fused<'_> {
     }
 
     fn state(&mut self) -> Result<State> {
-        // Weights and two moments, as the kernels give them and by name.
         memory::room_for(6 * 4 * values(&self.network), "the state of a checkpoint")?;
-        let Moments { m, v, step } = self.trainer.moments();
-        let (m, v) = (named(&self.network, &m), named(&self.network, &v));
-        let state = State::of(self.weights()?).counting("step", step);
-        // Names of the groups are those of the eager engine's optimizers.
-        let state = if self.momentum { state.with("momentum", m) } else { state.with("m", m).with("v", v) };
-        Ok(if self.average { state.with(State::EMA, self.average()?) } else { state })
+        let (weights, moments) = (self.weights()?, self.trainer.moments());
+        let average = if self.average { Some(self.average()?) } else { None };
+        Ok(flat::state(&self.network, weights, moments, average, self.momentum))
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let kept: &[&str] = if self.momentum { &["momentum"] } else { &["m", "v"] };
-        state.kept_by(if self.momentum { "sgd" } else { "adam" }, |group| kept.contains(&group))?;
+        let moments = flat::moments(&self.network, state, self.momentum)?;
         self.load(state.weights())?;
-        let moments = |group: &str| -> Result<Vec<f32>> {
-            let tensors = state.group(group);
-            // Tensors that did not train may have been left out: their moments are zero.
-            let zero = |t: &fm_net::TensorSpec| NamedTensor {
-                name: t.name.clone(),
-                shape: t.shape.clone(),
-                data: vec![0.0; t.count()],
-            };
-            let known = |t: &fm_net::TensorSpec| tensors.iter().find(|w| w.name == t.name).cloned();
-            let all: Vec<NamedTensor> =
-                self.network.tensors().map(|t| known(t).unwrap_or_else(|| zero(t))).collect();
-            Ok(flat(&self.network, &all))
-        };
-        let (m, v) = (moments(kept[0])?, moments("v")?);
         if self.average {
-            fm_net::check(&self.network, state.group(State::EMA))
-                .map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
-            self.trainer.set_average(&flat(&self.network, state.group(State::EMA))).map_err(failed)?;
+            let average = flat::average(&self.network, state)?;
+            self.trainer.set_average(&average).map_err(failed)?;
         }
-        self.trainer.set_moments(&Moments { m, v, step: state.count("step")? }).map_err(failed)
+        self.trainer.set_moments(&moments).map_err(failed)
     }
 }

@@ -4,7 +4,7 @@
 use fm_kernels::{Error, GraphTrainer, Moments, Options, Recipe, Targets, Totals, Trainer};
 use fm_net::{Draws, Network};
 
-use crate::fused::kernel_network;
+use crate::chain::kernel_network;
 
 /// Whichever trainer computes a network.
 pub(crate) enum Kernels {

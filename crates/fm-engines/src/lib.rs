@@ -1,12 +1,15 @@
 //! The engines of this project, and the list of them.
 //!
 //! [`Eager`] is libtorch, kernel by kernel, for every network of the notation and any device. [`Fused`] is
-//! [`fm_kernels`] on the CPU, for every network of the notation. Both implement
-//! [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
+//! [`fm_kernels`] on the CPU, for every network of the notation. [`Cuda`] is [`fm_cuda`] on NVIDIA GPUs, for chains of
+//! convolution blocks and dense layers. All implement [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
 //! engines of its own before them. [`Parts`] bring operators and an [`Optimizer`] from outside into `Eager`.
 
+mod chain;
+mod cuda;
 mod device;
 mod eager;
+mod flat;
 mod fused;
 mod kernels;
 mod optimizer;
@@ -17,9 +20,11 @@ mod torch;
 
 use fm_train::EngineDef;
 
-pub use device::{resolve, to_tch};
+pub use chain::{Chain, chain, kernel_network};
+pub use cuda::Cuda;
+pub use device::{cuda_devices, resolve, settle, to_tch};
 pub use eager::Eager;
-pub use fused::{Fused, kernel_network};
+pub use fused::Fused;
 pub use optimizer::{BuildOptimizer, OPTIMIZERS, Optimizer, OptimizerDef, Param, to_device};
 pub use parts::Parts;
 pub use threads::set_threads;
@@ -28,10 +33,17 @@ pub use torch::{TorchError, failed};
 /// Every engine, the fastest first: `auto` takes the first that covers a network.
 pub static ENGINES: &[EngineDef] = &[
     EngineDef {
+        name: "cuda",
+        about: "the project's own CUDA kernels, which need NVIDIA's driver alone",
+        covers: cuda::covers,
+        trains: flat::trains,
+        build: cuda::build,
+    },
+    EngineDef {
         name: "fused",
         about: "the project's own CPU kernels",
         covers: fused::covers,
-        trains: fused::trains,
+        trains: flat::trains,
         build: fused::build,
     },
     EngineDef {

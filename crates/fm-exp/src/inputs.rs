@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use fm_data::{DataError, Dataset, DatasetName, LoadOptions, Verify};
 use fm_run::RunSpec;
-use fm_run::spec::VerifyMode;
+use fm_run::spec::{DeviceRequest, VerifyMode};
 use fm_train::Machine;
 
 use crate::error::{Error, Kind, Result};
@@ -21,6 +21,20 @@ pub(crate) fn machine(spec: &RunSpec) -> Result<Machine> {
     }
     let device = fm_engines::resolve(spec.device)?;
     Ok(Machine { device, threads: spec.threads, precision: spec.precision })
+}
+
+/// The machine for a plan's engines, which `names` tells: `auto` may have chosen a device that only some can use.
+///
+/// # Errors
+/// Those of `names`.
+pub(crate) fn settled(
+    device: DeviceRequest,
+    machine: Machine,
+    names: impl Fn(Machine) -> Result<String>,
+) -> Result<(Machine, String)> {
+    let engines = names(machine)?;
+    let settled = fm_engines::settle(device, machine, &engines);
+    Ok(if settled == machine { (machine, engines) } else { (settled, names(settled)?) })
 }
 
 /// The data set; `progress` draws a bar if it must be downloaded.

@@ -1,5 +1,6 @@
 //! Where a result comes from: the command, the versions and the machine, for `config.toml` and `doctor`.
 
+use fm_cuda::driver::{DeviceInfo, Driver};
 use fm_train::engine::Device;
 use toml::{Table, Value};
 
@@ -14,6 +15,9 @@ pub(crate) fn table(device: Device) -> Table {
     let command: Vec<String> = args.map(|arg| quoted(&arg.to_string_lossy())).collect();
     set("command", command.join(" ").into());
     set("device-name", device_name(device).into());
+    if let Some(driver) = driver(device) {
+        set("driver", driver.into());
+    }
     set("fm-exp", env!("CARGO_PKG_VERSION").into());
     set("libtorch", fm_torch::version().into());
     set("started", fm_run::now().into());
@@ -23,7 +27,22 @@ pub(crate) fn table(device: Device) -> Table {
 
 /// The processor's or the GPU's name.
 pub(crate) fn device_name(device: Device) -> String {
-    if device == Device::Cpu { cpu_name() } else { device.to_string() }
+    let Device::Cuda(index) = device else { return cpu_name() };
+    let found = fm_engines::cuda_devices().ok().and_then(|devices| devices.get(index).map(gpu_name));
+    found.unwrap_or_else(|| device.to_string())
+}
+
+/// A GPU's name, what it can do, and its memory.
+pub(crate) fn gpu_name(info: &DeviceInfo) -> String {
+    let DeviceInfo { name, capability: (major, minor), memory, .. } = info;
+    format!("{name}, compute capability {major}.{minor}, {:.1} GiB", *memory as f64 / f64::from(1 << 30))
+}
+
+/// The driver of a GPU: its release, where the system tells, and the newest CUDA that it runs.
+pub(crate) fn driver(device: Device) -> Option<String> {
+    let driver = (device != Device::Cpu).then(Driver::load)?.ok()?;
+    let release = driver.release().map_or(String::new(), |release| format!("{release}, "));
+    Some(format!("{release}CUDA {}", driver.version()))
 }
 
 /// The processor's name and its number of cores, as Linux tells them.

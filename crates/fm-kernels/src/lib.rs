@@ -33,5 +33,5 @@ pub use error::Error;
 pub use graph::{GraphTrainer, StageReport};
 pub use isa::Isa;
 pub use network::Network;
-pub use options::{Betas, Method, Moments, Options, Recipe, Scope, Targets, Totals};
+pub use options::{Betas, Method, Moments, Move, Options, Recipe, Scope, Targets, Totals};
 pub use trainer::Trainer;

@@ -87,6 +87,21 @@ pub struct Recipe {
     pub scope: Scope,
 }
 
+/// What a step does to a part of the network. Adam: `w = keep * w - rate * m / (sqrt(v) + eps)`, with both moments as
+/// they are after the step and the bias corrections in `rate` and `eps`; momentum: `w = keep * w - rate * (g + momentum *
+/// b)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Move {
+    /// Learning rate, with Adam's corrections.
+    pub rate: f32,
+    /// What weights are multiplied by first.
+    pub keep_weight: f32,
+    /// What biases are multiplied by first.
+    pub keep_bias: f32,
+    /// Added to the root of the second moment; 0 without Adam.
+    pub eps: f32,
+}
+
 impl Default for Recipe {
     /// Keras' Adam.
     fn default() -> Self {
@@ -152,8 +167,18 @@ impl Recipe {
         Rules { weight: rule(decayed), bias: rule(if self.decay_all { decayed } else { 1.0 }) }
     }
 
-    /// How much of the parameters the average takes in.
-    pub(crate) fn fresh(&self, step: u64) -> Option<f32> {
+    /// What step `t`, from 1, does to the encoder and to the head, as numbers that any kernel can take.
+    #[must_use]
+    pub fn moves(&self, step: u64) -> [Move; 2] {
+        [self.lr_encoder, self.lr_head].map(|lr| {
+            let Rules { weight, bias } = self.both(lr, step);
+            Move { rate: weight.rate, keep_weight: weight.keep, keep_bias: bias.keep, eps: weight.eps }
+        })
+    }
+
+    /// How much of the parameters the average takes in at step `t`, from 1, where one is kept.
+    #[must_use]
+    pub fn fresh(&self, step: u64) -> Option<f32> {
         self.average.map(|decay| if step == 1 { 1.0 } else { (1.0 - decay) as f32 })
     }
 

@@ -166,16 +166,33 @@ impl Error {
                 .note(first)
                 .help("use a smaller --batch-size, or close what else uses the device");
         }
+        if let Some((_, help)) = DEVICE_HELPS.iter().find(|(phrase, _)| text.contains(phrase)) {
+            return Self::new(Kind::Device, format!("libtorch failed: {first}")).help(*help);
+        }
         let kind = if text.contains("CUDA") || text.contains("cuDNN") { Kind::Device } else { Kind::Other };
         Self::new(kind, format!("libtorch failed: {first}"))
     }
 }
+
+/// What the CUDA runtime says within libtorch's messages, and what to do about it.
+const DEVICE_HELPS: [(&str, &str); 2] = [
+    (
+        "no kernel image is available",
+        "this libtorch was not built for this GPU: use another libtorch or GPU, a network that --engine cuda covers, or --device cpu",
+    ),
+    (
+        "busy or unavailable",
+        "see with nvidia-smi who uses the GPU, wait for that to end, or use another device",
+    ),
+];
 
 /// Whether libtorch's message is one of the ways in which it says that memory ran out.
 #[must_use]
 pub fn is_out_of_memory(message: &str) -> bool {
     [
         "CUDA out of memory",
+        // Outside libtorch's own allocator: the context, or a library's workspace.
+        "CUDA error: out of memory",
         "CUDNN_STATUS_ALLOC_FAILED",
         "CUBLAS_STATUS_ALLOC_FAILED",
         // The allocator for the CPU: the first on Linux, the second where aligned allocation has another name.
@@ -230,6 +247,14 @@ mod tests {
             Kind::Device
         );
         assert_eq!(kind("CUDA error: device-side assert triggered"), Kind::Device);
+        for (text, piece) in [
+            ("CUDA error: out of memory\nCUDA kernel errors might be", "--batch-size"),
+            ("CUDA error: no kernel image is available for execution on the device", "--engine cuda"),
+            ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "nvidia-smi"),
+        ] {
+            let error = Error::device(text);
+            assert!(error.kind() == Kind::Device && error.to_string().contains(piece), "{error}");
+        }
         assert_eq!(kind("mat1 and mat2 shapes cannot be multiplied"), Kind::Other);
         let message = |text: &str| Error::device(text).at("epoch 2").message;
         assert_eq!(message("CUDA out of memory. Tried to allocate"), "out of GPU memory at epoch 2");

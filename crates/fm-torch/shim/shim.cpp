@@ -128,8 +128,7 @@ char *fm_allow_tf32(bool allowed) {
   });
 }
 
-// Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike. Memory that is asked
-// for is not filled first: everything here is written before it is read, and each fill is a kernel on a GPU.
+// Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike.
 char *fm_make_deterministic() {
   return guarded([] {
     auto &context = at::globalContext();
@@ -137,6 +136,7 @@ char *fm_make_deterministic() {
     context.setDeterministicCuDNN(true);
     context.setDeterministicMkldnn(true);
     context.setBenchmarkCuDNN(false);
+    // Or every new tensor is filled with NaN first: a launch each, for memory that is written before it is read.
     context.setDeterministicFillUninitializedMemory(false);
   });
 }

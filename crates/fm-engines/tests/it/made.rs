@@ -1,15 +1,31 @@
 //! Made images, and engines on them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fm_engines::ENGINES;
 use fm_images::{Dataset, DatasetName, ImageShape, Labelled};
 use fm_net::{NamedTensor, Network, Notation, Operator, Part, Scope, Shape, ShapeError, Window, init};
-use fm_train::engine::{CodeStore, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want};
-use fm_train::{Phase, engine};
+use fm_train::Phase;
+use fm_train::engine::{
+    CodeStore, Device, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want,
+};
 
 pub(crate) const MACHINE: Machine = Machine { threads: Some(1), ..Machine::CPU };
+/// The emulated GPU, of whichever test asks first.
+static EMULATED: LazyLock<fm_cuda_emulated::Emulated> =
+    LazyLock::new(|| fm_cuda_emulated::Emulated::new(&[]));
+
+/// Where an engine computes in these tests.
+pub(crate) fn machine(def: &EngineDef) -> Machine {
+    if def.name != "cuda" {
+        return MACHINE;
+    }
+    // Once it is loaded, the loader takes it for the library of that name.
+    LazyLock::force(&EMULATED);
+    Machine { device: Device::Cuda(0), ..MACHINE }
+}
+
 pub(crate) const BATCH: usize = 8;
 const CLASSES: usize = 3;
 
@@ -91,23 +107,27 @@ impl Case {
     }
 
     pub(crate) fn setup(&self) -> Setup<'_> {
+        self.setup_on(MACHINE)
+    }
+
+    fn setup_on(&self, machine: Machine) -> Setup<'_> {
         let codes = CodeStore::unlimited();
-        Setup { data: Some(&self.data), machine: MACHINE, batch_size: BATCH, seed: 3, codes }
+        Setup { data: Some(&self.data), machine, batch_size: BATCH, seed: 3, codes }
     }
 
     /// The engines that cover the network, each built with its tensors.
     pub(crate) fn engines(&self) -> Vec<Box<dyn Engine + '_>> {
-        let covering = ENGINES.iter().filter(|def| (def.covers)(&self.network, MACHINE).is_ok());
+        let covering = ENGINES.iter().filter(|def| (def.covers)(&self.network, machine(def)).is_ok());
         covering.map(|def| self.build(def)).collect()
     }
 
     /// Another engine of the same kind.
     pub(crate) fn again(&self, engine: &dyn Engine) -> Box<dyn Engine + '_> {
-        self.build(engine::choose(ENGINES, engine.name(), &self.network, MACHINE).unwrap())
+        self.build(ENGINES.iter().find(|def| def.name == engine.name()).unwrap())
     }
 
     fn build(&self, def: &EngineDef) -> Box<dyn Engine + '_> {
-        (def.build)(&self.network, &self.tensors, self.setup()).unwrap()
+        (def.build)(&self.network, &self.tensors, self.setup_on(machine(def))).unwrap()
     }
 
     pub(crate) fn phase(&self, scope: Scope) -> Phase {

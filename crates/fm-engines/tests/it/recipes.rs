@@ -9,7 +9,7 @@ use fm_train::engine::{EngineDef, Setup, Step, Totals};
 use fm_train::{Plan, recipe};
 use safetensors::SafeTensors;
 
-use crate::made::{MACHINE, data};
+use crate::made::{data, machine};
 
 const FILE: &[u8] = include_bytes!("../golden/recipes.pytorch.safetensors");
 const CASES: [&str; 6] = ["adamw", "decay-all", "sgd", "smooth", "mixed", "muon"];
@@ -80,7 +80,7 @@ fn close(what: &str, found: &[f32], wanted: &[f32], most: f32) {
 fn twenty_steps(golden: &Golden, def: &EngineDef, case: &str) {
     let plan = golden.plan(case);
     let phase = &plan.phases[0];
-    let setup = Setup { machine: MACHINE, ..Setup::new(&golden.data, &plan, MACHINE) };
+    let setup = Setup::new(&golden.data, &plan, machine(def));
     let mut engine = (def.build)(&golden.network, &golden.tensors("init."), setup).unwrap();
     engine.begin_phase(0, phase).unwrap();
     let (order, steps) = (plan.train_rows.clone(), plan.steps());
@@ -116,7 +116,7 @@ fn every_recipe_follows_pytorch_on_every_engine() {
         let plan = golden.plan(case);
         let able: Vec<&EngineDef> =
             ENGINES.iter().filter(|def| (def.trains)(&plan.phases[0]).is_ok()).collect();
-        assert_eq!(able.len(), if case == "muon" { 1 } else { 2 }, "{case}");
+        assert_eq!(able.len(), if case == "muon" { 1 } else { 3 }, "{case}");
         for def in able {
             twenty_steps(&golden, def, case);
         }

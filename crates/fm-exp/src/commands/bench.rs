@@ -84,7 +84,8 @@ impl Lane<'_> {
     }
 }
 
-pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
+/// Refuses what makes no sense for a benchmark.
+fn check(args: &BenchArgs) -> Result<()> {
     if args.rounds == 0 || args.steps == Some(0) {
         return Err(Error::usage("--rounds and --steps must be at least 1"));
     }
@@ -97,6 +98,11 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let flags = "--resume, --overwrite, --dry-run, --fast-dev-run, --patience or --score-at";
         return Err(Error::usage(format!("bench trains nothing that is kept: it takes no {flags}")));
     }
+    Ok(())
+}
+
+pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
+    check(&args)?;
     let spec = RunConfig::check(args.run)?.spec;
     let machine = inputs::machine(&spec)?;
     let data = inputs::load(&spec, false)?;
@@ -116,8 +122,10 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     // What a recipe costs is seen beside the same without it.
     let plain = spec.without_recipe();
     let specs = if plain == spec { vec![&spec] } else { vec![&plain, &spec] };
-    let scope = last(&spec)?.scope;
-    for def in choices(&spec.engine, &last(&spec)?, machine)? {
+    let trained = last(&spec)?;
+    let scope = trained.scope;
+    let (machine, engines) = choices(&spec, &trained, machine)?;
+    for def in engines {
         for &spec in &specs {
             let setup = Setup { data: Some(&data), machine, batch_size, seed, codes };
             let mut engine = (def.build)(&network, &weights, setup)?;
@@ -143,11 +151,13 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         }
     }
 
-    let peak = peak_gflops(machine.device).map_err(|e| fm_engines::failed(&e))?;
+    let peak = peak_gflops(machine.device)?;
     let work = training_gflop(&network, scope) * rows.len() as f64;
     let threads = spec.threads.unwrap_or_else(|| tch::get_num_threads() as usize);
-    let results: Vec<_> =
-        lanes.iter().map(|lane| Measured::new(lane, rows.len(), steps, work / peak)).collect();
+    let results: Vec<_> = lanes
+        .iter()
+        .map(|lane| Measured::new(lane, rows.len(), steps, peak.map(|peak| work / peak)))
+        .collect();
     let name = spec.arch.to_string();
     let arm = spec.arm();
     if as_json {
@@ -161,10 +171,11 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     }
     let mut out = format!(
         "{name} ({arm}) on {} ({threads} threads), batch {}, {timed} of {steps} steps an epoch timed\n\
-         large fp32 matrix product: {peak:.0} GFLOP/s; an epoch's dense products: {work:.0} GFLOP\n\n\
+         large fp32 matrix product: {}; an epoch's dense products: {work:.0} GFLOP\n\n\
          {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}  recipe\n",
         provenance::device_name(machine.device),
         spec.batch_size,
+        peak.map_or_else(|| "not measured without libtorch".to_owned(), |peak| format!("{peak:.0} GFLOP/s")),
         "engine",
         "s/epoch",
         "min to max",
@@ -176,22 +187,38 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let range = format!("{:.3} to {:.3}", m.min, m.max);
         let _ = writeln!(
             out,
-            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14.2}  {}",
-            m.engine, m.median, m.steps_per_second, m.images_per_second, m.share, m.recipe
+            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14}  {}",
+            m.engine,
+            m.median,
+            m.steps_per_second,
+            m.images_per_second,
+            m.share.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}")),
+            m.recipe
         );
     }
     Ok(out)
 }
 
-/// One engine when asked for one, otherwise all that cover the network, the slowest first.
-fn choices(wanted: &str, phase: &Phase, machine: Machine) -> Result<Vec<&'static EngineDef>> {
-    let chosen = engine::choose_for(ENGINES, wanted, phase, machine)?;
-    if wanted != AUTO {
-        return Ok(vec![chosen]);
+/// One engine when asked for one, otherwise all that cover the network, the slowest first; and the machine for them.
+fn choices(spec: &RunSpec, phase: &Phase, machine: Machine) -> Result<(Machine, Vec<&'static EngineDef>)> {
+    let choose = |machine| engine::choose_for(ENGINES, &spec.engine, phase, machine);
+    let name = |machine| choose(machine).map(|def| def.name.to_owned());
+    let (machine, _) = inputs::settled(spec.device, machine, name)?;
+    let chosen = choose(machine)?;
+    if spec.engine != AUTO {
+        return Ok((machine, vec![chosen]));
     }
-    let able =
-        |def: &&EngineDef| (def.covers)(&phase.network, machine).is_ok() && (def.trains)(phase).is_ok();
-    Ok(ENGINES.iter().rev().filter(able).collect())
+    // Beside an engine that needs no libtorch on a GPU, one that does is left out where libtorch cannot.
+    let runs = |def: &EngineDef| {
+        if def.name != "eager" || def.name == chosen.name {
+            return true;
+        }
+        fm_engines::to_tch(machine.device).map_err(|e| tracing::warn!("eager is left out: {e}")).is_ok()
+    };
+    let able = |def: &&EngineDef| {
+        (def.covers)(&phase.network, machine).is_ok() && (def.trains)(phase).is_ok() && runs(def)
+    };
+    Ok((machine, ENGINES.iter().rev().filter(able).collect()))
 }
 
 /// What a lane's samples say.
@@ -204,12 +231,12 @@ struct Measured {
     max: f64,
     steps_per_second: f64,
     images_per_second: f64,
-    share: f64,
+    share: Option<f64>,
 }
 
 impl Measured {
-    /// `at_peak` is how long an epoch's dense products would take at the machine's peak.
-    fn new(lane: &Lane<'_>, images: usize, steps: usize, at_peak: f64) -> Self {
+    /// `at_peak` is how long an epoch's dense products would take at the machine's peak, where that is known.
+    fn new(lane: &Lane<'_>, images: usize, steps: usize, at_peak: Option<f64>) -> Self {
         let mut sorted = lane.samples.clone();
         sorted.sort_by(f64::total_cmp);
         let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
@@ -222,7 +249,7 @@ impl Measured {
             max: sorted[sorted.len() - 1],
             steps_per_second: steps as f64 / median,
             images_per_second: images as f64 / median,
-            share: at_peak / median,
+            share: at_peak.map(|at_peak| at_peak / median),
         }
     }
 
@@ -254,11 +281,17 @@ fn training_gflop(network: &Network, scope: Scope) -> f64 {
     2.0 * sum as f64 / 1e9
 }
 
-/// What the device reaches in a large 32-bit matrix product, the best of several.
-fn peak_gflops(device: Device) -> Result<f64, TchError> {
+/// What the device reaches in a large 32-bit matrix product of libtorch's, the best of several; none on a GPU that
+/// libtorch cannot use.
+fn peak_gflops(device: Device) -> Result<Option<f64>> {
+    let Ok(device) = fm_engines::to_tch(device) else { return Ok(None) };
+    product_gflops(device).map(Some).map_err(|e| fm_engines::failed(&e))
+}
+
+fn product_gflops(device: tch::Device) -> Result<f64, TchError> {
     const N: i64 = 2048;
     let _guard = tch::no_grad_guard();
-    let x = Tensor::f_ones([N, N], (TensorKind::Float, fm_engines::to_tch(device)))?;
+    let x = Tensor::f_ones([N, N], (TensorKind::Float, device))?;
     let mut best = f64::INFINITY;
     for _ in 0..5 {
         let start = Instant::now();

@@ -7,6 +7,7 @@ use clap::Args;
 use fm_data::{DatasetName, LoadOptions};
 use fm_run::spec::DeviceRequest;
 use fm_torch::cuda;
+use fm_train::engine::Device;
 use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
@@ -40,6 +41,8 @@ pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
     if args.deterministic {
         fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
     }
+    // As it is in runs without --precision tf32.
+    fm_torch::allow_tf32(false).map_err(|e| fm_engines::failed(&e))?;
     // The CUDA question first: it may load libraries.
     let cuda = cuda_devices();
     let findings = [versions(), libtorch(), libraries(), cpu(), cuda, switches()?, data(args)];
@@ -100,13 +103,27 @@ fn cpu() -> Finding {
     Finding { topic: "cpu", text, problem: None }
 }
 
+/// The GPUs, their driver, and whether libtorch can use them, which networks need that no other engine covers.
 fn cuda_devices() -> Finding {
-    let Ok(n) = cuda::devices() else {
-        let problem = fm_engines::resolve(DeviceRequest::Cuda(None)).err();
-        return Finding { topic: "cuda", text: "not usable".to_owned(), problem };
-    };
-    let cudnn = if tch::Cuda::cudnn_is_available() { "loaded" } else { "missing" };
-    Finding { topic: "cuda", text: format!("{n} visible, cuDNN {cudnn}"), problem: None }
+    let mut lines = Vec::new();
+    for info in fm_engines::cuda_devices().unwrap_or_default() {
+        let device = Device::Cuda(info.index);
+        lines.push(format!("{device}: {}", provenance::gpu_name(&info)));
+    }
+    if let Some(driver) = provenance::driver(Device::Cuda(0)) {
+        lines.push(format!("driver {driver}"));
+    }
+    let problem = fm_engines::resolve(DeviceRequest::Cuda(None)).err();
+    if problem.is_none() {
+        lines.push(match cuda::devices() {
+            Ok(_) if tch::Cuda::cudnn_is_available() => "libtorch with CUDA and cuDNN".to_owned(),
+            Ok(_) => "libtorch with CUDA, without cuDNN".to_owned(),
+            Err(cause) => format!("without libtorch, for networks that --engine cuda covers: {cause}"),
+        });
+    } else {
+        lines.insert(0, "not usable".to_owned());
+    }
+    Finding { topic: "cuda", text: lines.join("\n"), problem }
 }
 
 /// What decides whether two runs on a GPU give the same bits.

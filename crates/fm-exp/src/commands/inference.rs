@@ -140,8 +140,10 @@ pub(crate) fn engine<'a>(
     spec: &RunSpec,
     data: Option<&'a Dataset>,
 ) -> Result<(Box<dyn Engine + 'a>, Machine)> {
-    let machine = inputs::machine(spec)?;
     let network = &trained.network;
+    let names =
+        |machine| engine::choose(ENGINES, &spec.engine, network, machine).map(|def| def.name.to_owned());
+    let (machine, _) = inputs::settled(spec.device, inputs::machine(spec)?, names)?;
     let def = engine::choose(ENGINES, &spec.engine, network, machine)?;
     let setup = Setup { data, machine, batch_size: 32, seed: spec.seed, codes: CodeStore::unlimited() };
     let mut engine = (def.build)(network, &trained.weights, setup)?;

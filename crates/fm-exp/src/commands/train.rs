@@ -32,9 +32,11 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     let network = recipe::network(&spec.arch, &data)?;
     let plan = recipe::plan(spec, &network, &data)?;
     let given = recipe::given_encoder(spec, &network)?;
+    let names = |machine| engine::names(ENGINES, &spec.engine, &plan, machine);
+    let (machine, engine) = inputs::settled(spec.device, machine, names)?;
     let facts = Facts {
         device: machine.device.to_string(),
-        engine: engine::names(ENGINES, &spec.engine, &plan, machine)?,
+        engine,
         data_sha256: data.sha256.clone(),
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };

@@ -94,13 +94,17 @@ impl Args for Axes {
     }
 }
 
-/// What a run will come to on that machine, whatever its seed.
-fn facts(spec: &RunSpec, data: &Dataset, machine: Machine) -> Result<Facts> {
+/// What a run will come to here, whatever its seed.
+fn facts(spec: &RunSpec, data: &Dataset) -> Result<Facts> {
     let network = recipe::network(&spec.arch, data)?;
     let plan = recipe::plan(spec, &network, data)?;
+    let machine =
+        Machine { device: device_of(spec.device)?, threads: spec.threads, precision: spec.precision };
+    let names = |machine| engine::names(ENGINES, &spec.engine, &plan, machine);
+    let (machine, engine) = inputs::settled(spec.device, machine, names)?;
     Ok(Facts {
         device: machine.device.to_string(),
-        engine: engine::names(ENGINES, &spec.engine, &plan, machine)?,
+        engine,
         data_sha256: data.sha256.clone(),
         pretrain_sha256: recipe::given_encoder(spec, &network)?.map(|given| given.sha256),
     })
@@ -161,19 +165,20 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
             Some(loaded) => loaded,
             none => none.insert((key, inputs::load(&spec, false)?)),
         };
-        let machine =
-            Machine { device: device_of(spec.device)?, threads: spec.threads, precision: spec.precision };
         let mut experiment = flags.clone();
         experiment.remove("seed");
         let facts = match known.entry(experiment.to_string()) {
             Entry::Occupied(facts) => facts.get().clone(),
-            Entry::Vacant(none) => none.insert(facts(&spec, loaded, machine)?).clone(),
+            Entry::Vacant(none) => none.insert(facts(&spec, loaded)?).clone(),
         };
         let run = Identified { spec, facts, provenance: Table::new() };
         let spec = &run.spec;
         flags.insert("device".to_owned(), run.facts.device.as_str().into());
         // libtorch's sums depend on the number of threads: what a plan gives must not depend on --jobs.
-        if machine.device == Device::Cpu && run.facts.engine.contains("eager") && spec.threads.is_none() {
+        if run.facts.device == Device::Cpu.to_string()
+            && run.facts.engine.contains("eager")
+            && spec.threads.is_none()
+        {
             flags.insert("threads".to_owned(), 1.into());
         }
         flags.entry("epochs").or_insert(spec.epochs.into());

@@ -6,6 +6,7 @@ mod autograd;
 mod compare;
 mod composition;
 mod crash;
+mod cuda;
 mod data_failures;
 mod data_show;
 mod engines;

@@ -239,6 +239,7 @@ fn made(groups: &[RunGroup]) -> Markup {
     };
     let facts = [
         ("device", "device-name"),
+        ("GPU driver", "driver"),
         ("CPU threads", "threads"),
         ("engine", "engine"),
         ("fm-exp", "fm-exp"),

@@ -1,0 +1,1 @@
+#define KERNELS(X) X(scale) X(reverse)

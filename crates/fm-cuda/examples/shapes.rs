@@ -1,0 +1,5 @@
+//! Prints `kernels/shapes.h`.
+
+fn main() {
+    print!("{}", fm_cuda::shapes());
+}
