@@ -46,6 +46,7 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
     if !matches!(machine.device, Device::Cuda(_)) {
         return Err("it computes on CUDA devices alone".to_owned());
     }
+    machine.in_fp32()?;
     Trainer::covers(&kernel_network(network)?).map_err(|e| e.to_string())
 }
 

@@ -12,6 +12,7 @@ use fm_models::{Mode, Net, NetError};
 use fm_net::draws::Draws;
 use fm_net::{Arch, NamedTensor, Network, Part, Scope};
 use fm_run::error::{Error, Kind as ErrorKind};
+use fm_run::spec::Precision;
 use fm_train::engine::{
     CodeStore, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
 };
@@ -27,9 +28,11 @@ use codes::Codes;
 
 type Result<T, E = TorchError> = std::result::Result<T, E>;
 
-/// Images in a forward pass outside training: large enough to keep a device busy, small enough that the
-/// first layer's output stays in tens of megabytes.
-const EVAL_BATCH: usize = 500;
+/// Images in a forward pass outside training on the CPU: small enough that the first layer's output stays in tens of
+/// megabytes.
+const CPU_PASS: usize = 500;
+/// On a GPU as many as fill the device, so that the host waits for few passes: bytes of the largest layer's output.
+const CUDA_PASS_BYTES: usize = 512 << 20;
 
 /// libtorch, one kernel after the other.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct Eager<'a> {
     data: Option<(Resident, Resident)>,
     crop: (i64, i64),
     device: Device,
+    /// Images in a forward pass outside training.
+    pass: usize,
     /// The optimizer from outside, where there is one.
     given: Option<OptimizerDef>,
     /// The present phase's.
@@ -59,8 +64,20 @@ pub struct Eager<'a> {
 }
 
 /// Whether libtorch computes this network here: every operator but those from outside.
-pub(crate) fn covers(network: &Network, _: Machine) -> Result<(), String> {
+pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> {
+    if machine.device == fm_train::engine::Device::Cpu {
+        machine.in_fp32()?;
+    }
     Parts::default().covers(network)
+}
+
+/// Images in a forward pass outside training.
+fn pass(network: &Network, device: Device) -> usize {
+    if device == Device::Cpu {
+        return CPU_PASS;
+    }
+    let largest = network.nodes.iter().map(|node| node.output.values() as usize).max().unwrap_or(1);
+    (CUDA_PASS_BYTES / (largest * size_of::<f32>())).max(1)
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -89,6 +106,7 @@ impl<'a> Eager<'a> {
         let Setup { data, machine, seed, codes: store, .. } = setup;
         fm_torch::flush_denormals();
         crate::threads::set_threads(machine.threads)?;
+        fm_torch::allow_tf32(machine.precision == Precision::Tf32)?;
         let device = to_tch(machine.device)?;
         let (h, w) = network.seen();
         let net = Net::with_ops(network, weights, device, &parts.ops).map_err(|e| match e {
@@ -111,6 +129,7 @@ impl<'a> Eager<'a> {
             },
             crop: (h as i64, w as i64),
             device,
+            pass: pass(network, device),
             given: parts.optimizer,
             optimizer: None,
             average: None,
@@ -179,7 +198,7 @@ impl<'a> Eager<'a> {
     fn infer_on(&self, data: &Resident, rows: &Tensor, cached: bool, want: Want) -> Result<Vec<f32>> {
         let _guard = tch::no_grad_guard();
         let mut values = Vec::new();
-        for range in fm_images::batches(rows.size()[0] as usize, EVAL_BATCH) {
+        for range in fm_images::batches(rows.size()[0] as usize, self.pass) {
             let part = rows.f_narrow(0, range.start as i64, range.len() as i64)?;
             let out = match (want, &self.codes) {
                 (Want::Output, Some(codes)) if cached => self.net.decode(&codes.of(&part)?, Mode::Eval)?,
@@ -228,7 +247,7 @@ impl<'a> Eager<'a> {
         self.batches.clear();
         if self.scope == Scope::Head && self.codes.is_none() {
             let train = self.data(Source::Train)?;
-            self.codes = Some(Codes::new(&self.net, train, self.crop, self.device, self.store)?);
+            self.codes = Some(Codes::new(&self.net, train, self.crop, self.device, self.pass, self.store)?);
         }
         Ok(())
     }
@@ -386,5 +405,22 @@ impl Engine for Eager<'_> {
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         Ok(self.try_restore(state)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_on_a_gpu_is_as_large_as_its_values_allow() {
+        let network = |arch: &str| Network::new(&arch.parse().unwrap(), 10).unwrap();
+        let cnn = network("cnn");
+        assert_eq!(pass(&cnn, Device::Cpu), CPU_PASS);
+        // Its largest values are conv1's, 32·26·26.
+        assert_eq!(pass(&cnn, Device::Cuda(0)), CUDA_PASS_BYTES / (4 * 21_632));
+        let large = network("512C3.same-512C3.same-GAP@224x224");
+        let images = pass(&large, Device::Cuda(0));
+        assert!((1..=5).contains(&images), "{images}");
     }
 }

@@ -54,6 +54,7 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
     if machine.device != Device::Cpu {
         return Err("it computes on the CPU alone".to_owned());
     }
+    machine.in_fp32()?;
     Kernels::covers(network).map_err(|e| match e {
         KernelError::Unsupported(why) => why,
         e => e.to_string(),

@@ -19,7 +19,8 @@ pub(crate) fn machine(spec: &RunSpec) -> Result<Machine> {
         // Before the first question about CUDA.
         fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
     }
-    Ok(Machine { device: fm_engines::resolve(spec.device)?, threads: spec.threads })
+    let device = fm_engines::resolve(spec.device)?;
+    Ok(Machine { device, threads: spec.threads, precision: spec.precision })
 }
 
 /// The machine for a plan's engines, which `names` tells: `auto` may have chosen a device that only some can use.

@@ -120,6 +120,14 @@ char *fm_flush_denormal(bool on, bool *done) {
   return guarded([&] { *done = at::globalContext().setFlushDenormal(on); });
 }
 
+// Whether products on CUDA may round their inputs to TF32, in cuDNN and in cuBLAS.
+char *fm_allow_tf32(bool allowed) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+  });
+}
+
 // Every switch towards repeatable results. TF32 is another matter: it rounds, and always alike.
 char *fm_make_deterministic() {
   return guarded([] {
@@ -135,14 +143,16 @@ char *fm_make_deterministic() {
 
 // As `Switches` in switches.rs.
 struct fm_switch_states {
-  bool deterministic_algorithms, deterministic_cudnn, deterministic_onednn, benchmark_cudnn, tf32_cudnn, tf32_cublas;
+  bool deterministic_algorithms, deterministic_cudnn, deterministic_onednn, benchmark_cudnn, tf32_cudnn, tf32_cublas,
+      fills_memory;
 };
 
 char *fm_switches(fm_switch_states *now) {
   return guarded([&] {
     const auto &context = at::globalContext();
     *now = {context.deterministicAlgorithms(), context.deterministicCuDNN(), context.deterministicMkldnn(),
-            context.benchmarkCuDNN(), context.allowTF32CuDNN(), context.allowTF32CuBLAS()};
+            context.benchmarkCuDNN(), context.allowTF32CuDNN(), context.allowTF32CuBLAS(),
+            context.deterministicFillUninitializedMemory()};
   });
 }
 

@@ -24,6 +24,7 @@ unsafe extern "C" {
     pub(crate) fn fm_channels_last_(tensor: RawTensor) -> *mut c_char;
     pub(crate) fn fm_drop_grad(tensor: RawTensor) -> *mut c_char;
     pub(crate) fn fm_flush_denormal(on: bool, done: *mut bool) -> *mut c_char;
+    pub(crate) fn fm_allow_tf32(allowed: bool) -> *mut c_char;
     pub(crate) fn fm_make_deterministic() -> *mut c_char;
     pub(crate) fn fm_switches(now: *mut Switches) -> *mut c_char;
     pub(crate) fn fm_trace_start() -> *mut c_char;

@@ -16,7 +16,7 @@ use std::ffi::CStr;
 use tch::{TchError, Tensor};
 
 pub use adam::{Adam, AdamConfig};
-pub use switches::{CUBLAS_VARIABLE, Switches, make_deterministic, switches};
+pub use switches::{CUBLAS_VARIABLE, Switches, allow_tf32, make_deterministic, switches};
 
 /// Changes `tensor`'s memory, in place, from channels first to channels last. Shape and values stay.
 ///

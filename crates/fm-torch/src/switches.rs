@@ -23,6 +23,8 @@ pub struct Switches {
     pub tf32_cudnn: bool,
     /// cuBLAS' matrix products do.
     pub tf32_cublas: bool,
+    /// Where algorithms are deterministic, memory is filled before it is used.
+    pub fills_memory: bool,
 }
 
 /// How the switches stand now.
@@ -31,12 +33,23 @@ pub struct Switches {
 /// libtorch's own.
 pub fn switches() -> Result<Switches, TchError> {
     let mut now = Switches::default();
-    // SAFETY: the shim writes six bools to a struct of six bools in C's layout.
+    // SAFETY: the shim writes seven bools to a struct of seven bools in C's layout.
     ffi::check(unsafe { ffi::fm_switches(&raw mut now) })?;
     Ok(now)
 }
 
-/// Turns every switch towards repeatable results. TF32 is left unchanged: it rounds, but always in the same way.
+/// Whether products on CUDA may round their inputs to TF32's ten bits of mantissa, in cuDNN and in cuBLAS. libtorch
+/// itself allows it to cuDNN.
+///
+/// # Errors
+/// libtorch's own.
+pub fn allow_tf32(allowed: bool) -> Result<(), TchError> {
+    // SAFETY: the shim takes no pointers.
+    ffi::check(unsafe { ffi::fm_allow_tf32(allowed) })
+}
+
+/// Turns every switch towards repeatable results. TF32 is left unchanged: it rounds, but always in the same way. Memory
+/// is not filled before it is used, which costs a kernel each time and helps only those who read what they never wrote.
 ///
 /// Call it before any thread starts and before the first question about CUDA. Where [`CUBLAS_VARIABLE`] is not set,
 /// it is; a process with several threads cannot set variables safely, and is told to start with it.
@@ -72,6 +85,7 @@ mod tests {
         assert!(
             !before.deterministic_algorithms && !before.deterministic_cudnn && !before.deterministic_onednn
         );
+        assert!(before.fills_memory, "libtorch's default");
         // The test runs in a thread of its own.
         let error = make_deterministic().unwrap_err().to_string();
         assert!(error.contains(CUBLAS_VARIABLE) && std::env::var_os(CUBLAS_VARIABLE).is_none(), "{error}");
@@ -82,8 +96,14 @@ mod tests {
             deterministic_cudnn: true,
             deterministic_onednn: true,
             benchmark_cudnn: false,
+            fills_memory: false,
             ..before
         };
         assert_eq!(switches().unwrap(), expected);
+        for allowed in [true, false] {
+            allow_tf32(allowed).unwrap();
+            let now = switches().unwrap();
+            assert_eq!((now.tf32_cudnn, now.tf32_cublas), (allowed, allowed));
+        }
     }
 }

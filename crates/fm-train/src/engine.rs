@@ -10,7 +10,7 @@ use std::path::Path;
 use fm_images::{Dataset, Prepared};
 use fm_net::{NamedTensor, Network, Part};
 use fm_run::error::{Error, Kind, Result};
-use fm_run::spec::AUTO;
+use fm_run::spec::{AUTO, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Phase, Plan};
@@ -197,18 +197,31 @@ impl fmt::Display for Device {
     }
 }
 
-/// A device and its threads.
+/// A device, its threads and its precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
     /// The device.
     pub device: Device,
     /// CPU threads; all cores where it is not said.
     pub threads: Option<usize>,
+    /// How exactly it computes products. An engine that does not compute so does not cover the machine.
+    pub precision: Precision,
 }
 
 impl Machine {
+    /// Why an engine that computes on the CPU, or in fp32 alone, does not cover this machine, if that is so.
+    ///
+    /// # Errors
+    /// The reason, for [`EngineDef::covers`].
+    pub fn in_fp32(self) -> Result<(), String> {
+        match self.precision {
+            Precision::Fp32 => Ok(()),
+            Precision::Tf32 => Err(format!("--precision tf32: it computes in fp32 on {}", self.device)),
+        }
+    }
+
     /// The CPU with all its cores.
-    pub const CPU: Self = Self { device: Device::Cpu, threads: None };
+    pub const CPU: Self = Self { device: Device::Cpu, threads: None, precision: Precision::Fp32 };
 }
 
 /// Where codes of a frozen encoder are kept.

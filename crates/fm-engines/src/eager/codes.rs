@@ -5,7 +5,7 @@ use fm_models::{Mode, Net};
 use fm_train::engine::CodeStore;
 use tch::{Device, Kind, Tensor};
 
-use super::{EVAL_BATCH, Result};
+use super::Result;
 use crate::spilled::Spilled;
 
 /// Codes, a row per image.
@@ -16,7 +16,7 @@ pub(super) enum Codes {
 }
 
 impl Codes {
-    /// Encodes all images of `train`.
+    /// Encodes all images of `train`, `pass` at a time.
     ///
     /// # Errors
     /// When memory is short, or the disk cannot be written.
@@ -25,6 +25,7 @@ impl Codes {
         train: &Resident,
         crop: (i64, i64),
         device: Device,
+        pass: usize,
         store: CodeStore<'_>,
     ) -> Result<Self> {
         let _guard = tch::no_grad_guard();
@@ -34,7 +35,7 @@ impl Codes {
         } else {
             Codes::Disk(Spilled::new(store.dir, len)?, device)
         };
-        for part in fm_images::batches(n, EVAL_BATCH) {
+        for part in fm_images::batches(n, pass) {
             let (first, count) = (part.start, part.len() as i64);
             let rows: Vec<i64> = (part.start as i64..part.end as i64).collect();
             let rows = Tensor::f_from_slice(&rows)?.f_to_device(device)?;

@@ -11,7 +11,7 @@ use fm_train::engine::{
     CodeStore, Device, Engine, EngineDef, Input, Machine, Setup, Source, Step, Totals, Want,
 };
 
-pub(crate) const MACHINE: Machine = Machine { device: Device::Cpu, threads: Some(1) };
+pub(crate) const MACHINE: Machine = Machine { threads: Some(1), ..Machine::CPU };
 /// The emulated GPU, of whichever test asks first.
 static EMULATED: LazyLock<fm_cuda_emulated::Emulated> =
     LazyLock::new(|| fm_cuda_emulated::Emulated::new(&[]));

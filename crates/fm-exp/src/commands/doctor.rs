@@ -41,6 +41,8 @@ pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
     if args.deterministic {
         fm_torch::make_deterministic().map_err(|e| fm_engines::failed(&e))?;
     }
+    // As it is in runs without --precision tf32.
+    fm_torch::allow_tf32(false).map_err(|e| fm_engines::failed(&e))?;
     // The CUDA question first: it may load libraries.
     let cuda = cuda_devices();
     let findings = [versions(), libtorch(), libraries(), cpu(), cuda, switches()?, data(args)];

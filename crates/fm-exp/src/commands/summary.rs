@@ -8,7 +8,7 @@ use fm_net::family::Families;
 use fm_net::{Arch, Network, NotCovered, Operator as _, Part};
 use fm_run::RunSpec;
 use fm_run::spec::{AUTO, EncoderMode};
-use fm_train::engine::{self, Device, Machine};
+use fm_train::engine::{self, Machine};
 use serde_json::json;
 use toml::{Table, Value};
 
@@ -92,7 +92,7 @@ fn network(arch: &Arch, args: &SummaryArgs) -> Result<Network> {
 
 /// The engine that `auto` takes on the CPU, and why the faster ones do not cover the network.
 fn engines(network: &Network) -> String {
-    let machine = Machine { device: Device::Cpu, threads: None };
+    let machine = Machine::CPU;
     let mut text = match engine::choose(ENGINES, AUTO, network, machine) {
         Ok(def) => format!("engine on the CPU: {} ({})", def.name, def.about),
         Err(error) => format!("engine on the CPU: none: {error}"),

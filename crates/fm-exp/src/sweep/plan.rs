@@ -98,7 +98,8 @@ impl Args for Axes {
 fn facts(spec: &RunSpec, data: &Dataset) -> Result<Facts> {
     let network = recipe::network(&spec.arch, data)?;
     let plan = recipe::plan(spec, &network, data)?;
-    let machine = Machine { device: device_of(spec.device)?, threads: spec.threads };
+    let machine =
+        Machine { device: device_of(spec.device)?, threads: spec.threads, precision: spec.precision };
     let names = |machine| engine::names(ENGINES, &spec.engine, &plan, machine);
     let (machine, engine) = inputs::settled(spec.device, machine, names)?;
     Ok(Facts {

@@ -6,11 +6,11 @@ use fm_data::Dataset;
 use fm_engines::{Eager, Fused};
 use fm_net::{NamedTensor, Network};
 use fm_train::Phase;
-use fm_train::engine::{CodeStore, Device, Engine, Input, Machine, Setup, Source, Step, Want};
+use fm_train::engine::{CodeStore, Engine, Input, Machine, Setup, Source, Step, Want};
 
 /// On two CPU threads, with batches of eight.
 pub(crate) fn setup<'a>(data: &'a Dataset, codes: CodeStore<'a>) -> Setup<'a> {
-    let machine = Machine { device: Device::Cpu, threads: Some(2) };
+    let machine = Machine { threads: Some(2), ..Machine::CPU };
     Setup { data: Some(data), machine, batch_size: 8, seed: 0, codes }
 }
 

@@ -219,6 +219,19 @@ fn what_cannot_be_is_refused_by_name() {
             &["--optimizer", "muon", "--engine", "fused"][..],
             &["--engine fused: not covered: --optimizer muon"][..],
         ),
+        (
+            &["--precision", "tf32", "--device", "cpu"],
+            &[
+                "no engine covers encoder-mlp on cpu",
+                "fused: not covered: --precision tf32: it computes in fp32 on cpu",
+                "eager: not covered: --precision tf32",
+            ],
+        ),
+        (
+            &["--precision", "tf32", "--device", "cpu", "--engine", "eager"],
+            &["--engine eager: not covered: --precision tf32: it computes in fp32 on cpu"],
+        ),
+        (&["--precision", "fp16"], &["--precision"]),
         (&["--weight-decay", "0.1"], &["Keras' Adam has none", "--optimizer adamw"]),
         (&["--momentum", "0.5"], &["--momentum is of sgd and muon"]),
         (

@@ -22,7 +22,7 @@ pub use field::{Field, Role};
 pub use recipe::{RECIPES, Recipe};
 pub use schedule::{Schedule, Shorter, Span};
 pub use setting::{Setting, from_text, text, to_text};
-pub use values::{DeviceRequest, EncoderMode, Optimizer, Pretrain, Protocol, VerifyMode};
+pub use values::{DeviceRequest, EncoderMode, Optimizer, Precision, Pretrain, Protocol, VerifyMode};
 pub use weights::Weights;
 
 use crate::error::{Error, Result};
@@ -59,6 +59,8 @@ field::statement! {
                 of threads; the checkpoint records it and resume warns");
             /// On CUDA: the same bits from every run, at some cost in speed; the CPU's always are
             deterministic: bool = false, Resolved("on CUDA alone");
+            /// How exactly products are computed; tf32 is for CUDA alone [default: fp32]
+            precision: Precision = Precision::Fp32, Decides;
             /// A few steps on a few images, to see that everything works
             fast_dev_run: bool = false, Decides;
         }

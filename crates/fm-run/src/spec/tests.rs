@@ -33,6 +33,7 @@ fn changed(key: &str) -> &'static str {
         "patience" => "2",
         "engine" => "'fused'",
         "deterministic" | "fast-dev-run" | "overwrite" => "true",
+        "precision" => "'tf32'",
         "optimizer" => "'sgd'",
         "momentum" => "0.5\noptimizer = 'sgd'",
         "weight-decay" => "0.5\noptimizer = 'adamw'",

@@ -32,6 +32,16 @@ choice! {
 }
 
 choice! {
+    /// How exactly products are computed. Sums, weights and everything else are 32-bit floats either way.
+    Precision {
+        /// 32-bit floats
+        Fp32 = "fp32",
+        /// Inputs rounded to TF32's ten bits of mantissa, on NVIDIA GPUs since Ampere
+        Tf32 = "tf32",
+    }
+}
+
+choice! {
     /// Whether the encoder trains.
     EncoderMode {
         /// The head alone trains, on codes that are computed once
