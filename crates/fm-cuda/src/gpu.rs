@@ -77,6 +77,7 @@ impl Gpu {
         let (threads, shared) = (launch.threads as u32, launch.shared as u32);
         let function = &self.function(&launch.name)?;
         // SAFETY: the caller's promise; `Args` has the layout of the kernels' parameter.
-        Ok(unsafe { self.stream.launch(function, grid, threads, shared, &args)? })
+        unsafe { self.stream.launch(function, grid, threads, shared, &args)? };
+        Ok(())
     }
 }

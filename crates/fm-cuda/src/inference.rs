@@ -67,7 +67,7 @@ impl Inference {
     }
 
     fn codes(&self) -> Launch {
-        self.plan.any("codes", (self.plan.batch, 1))
+        Plan::any("codes", (self.plan.batch, 1))
     }
 
     /// Writes the codes of all of `data` to `out`, as the kernels lay them out.
@@ -115,10 +115,10 @@ impl Inference {
             Images::Rows(data, _) => data.rows(),
             _ => codes.map_or(0, |codes| codes.len() / self.plan.features),
         };
-        if let Images::Rows(_, order) | Images::Codes(order) = images {
-            if let Some(&row) = order.iter().find(|&&row| row as usize >= rows) {
-                return Err(Error::Range { what: "row", got: row.into(), count: rows as u64 });
-            }
+        if let Images::Rows(_, order) | Images::Codes(order) = images
+            && let Some(&row) = order.iter().find(|&&row| row as usize >= rows)
+        {
+            return Err(Error::Range { what: "row", got: row.into(), count: rows as u64 });
         }
         let start = if matches!(images, Images::Codes(_)) {
             vec![self.plan.gather()]

@@ -51,7 +51,7 @@ pub fn shapes() -> String {
         let Network { height, width, conv, dense, .. } = network(name);
         let numbers = |values: &[i32]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let rows = |rows: Vec<Vec<i32>>| {
-            rows.iter().map(|row| format!("        {{{}}},\n", numbers(row))).collect::<String>()
+            rows.iter().fold(String::new(), |text, row| text + "        {" + &numbers(row) + "},\n")
         };
         let layers = shape.conv[..shape.convs as usize].iter().map(|c| c.fields().to_vec()).collect();
         let denses = shape.dense[..shape.denses as usize].iter().map(|d| d.fields().to_vec()).collect();

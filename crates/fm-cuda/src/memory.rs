@@ -7,6 +7,7 @@ use crate::plan::Plan;
 
 /// Parameters and what the optimizer keeps of them: a row a seed.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names of args.h")]
 pub(crate) struct Weights {
     pub(crate) weights: Buffer<f32>,
     pub(crate) m: Buffer<f32>,
@@ -26,6 +27,7 @@ impl Weights {
 
 /// What a batch leaves on its way.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names of args.h")]
 pub(crate) struct Slots {
     slots: Buffer<f32>,
     marks: Buffer<u8>,
@@ -59,6 +61,7 @@ impl Slots {
 
 /// Steps of an epoch and what they leave for the records: a row a seed.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names of args.h")]
 pub(crate) struct Steps {
     pub(crate) steps: Buffer<Step>,
     pub(crate) sums: Buffer<Sums>,

@@ -256,14 +256,14 @@ impl Plan {
     }
 
     /// A launch of a kernel for any network, without shared memory.
-    pub(crate) fn any(&self, kernel: &'static str, blocks: (usize, usize)) -> Launch {
+    pub(crate) fn any(kernel: &'static str, blocks: (usize, usize)) -> Launch {
         let (layer, threads, shared, scratch) = (0, THREADS, 0, false);
         Launch { kernel, name: kernel.to_owned(), layer, blocks, threads, shared, scratch }
     }
 
     /// The launch that takes features from codes.
     pub(crate) fn gather(&self) -> Launch {
-        self.any("gather", (self.batch, 1))
+        Self::any("gather", (self.batch, 1))
     }
 
     /// The launch of `update`, of the parts that move.
@@ -355,7 +355,9 @@ fn map(network: &Network, shape: &Shape) -> Vec<u32> {
         for j in 0..units {
             let mut one = |i: usize| map.push((d.weight as usize + i * d.padded as usize + j) as u32);
             if l == 0 {
-                codes.iter().for_each(|&i| one(i as usize));
+                for &i in &codes {
+                    one(i as usize);
+                }
             } else {
                 (0..network.dense[l - 1]).for_each(&mut one);
             }

@@ -393,7 +393,7 @@ impl Trainer {
         if convs > 1 {
             let mut args = self.plan.args();
             self.weights.place(&mut args, seat, false);
-            let launch = self.plan.any("derive", (32, convs - 1));
+            let launch = Plan::any("derive", (32, convs - 1));
             // SAFETY: the weights are there.
             unsafe { self.gpu.launch(&launch, &args, 1)? };
         }
