@@ -1,6 +1,6 @@
 //! What is committed beside the kernels' sources is what they make.
 
-#![allow(clippy::missing_panics_doc, reason = "tests")]
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests assert")]
 
 use std::path::PathBuf;
 
