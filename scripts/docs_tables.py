@@ -208,9 +208,9 @@ def accuracy():
     return lines
 
 
-def script(name):
+def script(name, *arguments):
     """What another script prints."""
-    return lambda: run(sys.executable, str(ROOT / "scripts" / name)).rstrip().splitlines()
+    return lambda: run(sys.executable, str(ROOT / "scripts" / name), *arguments).rstrip().splitlines()
 
 
 GENERATORS = {
@@ -222,6 +222,9 @@ GENERATORS = {
     "keys": keys,
     "networks": networks,
     "recipes": recipes,
+    "recipes-ablation": script("recipes_table.py", "ablation"),
+    "recipes-lengths": script("recipes_table.py", "lengths"),
+    "recipes-strong": script("recipes_table.py", "strong"),
     "reference": script("reference_table.py"),
 }
 

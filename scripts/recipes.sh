@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes the studies of results/recipes: what the recipe `strong` reaches, what each of its parts is worth, and
-# several lengths from one training. Goes on where it stopped.
+# Makes the studies of results/recipes-cpu, each from the grid in its directory there. Goes on where it stopped.
 #
-#   scripts/recipes.sh strong         both networks, 10 seeds: about 30 minutes on two cores
-#   scripts/recipes.sh ablation       without each part, 10 seeds: about two hours
-#   scripts/recipes.sh lengths        four lengths by branches, and each length by itself: about 20 minutes
+#   scripts/recipes.sh strong         what the recipe `strong` reaches: both networks, ten seeds
+#   scripts/recipes.sh lengths        four lengths by branches of one training, and each length by itself
+#   scripts/recipes.sh ablation       `strong` without each of its parts, ten seeds
+#   scripts/recipes.sh halving        choices of `sweep halve` against a grid that is run whole
 #
 # FM_EXP names another binary than the release build, JOBS the number of runs at once.
 set -euo pipefail
@@ -12,29 +12,49 @@ cd "$(dirname "$0")/.."
 
 what=${1:-}
 case $what in
-  strong | ablation | lengths) ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  strong | lengths | ablation | halving) ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh
   cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
+  export FM_EXP=target/release/fm-exp
 fi
+out=results/recipes-cpu/$what
+jobs=${JOBS:-2}
 
-# grid, directory, further flags of `sweep plan`
+# directory, further flags of `sweep plan`
 study() {
-  local grid=$1 out=$2
-  shift 2
-  mkdir -p "$out"
-  "$FM_EXP" sweep plan "$grid" "$@" >"$out/plan.json.new"
-  mv "$out/plan.json.new" "$out/plan.json"
-  "$FM_EXP" sweep run --plan "$out/plan.json" --out "$out" --jobs "${JOBS:-2}" --quiet
-  "$FM_EXP" sweep merge --plan "$out/plan.json" --out "$out"
+  local to=$1
+  shift
+  mkdir -p "$to"
+  "$FM_EXP" sweep plan "$out/grid.toml" "$@" >"$to/plan.json.new"
+  mv "$to/plan.json.new" "$to/plan.json"
+  "$FM_EXP" sweep run --plan "$to/plan.json" --out "$to" --jobs "$jobs" --quiet
+  "$FM_EXP" sweep merge --plan "$to/plan.json" --out "$to"
 }
 
-study "results/recipes/$what.toml" "results/recipes/$what" --device cpu
-if [ "$what" = lengths ]; then
-  for epochs in 5 10 20 40; do
-    study results/recipes/lengths.toml "results/recipes/lengths/alone-$epochs" --device cpu --epochs "$epochs"
-  done
-fi
+case $what in
+  strong) study "$out" ;;
+  ablation) study "$out" ;;
+  lengths)
+    # The longest length by itself is the trunk: branching changes nothing of it.
+    study "$out"
+    for epochs in 5 10 20; do
+      alone=$out/alone-$epochs
+      study "$alone" --epochs "$epochs"
+      "$FM_EXP" compare "$out" "$alone" --epochs "$epochs" --margin 0.2 --csv >"$alone/compare.csv"
+    done
+    ;;
+  halving)
+    scripts/halving.py "$out/grid.toml" "$out" --seeds 0..5 --each 3 --jobs "$jobs" -- --eta 4 | tee "$out/choices.md.new"
+    mv "$out/choices.md.new" "$out/choices.md"
+    ;;
+esac
+case $what in
+  strong) "$FM_EXP" compare "$out" --csv >"$out/compare.csv" ;;
+  ablation)
+    whole="cnn, optimizer adamw, weight-decay 0.02, schedule cosine, warmup 1, augment flip,shift1"
+    "$FM_EXP" compare "$out" --reference "$whole" --csv >"$out/compare.csv"
+    ;;
+esac

@@ -82,7 +82,8 @@ def attack(a, area):
         a.note(area, f"pip in {script}", bare)
 
     # A build script's arguments for the linker, with a comma in the directory. fm-torch's compiles C++ too.
-    for build in sorted(p for root in ("crates", "examples") for p in Path(root).glob("*/build.rs")):
+    builds = sorted(p for root in ("crates", "examples") for p in Path(root).glob("*/build.rs"))
+    for build in (p for p in builds if "rustc-link-arg" in p.read_text()):
         place, lib = a.path(), a.path() / "x,y" / "lib"
         place.mkdir()
         (place / "main.c").write_text("int main(void) { return 0; }\n")

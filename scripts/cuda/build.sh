@@ -10,8 +10,7 @@ cd "$(dirname "$0")/../.."
 toolkit=.cuda-toolkit
 if [ ! -x "$toolkit/nvidia/cu13/bin/nvcc" ]; then
   echo "build: installing NVIDIA's compiler into $toolkit" >&2
-  python3 -m pip install --quiet --no-deps --target "$toolkit" nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 \
-    nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
+  python3 -m pip install --quiet --no-deps --require-hashes --target "$toolkit" -r scripts/lib/cuda-compiler.txt
 fi
 cargo run --quiet --locked -p fm-cuda --example shapes >crates/fm-cuda/kernels/shapes.h.new
 mv crates/fm-cuda/kernels/shapes.h.new crates/fm-cuda/kernels/shapes.h

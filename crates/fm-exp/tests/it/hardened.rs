@@ -149,7 +149,7 @@ fn the_last_of_two_flags_wins_and_variables_are_named() {
     let with = |name: &str, value: &str, flags: &[&str]| run(place.command(flags).env(name, value));
     with("FM_LR", "abc", &[]).fails(2, &["FM_LR: --lr must be a number, got 'abc'"]);
     with("FM_PROTOCOL", "abc", &[]).fails(2, &["FM_PROTOCOL: --protocol must be one of"]);
-    with("FM_ENGINE", "abc", &[]).fails(2, &["FM_ENGINE must be one of fused, eager, auto"]);
+    with("FM_ENGINE", "abc", &[]).fails(2, &["FM_ENGINE must be one of cuda, fused, eager, auto"]);
     place.run(&["--protocol", "abc"]).fails(2, &["invalid value 'abc' for '--protocol"]);
     let dry = ["--dry-run", "--epochs", "3"];
     with("FM_LR", "", &dry).succeeds();
