@@ -24,17 +24,7 @@ fn run(
 ) -> Result<(), Error> {
     let mut trainer = Trainer::new(gpu, network, seeds, BATCH, tuning)?;
     let mut state = 7;
-    let mut parameters = 0;
-    let mut inputs = network.channels;
-    for &filters in &network.conv {
-        parameters += filters * (inputs * 9 + 1);
-        inputs = filters;
-    }
-    inputs = network.features()?;
-    for &units in &network.dense {
-        parameters += units * (inputs + 1);
-        inputs = units;
-    }
+    let parameters = trainer.params(0)?.len();
     let order: Vec<u32> = (0..ROWS as u32).map(|i| i * 7919 % ROWS as u32).collect();
     trainer.begin(Recipe::default())?;
     for seat in 0..seeds {

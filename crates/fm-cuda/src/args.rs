@@ -29,17 +29,38 @@ macro_rules! plain {
     };
 }
 
-plain! {
+/// As `plain!`, of ints, and behind them what is made of other structures.
+macro_rules! ints {
+    ($(#[$doc:meta] $name:ident { $($field:ident),* $(; $($inner:ident: $type:ty),*)? })*) => {
+        plain! { $(#[$doc] $name { $($field: i32,)* $($($inner: $type),*)? })* }
+        $(
+            impl $name {
+                /// The ints in their order.
+                pub(crate) fn ints(&self) -> Vec<i32> {
+                    vec![$(self.$field),*]
+                }
+            }
+        )*
+    };
+}
+
+ints! {
     /// A block of convolution, ReLU and pooling.
     Conv {
-        rows: i32, cols: i32, inputs: i32, outputs: i32, weight: i32, bias: i32, turned: i32, value: i32,
-        grad: i32, mark: i32, split: i32, back_split: i32, filters: i32, back_images: i32,
-        back_rows: i32, images: i32, taps: i32,
+        rows, cols, inputs, outputs, weight, bias, turned, value, grad, mark, split, back_split, filters, back_images,
+        back_rows, images, taps
     }
     /// A dense layer.
-    Dense {
-        inputs: i32, outputs: i32, padded: i32, weight: i32, bias: i32, value: i32, delta: i32,
+    Dense { inputs, outputs, padded, weight, bias, value, delta }
+    /// What a network is.
+    Shape {
+        parameters, turned_size, slot, marked, height, width, channels, seen_height, seen_width, convs, denses,
+        classes, first, part, loss, slices;
+        conv: [Conv; MOST_LAYERS], dense: [Dense; MOST_LAYERS]
     }
+}
+
+plain! {
     /// How a part of the network moves in a step.
     Part { rate: f32, keep_weight: f32, keep_bias: f32, eps: f32 }
     /// One step of an epoch.
@@ -53,13 +74,6 @@ plain! {
     }
     /// What a step leaves for the records.
     Sums { loss: f32, correct: i32 }
-    /// What a network is.
-    Shape {
-        parameters: i32, turned_size: i32, slot: i32, marked: i32,
-        height: i32, width: i32, channels: i32, seen_height: i32, seen_width: i32,
-        convs: i32, denses: i32, classes: i32, first: i32, part: i32, loss: i32, slices: i32,
-        conv: [Conv; MOST_LAYERS], dense: [Dense; MOST_LAYERS],
-    }
     /// What a kernel is given.
     Args {
         weights: u64, m: u64, v: u64, average: u64, turned: u64, slots: u64, marks: u64, scratch: u64, now: u64,
@@ -67,81 +81,6 @@ plain! {
         batch: i32, steps: i32, layer: i32, encoder_moves: i32, head_moves: i32, method: i32,
         fresh1: f32, fresh2: f32, momentum: f32, smoothing: f32,
         shape: Shape, staged: [i32; MOST_LAYERS],
-    }
-}
-
-impl Conv {
-    /// The fields in their order.
-    pub(crate) fn fields(&self) -> [i32; 17] {
-        let Self {
-            rows,
-            cols,
-            inputs,
-            outputs,
-            weight,
-            bias,
-            turned,
-            value,
-            grad,
-            mark,
-            split,
-            back_split,
-            ..
-        } = *self;
-        let Self { filters, back_images, back_rows, images, taps, .. } = *self;
-        [
-            rows,
-            cols,
-            inputs,
-            outputs,
-            weight,
-            bias,
-            turned,
-            value,
-            grad,
-            mark,
-            split,
-            back_split,
-            filters,
-            back_images,
-            back_rows,
-            images,
-            taps,
-        ]
-    }
-}
-
-impl Dense {
-    /// The fields in their order.
-    pub(crate) fn fields(&self) -> [i32; 7] {
-        let Self { inputs, outputs, padded, weight, bias, value, delta } = *self;
-        [inputs, outputs, padded, weight, bias, value, delta]
-    }
-}
-
-impl Shape {
-    /// The fields in their order, but for the layers.
-    pub(crate) fn scalars(&self) -> [i32; 16] {
-        let Self { parameters, turned_size, slot, marked, height, width, channels, seen_height, .. } = *self;
-        let Self { seen_width, convs, denses, classes, first, part, loss, slices, .. } = *self;
-        [
-            parameters,
-            turned_size,
-            slot,
-            marked,
-            height,
-            width,
-            channels,
-            seen_height,
-            seen_width,
-            convs,
-            denses,
-            classes,
-            first,
-            part,
-            loss,
-            slices,
-        ]
     }
 }
 

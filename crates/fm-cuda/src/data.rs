@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::driver::Buffer;
-use crate::error::{Error, length};
+use crate::error::{Error, below, length};
 use crate::gpu::Gpu;
 
 /// Images as bytes, and their classes; shared by all that train on them.
@@ -27,9 +27,7 @@ impl Data {
         classes: usize,
     ) -> Result<Arc<Self>, Error> {
         length("images (bytes)", images.len(), labels.len() * size)?;
-        if let Some(&label) = labels.iter().find(|&&label| usize::from(label) >= classes) {
-            return Err(Error::Range { what: "class", got: label.into(), count: classes as u64 });
-        }
+        below("class", labels, classes)?;
         Ok(Arc::new(Self {
             images: Buffer::of(&gpu.stream, images)?,
             labels: Buffer::of(&gpu.stream, labels)?,

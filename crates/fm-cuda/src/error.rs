@@ -45,3 +45,16 @@ pub enum Error {
 pub(crate) fn length(what: &'static str, got: usize, want: usize) -> Result<(), Error> {
     if got == want { Ok(()) } else { Err(Error::Length { what, got, want }) }
 }
+
+/// Whether all numbers are below `count`.
+pub(crate) fn below<'a, N: Copy + Into<u64> + 'a>(
+    what: &'static str,
+    numbers: impl IntoIterator<Item = &'a N>,
+    count: usize,
+) -> Result<(), Error> {
+    let count = count as u64;
+    match numbers.into_iter().map(|&n| n.into()).find(|&n| n >= count) {
+        Some(got) => Err(Error::Range { what, got, count }),
+        None => Ok(()),
+    }
+}

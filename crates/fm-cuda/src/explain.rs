@@ -37,12 +37,9 @@ impl Trainer {
         self.step(&args, &launches)?;
         let mut stages = Vec::new();
         for launch in &launches {
-            gpu.stream.begin_capture()?;
             // SAFETY: the plan made the memory for these launches.
-            let queued = (0..repeats).try_for_each(|_| unsafe { gpu.launch(launch, &args, seats) });
-            let graph = gpu.stream.end_capture();
-            queued?;
-            let graph = graph?;
+            let work = || (0..repeats).try_for_each(|_| unsafe { gpu.launch(launch, &args, seats) });
+            let graph = gpu.stream.capture(work)?;
             let mut best = f64::INFINITY;
             for _ in 0..3 {
                 start.record(&gpu.stream)?;

@@ -3,7 +3,7 @@
 use crate::args::{Args, Feed, Now, Step};
 use crate::data::Data;
 use crate::driver::Buffer;
-use crate::error::{Error, length};
+use crate::error::{Error, below, length};
 use crate::memory::Slots;
 use crate::plan::{Launch, Plan};
 use crate::trainer::{Trainer, feed};
@@ -102,7 +102,7 @@ impl Inference {
     ) -> Result<Vec<f32>, Error> {
         let stream = &trainer.gpu.stream;
         let network = &trainer.network;
-        let size = network.channels * network.height * network.width;
+        let size = network.pixels();
         let width = if wants_codes { self.plan.features } else { network.classes() };
         let count = match images {
             Images::Rows(_, rows) | Images::Codes(rows) => rows.len(),
@@ -115,10 +115,8 @@ impl Inference {
             Images::Rows(data, _) => data.rows(),
             _ => codes.map_or(0, |codes| codes.len() / self.plan.features),
         };
-        if let Images::Rows(_, order) | Images::Codes(order) = images
-            && let Some(&row) = order.iter().find(|&&row| row as usize >= rows)
-        {
-            return Err(Error::Range { what: "row", got: row.into(), count: rows as u64 });
+        if let Images::Rows(_, order) | Images::Codes(order) = images {
+            below("row", order, rows)?;
         }
         let start = if matches!(images, Images::Codes(_)) {
             vec![self.plan.gather()]

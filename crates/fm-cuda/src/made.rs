@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use crate::args::Shape;
+use crate::args::{Conv, Dense, Shape};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::tuning::Tuning;
@@ -53,8 +53,8 @@ pub fn shapes() -> String {
         let rows = |rows: Vec<Vec<i32>>| {
             rows.iter().fold(String::new(), |text, row| text + "        {" + &numbers(row) + "},\n")
         };
-        let layers = shape.conv[..shape.convs as usize].iter().map(|c| c.fields().to_vec()).collect();
-        let denses = shape.dense[..shape.denses as usize].iter().map(|d| d.fields().to_vec()).collect();
+        let layers = shape.conv[..shape.convs as usize].iter().map(Conv::ints).collect();
+        let denses = shape.dense[..shape.denses as usize].iter().map(Dense::ints).collect();
         let _ = write!(
             text,
             "\n// {height}x{width}, filters {conv:?}, units {dense:?}\nstruct {structure} {{\n  \
@@ -62,7 +62,7 @@ pub fn shapes() -> String {
              static constexpr int UNROLL = {unroll};\n  \
              __device__ __forceinline__ static constexpr Shape shape(const Args&) {{\n    return {{\n      {},\n      \
              {{\n{}      }},\n      {{\n{}      }},\n    }};\n  }}\n}};\n",
-            numbers(&shape.scalars()),
+            numbers(&shape.ints()),
             rows(layers),
             rows(denses)
         );

@@ -30,31 +30,23 @@ impl Network {
         self.dense.last().copied().unwrap_or(0)
     }
 
+    /// Bytes of an image.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
     /// Height and width behind each block.
     ///
     /// # Errors
     /// [`Error::Network`] when a block would be empty.
     pub fn maps(&self) -> Result<Vec<(usize, usize)>, Error> {
-        let (mut height, mut width) = (self.height, self.width);
-        let mut maps = Vec::with_capacity(self.conv.len());
-        for block in 1..=self.conv.len() {
-            if height < 4 || width < 4 {
-                return Err(Error::Network(format!("block {block} gets only {height}x{width} pixels")));
-            }
-            (height, width) = ((height - 2) / 2, (width - 2) / 2);
-            maps.push((height, width));
-        }
-        Ok(maps)
-    }
-
-    /// Length of one code: the features behind the blocks.
-    ///
-    /// # Errors
-    /// As [`Network::maps`].
-    pub fn features(&self) -> Result<usize, Error> {
-        let maps = self.maps()?;
-        let (height, width) = maps.last().copied().unwrap_or((0, 0));
-        Ok(height * width * self.conv.last().copied().unwrap_or(0))
+        // Geometry does not depend on the image's channels: it is that of the CPU kernels' network.
+        let Self { height, width, conv, dense, .. } = self.clone();
+        fm_kernels::Network { height, width, conv, dense }.maps().map_err(|error| match error {
+            fm_kernels::Error::Network(why) => Error::Network(why),
+            error => Error::Network(error.to_string()),
+        })
     }
 
     /// Refuses what the kernels do not compute.

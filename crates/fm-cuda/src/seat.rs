@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::args::{Feed, Step};
 use crate::data::Data;
 use crate::driver::{Buffer, Stream};
-use crate::error::{Error, length};
+use crate::error::{Error, below, length};
 use crate::trainer::feed;
 
 /// Images that stand for those of a batch, and what they are trained towards.
@@ -80,10 +80,7 @@ impl Seat {
         length("prepared images (bytes)", mixed.images.len(), count * size)?;
         length("prepared labels", mixed.labels.len(), count)?;
         length("shares", mixed.shares.len(), mixed.partners.len())?;
-        let mut all = mixed.labels.iter().chain(mixed.partners);
-        if let Some(&label) = all.find(|&&label| usize::from(label) >= classes) {
-            return Err(Error::Range { what: "class", got: label.into(), count: classes as u64 });
-        }
+        below("class", mixed.labels.iter().chain(mixed.partners), classes)?;
         if self.codes.is_some() {
             return Err(Error::Order("codes stand for images as they are: nothing can be mixed into them"));
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fm_kernels::{Method, Moments, Recipe, Scope};
+use fm_kernels::{Method, Recipe, Scope};
 
 use crate::args::{Args, Feed, Now, Part, Step, Sums};
 use crate::data::Data;
 use crate::driver::{Buffer, Graph};
-use crate::error::{Error, length};
+use crate::error::{Error, below};
 use crate::gpu::Gpu;
 use crate::inference::Inference;
 use crate::memory::{Slots, Steps, Weights};
@@ -42,7 +42,7 @@ pub struct Trainer {
     recipe: Recipe,
     /// Whether features come from codes.
     frozen: bool,
-    seats: Vec<Seat>,
+    pub(crate) seats: Vec<Seat>,
     graph: Option<Graph>,
     pub(crate) inference: Option<Inference>,
 }
@@ -124,21 +124,17 @@ impl Trainer {
     /// # Errors
     /// When a row is not there, or the device fails.
     pub fn begin_epoch(&mut self, seat: usize, data: &Arc<Data>, order: &[u32]) -> Result<(), Error> {
-        let rows = data.rows() as u64;
-        if let Some(&row) = order.iter().find(|&&row| u64::from(row) >= rows) {
-            return Err(Error::Range { what: "row", got: row.into(), count: rows });
-        }
+        below("row", order, data.rows())?;
         if self.frozen && self.seats[seat].codes.is_none() {
             return Err(Error::Order("a frozen encoder's codes come before the epoch"));
         }
         let stream = &self.gpu.stream;
         self.seats[seat].begin(stream, data, order)?;
-        let room = order.len().div_ceil(self.plan.batch);
-        // Batches may be smaller than the largest one: as many steps as there are images at most.
-        self.make_room(room)
+        // Of smaller batches there are more: `prepare` makes room for those.
+        self.make_room(order.len().div_ceil(self.plan.batch))
     }
 
-    /// Makes room for so many steps of each seat.
+    /// Makes room for `room` steps a seat.
     fn make_room(&mut self, room: usize) -> Result<(), Error> {
         let stream = &self.gpu.stream;
         let had = self.steps.as_ref().map_or(0, |steps| steps.room);
@@ -175,8 +171,7 @@ impl Trainer {
             return Err(Error::Range { what: "batch of", got: count as u64, count: most as u64 });
         }
         let recipe = Recipe { lr_encoder: rates.0, lr_head: rates.1, ..self.recipe };
-        let size = self.network.channels * self.network.height * self.network.width;
-        let classes = self.network.classes();
+        let (size, classes) = (self.network.pixels(), self.network.classes());
         let place = &mut self.seats[seat];
         if begin + count > place.rows {
             return Err(Error::Range {
@@ -256,12 +251,8 @@ impl Trainer {
         let each = self.tuning.graph.max(1);
         let (graphs, rest) = (steps / each, steps % each);
         if graphs > 0 && self.graph.is_none() {
-            let gpu = Arc::clone(&self.gpu);
-            gpu.stream.begin_capture()?;
-            let queued = (0..each).try_for_each(|_| self.step(&args, &launches));
-            let graph = gpu.stream.end_capture();
-            queued?;
-            self.graph = Some(graph?);
+            let work = || (0..each).try_for_each(|_| self.step(&args, &launches));
+            self.graph = Some(self.gpu.stream.capture(work)?);
         }
         if let Some(graph) = &self.graph {
             for _ in 0..graphs {
@@ -373,96 +364,6 @@ impl Trainer {
     /// Forgets a seat's codes.
     pub fn forget_codes(&mut self, seat: usize) {
         self.seats[seat].codes = None;
-    }
-
-    /// Parameters of a seat, in PyTorch's order.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn params(&self, seat: usize) -> Result<Vec<f32>, Error> {
-        self.collect(seat, &self.weights.weights)
-    }
-
-    /// Replaces them; moments, average and the number of steps stay.
-    ///
-    /// # Errors
-    /// When there are too few or too many, or the device fails.
-    pub fn set_params(&mut self, seat: usize, params: &[f32]) -> Result<(), Error> {
-        self.spread(seat, &self.weights.weights, "parameters", params)?;
-        let convs = self.plan.shape.convs as usize;
-        if convs > 1 {
-            let mut args = self.plan.args();
-            self.weights.place(&mut args, seat, false);
-            let launch = Plan::any("derive", (32, convs - 1));
-            // SAFETY: the weights are there.
-            unsafe { self.gpu.launch(&launch, &args, 1)? };
-        }
-        Ok(())
-    }
-
-    /// What the optimizer keeps for a seat, and its number of steps.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn moments(&self, seat: usize) -> Result<Moments, Error> {
-        let (m, v) = (self.collect(seat, &self.weights.m)?, self.collect(seat, &self.weights.v)?);
-        Ok(Moments { m, v, step: self.seats[seat].taken })
-    }
-
-    /// Replaces it.
-    ///
-    /// # Errors
-    /// As [`Trainer::set_params`].
-    pub fn set_moments(&mut self, seat: usize, moments: &Moments) -> Result<(), Error> {
-        self.spread(seat, &self.weights.m, "first moments", &moments.m)?;
-        self.spread(seat, &self.weights.v, "second moments", &moments.v)?;
-        self.seats[seat].taken = moments.step;
-        Ok(())
-    }
-
-    /// The moving average of a seat's parameters.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn average(&self, seat: usize) -> Result<Vec<f32>, Error> {
-        self.collect(seat, &self.weights.average)
-    }
-
-    /// Replaces it.
-    ///
-    /// # Errors
-    /// As [`Trainer::set_params`].
-    pub fn set_average(&mut self, seat: usize, average: &[f32]) -> Result<(), Error> {
-        self.spread(seat, &self.weights.average, "averages", average)
-    }
-
-    fn collect(&self, seat: usize, from: &Buffer<f32>) -> Result<Vec<f32>, Error> {
-        let row = self.plan.shape.parameters as usize;
-        let mut values = vec![0.0; row];
-        from.download(&self.gpu.stream, seat * row, &mut values)?;
-        Ok(self.plan.map.iter().map(|&at| values[at as usize]).collect())
-    }
-
-    fn spread(&self, seat: usize, to: &Buffer<f32>, what: &'static str, values: &[f32]) -> Result<(), Error> {
-        length(what, values.len(), self.plan.map.len())?;
-        let mut row = vec![0.0; self.plan.shape.parameters as usize];
-        for (&at, &value) in self.plan.map.iter().zip(values) {
-            row[at as usize] = value;
-        }
-        to.upload(&self.gpu.stream, seat * row.len(), &row)?;
-        Ok(())
-    }
-}
-
-impl Weights {
-    /// Writes the addresses, of the seeds from `seat` on.
-    pub(crate) fn place(&self, args: &mut Args, seat: usize, averages: bool) {
-        let at = (seat * args.shape.parameters as usize * size_of::<f32>()) as u64;
-        args.weights = self.weights.ptr() + at;
-        args.m = self.m.ptr() + at;
-        args.v = self.v.ptr() + at;
-        args.average = if averages { self.average.ptr() + at } else { 0 };
-        args.turned = self.turned.ptr() + (seat * args.shape.turned_size as usize * size_of::<f32>()) as u64;
     }
 }
 

@@ -2,27 +2,12 @@
 
 use fm_net::{Activation, Arch, Network, Node, NodeId, Op, Operator as _};
 
-/// Blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense layers with ReLU between them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
-    /// Image height in pixels.
-    pub height: usize,
-    /// Image width in pixels.
-    pub width: usize,
-    /// Channels of an image.
-    pub channels: usize,
-    /// Filters of each block.
-    pub conv: Vec<usize>,
-    /// Units of each dense layer; the last one gives the logits.
-    pub dense: Vec<usize>,
-}
-
 /// The network as the CPU kernels' trainer for chains takes it.
 ///
 /// # Errors
 /// As for [`chain`], and images of several channels.
 pub fn kernel_network(network: &Network) -> Result<fm_kernels::Network, String> {
-    let Chain { height, width, channels, conv, dense } = chain(network)?;
+    let fm_cuda::Network { height, width, channels, conv, dense } = chain(network)?;
     if channels != 1 {
         return Err(format!("images of {channels} channels"));
     }
@@ -37,13 +22,14 @@ fn is_pool(op: &Op) -> bool {
     matches!(op, Op::MaxPool { size: 2, stride: 2 })
 }
 
-/// The network as a chain.
+/// The network as a chain: blocks of 3×3 valid convolution, ReLU and 2×2 max-pooling, then dense layers with ReLU between
+/// them. The CUDA kernels take it as it is.
 ///
 /// # Errors
 /// The first node that has no place in one, by name: nothing is left out.
-pub fn chain(network: &Network) -> Result<Chain, String> {
+pub fn chain(network: &Network) -> Result<fm_cuda::Network, String> {
     let Arch { height, width, channels, .. } = network.arch;
-    let mut lowered = Chain { height, width, channels, conv: vec![], dense: vec![] };
+    let mut lowered = fm_cuda::Network { height, width, channels, conv: vec![], dense: vec![] };
     let refused = |node: &Node| format!("{} ({})", node.name, node.op.describe());
     let mut nodes = network.nodes.iter().enumerate().peekable();
     // Every node must follow the one before it: no branches.

@@ -14,7 +14,7 @@ use fm_run::spec::Optimizer;
 use fm_train::engine::{Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data};
 use fm_train::plan::Phase;
 
-use crate::chain::{Chain, chain};
+use crate::chain::chain;
 use crate::flat::{self, flat, named};
 use crate::parts::same_encoder;
 
@@ -47,12 +47,7 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
         return Err("it computes on CUDA devices alone".to_owned());
     }
     machine.in_fp32()?;
-    Trainer::covers(&kernel_network(network)?).map_err(|e| e.to_string())
-}
-
-fn kernel_network(network: &Network) -> Result<fm_cuda::Network, String> {
-    let Chain { height, width, channels, conv, dense } = chain(network)?;
-    Ok(fm_cuda::Network { height, width, channels, conv, dense })
+    Trainer::covers(&chain(network)?).map_err(|e| e.to_string())
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -73,7 +68,7 @@ impl Cuda {
         let Setup { data, machine, batch_size, .. } = setup;
         fm_net::check(network, weights).map_err(|e| Error::new(Kind::Mismatch, e.to_string()))?;
         let uncovered = |why: String| Error::usage(format!("--engine cuda: not covered: {why}"));
-        let chain = kernel_network(network).map_err(uncovered)?;
+        let chain = chain(network).map_err(uncovered)?;
         let Device::Cuda(index) = machine.device else {
             return Err(uncovered("it computes on CUDA devices alone".to_owned()));
         };

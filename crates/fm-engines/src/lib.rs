@@ -20,7 +20,7 @@ mod torch;
 
 use fm_train::EngineDef;
 
-pub use chain::{Chain, chain, kernel_network};
+pub use chain::{chain, kernel_network};
 pub use cuda::Cuda;
 pub use device::{cuda_devices, resolve, settle, to_tch};
 pub use eager::Eager;

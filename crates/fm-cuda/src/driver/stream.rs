@@ -175,11 +175,11 @@ impl Stream {
     ///
     /// # Errors
     /// Those of `work`, then those of [`Stream::end_capture`].
-    pub fn capture(&self, work: impl FnOnce() -> Result<()>) -> Result<Graph> {
+    pub fn capture<E: From<DriverError>>(&self, work: impl FnOnce() -> Result<(), E>) -> Result<Graph, E> {
         self.begin_capture()?;
         let done = work();
         let graph = self.end_capture();
-        done.and(graph)
+        done.and(graph.map_err(E::from))
     }
 
     /// Queues what was recorded.
