@@ -58,6 +58,7 @@
 //! `crates/fm-engines/examples/minimal.rs` does it with real data and a real engine, `examples/extend` with an
 //! operator, an optimizer, a sink, a data format and an engine of its own.
 
+mod ahead;
 pub mod checkpoint;
 pub mod engine;
 pub mod event;
@@ -70,6 +71,7 @@ pub mod sink;
 mod state;
 pub mod train;
 
+pub use ahead::{Ahead, Making};
 pub use engine::{Engine, EngineDef, Machine};
 pub use event::Event;
 pub use plan::{Objective, Phase, Plan};

@@ -6,22 +6,25 @@
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Instant;
 
-use fm_images::{Dataset, Labelled, Prepared, batches, epoch_order};
+use fm_images::{Dataset, Labelled, batches, epoch_order};
 use fm_net::NamedTensor;
 use fm_run::error::{Error, Kind, Result};
-use fm_run::fault;
 
 mod branch;
 mod scoring;
+mod steps;
 
-use crate::checkpoint::{Best, Checkpoint, Partial, Position};
-use crate::engine::{Engine, Input, Source, State, Step, Want};
+use crate::ahead::{Ahead, Making};
+use crate::checkpoint::{Best, Checkpoint, Position};
+use crate::engine::{Engine, Input, Source, State, Want};
 use crate::event::{Epoch, Event, Outcome, Reconstructed};
 use crate::metrics::seen_pixels;
 use crate::plan::{Objective, Phase, Plan};
 use crate::sink::Sinks;
+use steps::Turn;
 
 /// What outputs are held against: classes, and pixels for reconstructions.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +98,7 @@ pub fn run(
     let saved = from.as_ref().map(|c| c.position.epochs);
     let (at, mut state) = from.map_or((Position::default(), None), |c| (c.position, Some(c.state)));
     sinks.emit(&Event::Started { plan: run.plan, epochs_done: at.epochs });
-    let mut trainer = Trainer { run, engine, sinks, at, saved, branch: None, prepared: Prepared::default() };
+    let mut trainer = Trainer { run, engine, sinks, at, saved, branch: None };
     let mut last = Ended { scored_epoch: trainer.at.epochs, stopped_early: false };
     for (index, phase) in run.plan.phases.iter().enumerate().skip(trainer.at.phase) {
         if index > trainer.at.phase {
@@ -116,8 +119,6 @@ struct Trainer<'a> {
     saved: Option<u32>,
     /// The length towards which the run cools down on a branch, where it does.
     branch: Option<u32>,
-    /// The present step's images, where they are augmented.
-    prepared: Prepared,
 }
 
 /// How a phase ended.
@@ -205,7 +206,7 @@ impl Trainer<'_> {
 
     /// Trains and validates one epoch, or the rest of one; returns its row.
     fn epoch(&mut self, phase: &Phase) -> Result<Epoch> {
-        let Run { plan, clock, .. } = self.run;
+        let Run { plan, truth, clock, .. } = self.run;
         let epoch = self.at.epochs + 1;
         let turn = phase.order_start + self.at.phase_epochs + 1;
         let order = epoch_order(&plan.train_rows, plan.seed, turn);
@@ -213,21 +214,14 @@ impl Trainer<'_> {
         let partial = self.at.partial.take().unwrap_or_default();
         let start = clock() - partial.seconds;
         self.engine.begin_epoch(&order, partial.totals)?;
-        let mut lr = phase.lr;
-        for (step, batch) in batches(order.len(), plan.batch_size).enumerate().skip(partial.steps) {
-            let images = batch.len();
-            let number = u64::from(self.at.phase_epochs) * steps as u64 + step as u64;
-            let rates = phase.rates(number, steps as u64);
-            lr = rates.head;
-            let prepared = self.prepare(&order[batch.clone()], turn);
-            let now = Step { batch, prepared: prepared.then_some(&self.prepared), number, rates };
-            let stepped = fault::device().and_then(|()| self.engine.step(&now));
-            stepped.map_err(|error| self.at_step(error, step))?;
-            self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
-            if let Some(request) = (self.run.stop)() {
-                return Err(self.stop(request, partial.steps, step + 1, clock() - start)?);
-            }
-        }
+        let these = Turn { phase, order: &order, steps, before: partial.steps, start };
+        let lr = thread::scope(|scope| {
+            let rows = batches(order.len(), plan.batch_size).skip(partial.steps).map(|batch| &order[batch]);
+            let Plan { augment, train_rows: training, seed, .. } = plan;
+            let making = Making { augment, file: truth.train, training, seed: *seed, epoch: turn };
+            let ahead = (!augment.is_none()).then(|| Ahead::start(scope, making, rows)).transpose()?;
+            self.steps(&these, ahead.as_ref())
+        })?;
         let totals = self.engine.drain()?;
         let train_seconds = clock() - start;
         let is_good = totals.diverged_at.is_none();
@@ -275,43 +269,6 @@ impl Trainer<'_> {
         }
     }
 
-    /// Augments the images of a step, where the plan says so.
-    fn prepare(&mut self, rows: &[u32], epoch: u32) -> bool {
-        let Run { plan, truth, .. } = self.run;
-        if plan.augment.is_none() {
-            return false;
-        }
-        plan.augment.prepare(truth.train, rows, &plan.train_rows, plan.seed, epoch, &mut self.prepared);
-        true
-    }
-
-    /// Saves within an epoch, after so many steps of which an earlier process did the first `before`, and says how
-    /// the process is to end.
-    fn stop(
-        &mut self,
-        (kind, name): (Kind, &str),
-        before: usize,
-        steps: usize,
-        seconds: f64,
-    ) -> Result<Error> {
-        let totals = self.engine.drain()?;
-        let epoch = self.at.epochs + 1;
-        if let Some(length) = self.branch {
-            let saved = self.saved.unwrap_or(0);
-            let text = format!(
-                "stopped by {name} while cooling down to {length} epochs; the checkpoint after epoch {saved} is kept"
-            );
-            return Ok(Error::new(kind, text).help("resume with --resume"));
-        }
-        if let Some(step) = totals.diverged_at {
-            return Err(self.diverged(epoch, Some(before + step)));
-        }
-        self.at.partial = Some(Partial { steps, totals, seconds });
-        self.checkpoint()?;
-        Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
-            .help("resume with --resume"))
-    }
-
     /// Saves and stops before the next epoch, where the run is to go no farther.
     fn stop_between_epochs(&mut self) -> Result<()> {
         let epochs = self.at.epochs;
@@ -336,12 +293,6 @@ impl Trainer<'_> {
         let lr = self.run.plan.phases[self.at.phase].lr;
         // As it would be typed: 1e308 and not with 308 zeros.
         error.help(format!("use a smaller --lr; this was {lr:?}"))
-    }
-
-    /// Says where in training an engine failed.
-    fn at_step(&self, error: Error, step: usize) -> Error {
-        let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
-        error.at(&format!("epoch {epoch} step {} (batch {batch})", step + 1))
     }
 }
 

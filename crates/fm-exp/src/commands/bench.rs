@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use clap::Args;
 use fm_engines::ENGINES;
-use fm_images::{Augment, Dataset, Prepared, batches, epoch_order};
+use fm_images::{Augment, Dataset, batches, epoch_order};
 use fm_net::{Network, Operator as _, Scope};
 use fm_run::RunSpec;
 use fm_run::spec::AUTO;
 use fm_train::engine::{self, CodeStore, Device, Engine, EngineDef, Setup, Step, Totals};
-use fm_train::{Machine, Phase, per_phase, recipe};
+use fm_train::{Ahead, Machine, Making, Phase, per_phase, recipe};
 use serde_json::json;
 use tch::{Kind as TensorKind, TchError, Tensor};
 
@@ -65,20 +65,27 @@ impl Lane<'_> {
     fn turn(&mut self, turn: &Turn<'_>) -> Result<f64> {
         let RunSpec { batch_size, seed, .. } = *turn.spec;
         let steps = turn.order.len().div_ceil(batch_size) as u64;
+        let epoch = turn.round as u32;
+        let making =
+            Making { augment: &self.augment, file: &turn.data.train, training: turn.rows, seed, epoch };
+        let timed = batches(turn.order.len(), batch_size).take(turn.timed);
+        let rows = timed.clone().map(|batch| &turn.order[batch]);
+        let augments = !making.augment.is_none();
         let start = Instant::now();
         self.engine.begin_epoch(turn.order, Totals::default())?;
-        let mut images = Prepared::default();
-        for (number, batch) in batches(turn.order.len(), batch_size).take(turn.timed).enumerate() {
-            let number = turn.round as u64 * steps + number as u64;
-            let augments = !self.augment.is_none();
-            if augments {
-                let (train, rows) = (&turn.data.train, &turn.order[batch.clone()]);
-                self.augment.prepare(train, rows, turn.rows, seed, turn.round as u32, &mut images);
+        std::thread::scope(|scope| -> Result<()> {
+            let ahead = augments.then(|| Ahead::start(scope, making, rows)).transpose()?;
+            for (number, batch) in timed.enumerate() {
+                let number = turn.round as u64 * steps + number as u64;
+                let prepared = ahead.as_ref().map(Ahead::next);
+                let rates = self.phase.rates(number, steps);
+                self.engine.step(&Step { batch, prepared: prepared.as_ref(), number, rates })?;
+                if let (Some(ahead), Some(batch)) = (&ahead, prepared) {
+                    ahead.reuse(batch);
+                }
             }
-            let prepared = augments.then_some(&images);
-            let rates = self.phase.rates(number, steps);
-            self.engine.step(&Step { batch, prepared, number, rates })?;
-        }
+            Ok(())
+        })?;
         self.engine.drain()?;
         Ok(start.elapsed().as_secs_f64())
     }
