@@ -87,7 +87,7 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
 }
 
 /// The summaries of a run at each of its lengths, or why they are not there.
-fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value>, String> {
+pub(super) fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value>, String> {
     let dir = out.join(&run.name);
     let Some(source) = there.iter().find(|source| source.dir == dir && source.done()) else {
         if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
@@ -110,7 +110,7 @@ fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value
 }
 
 /// The runs in a directory; none where there is no such directory.
-fn sources(out: &Path) -> Result<Vec<Source>> {
+pub(super) fn sources(out: &Path) -> Result<Vec<Source>> {
     if out.exists() { fm_report::sources(out).map_err(failed) } else { Ok(Vec::new()) }
 }
 

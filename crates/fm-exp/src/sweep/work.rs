@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fm_run::{RunSpec, store};
+use fm_run::{RunSpec, files, store};
 
 use super::child::{Child, Ended, Start, forget_failure};
+use super::merge;
 use super::planned::PlannedRun;
 use super::state::{State, state};
 use super::table::Table;
@@ -104,7 +105,7 @@ pub(super) fn work(
 ) -> Result<(Tally, Asked)> {
     let mut table = Table::new(runs.len(), console);
     let mut tally = Tally::default();
-    let mut waiting = queue(runs, left, workers, &mut tally, &mut table);
+    let mut waiting = queue(runs, left, workers, &mut tally, &mut table)?;
     let threads = workers.threads()?;
     let mut running: Vec<Child> = Vec::new();
     let mut asked = None;
@@ -160,11 +161,18 @@ fn queue<'a>(
     workers: &Workers,
     tally: &mut Tally,
     table: &mut Table,
-) -> VecDeque<(&'a PlannedRun, Start)> {
+) -> Result<VecDeque<(&'a PlannedRun, Start)>> {
     let out = &workers.out;
     let mut waiting = VecDeque::new();
+    let packed = if out.join(files::PACKED).exists() { merge::sources(out)? } else { Vec::new() };
     for run in runs {
         match state(run, out) {
+            // Packed, a run needs no directory; one that is there counts, whatever is packed.
+            State::Open if merge::summaries(run, out, &packed).is_ok() => {
+                tally.done += 1;
+                tally.skipped += 1;
+                table.skipped();
+            }
             State::Done => {
                 forget_failure(out, &run.name);
                 tally.done += 1;
@@ -201,7 +209,7 @@ fn queue<'a>(
             }
         }
     }
-    waiting
+    Ok(waiting)
 }
 
 /// Notes how a child has ended.

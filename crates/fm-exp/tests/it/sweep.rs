@@ -87,6 +87,11 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     std::fs::create_dir_all(&packed).unwrap();
     write(&packed.join("runs.npz"), &read(&one.join("runs.npz")));
     assert_eq!(merged(&packed), expected);
+    // And it is done: a run is trained again only where its directory says that it is not.
+    let ran = on("run", &plan, &packed, &["--json"]);
+    let said: serde_json::Value = serde_json::from_str(&ran.succeeds().out).unwrap();
+    assert_eq!((&said["done"], &said["skipped"]), (&6.into(), &6.into()));
+    assert!(!packed.join("cnn-3ep-seed0").exists());
 
     let text = std::fs::read_to_string(one.join("cnn-3ep-seed0/DONE")).unwrap();
     let planned: serde_json::Value = serde_json::from_slice(&read(&plan)).unwrap();
