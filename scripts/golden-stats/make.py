@@ -11,7 +11,7 @@ import pandas as pd
 import scipy
 import statsmodels
 import statsmodels.formula.api as smf
-from scipy import stats
+from scipy import integrate, stats
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -92,6 +92,16 @@ def detectable(sd, n, alpha):
     return {"standard_error": sd / np.sqrt(n), "df": n - 1, "alpha": alpha, "detectable": effect * sd}
 
 
+def anytime(t, n, g=4.0):
+    """Bayes factor of a normal prior with variance g on the mean over the standard deviation, by quadrature over the
+    noncentral t distribution."""
+    at = t / np.sqrt(n)
+    ratio = lambda d: stats.nct.pdf(t, n - 1, d * np.sqrt(n)) * stats.norm.pdf(d, scale=np.sqrt(g))
+    value = sum(integrate.quad(ratio, low, high, epsabs=0, epsrel=1e-10)[0]
+                for low, high in [(-12, 0), (0, at), (at, 2 * at + 1), (2 * at + 1, 12)])
+    return {"t": t, "n": n, "e": value / stats.t.pdf(t, n - 1)}
+
+
 def crossed_effects(arms):
     """Method of moments for crossed random effects, by analysis of variance of each arm."""
     n = arms[0].shape[1]
@@ -143,6 +153,8 @@ def main():
                        for p in (0.025, 0.6, 0.975, 0.9995) for df in (1, 2, 3.7, 9, 49, 9999)],
         "two_sided_t": [{"t": t, "df": df, "p": 2 * stats.t.sf(abs(t), df)}
                         for t in (0.1, -2.2, 6.0, 25.0) for df in (1, 4.5, 9, 9999)],
+        "chi_squared_quantile": [{"p": p, "df": df, "x": stats.chi2.ppf(p, df)}
+                                 for p in (0.1, 0.9) for df in (1, 2, 9, 13.4)],
         "normal_quantile": [{"p": p, "z": stats.norm.ppf(p)} for p in (1e-6, 0.025, 0.5, 0.8, 0.975)],
         "summary": [summary(cnn), summary(mlp), summary(cnn[:2]), summary(cnn[:3])],
         "t_test": [t_test("paired", cnn, mlp), t_test("paired", cnn[:3], mlp[3:6]), t_test("paired", cnn, cnn[::-1]),
@@ -156,6 +168,7 @@ def main():
         "sample_size": [sample_size(e, sd) for e, sd in [(0.01, 0.003), (0.002, 0.003), (0.001, 0.004), (0.0004, 0.004)]],
         "equivalence": [equivalence(cnn, mlp, 0.02), equivalence(cnn[:3], cnn[3:6], 0.004), equivalence(cnn, mlp, 0.005)],
         "detectable": [detectable(sd, n, alpha) for sd, n, alpha in [(0.003, 3, 0.05), (0.004, 10, 0.05), (0.004, 10, 0.005)]],
+        "anytime": [anytime(t, n) for t, n in [(0.5, 3), (2.0, 5), (5.0, 7), (3.0, 20), (4.5, 60)]],
         "two_way": [two_way(rng, "paired", (1.0, 1.3), (4, 4), 120), two_way(rng, "paired", (1.2, 1.2), (10, 10), 200),
                     two_way(rng, "unpaired", (1.0, 1.6), (3, 5), 120), mixed(6, 80), mixed(9, 150)],
     }

@@ -1,6 +1,7 @@
 //! The command line: `fm-exp [flags]` trains, subcommands do the rest.
 
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -71,6 +72,8 @@ enum Command {
     Sweep(crate::sweep::SweepCommand),
     /// Compare runs, or groups of runs that differ by their seeds: means, intervals, a verdict
     Compare(commands::compare::CompareArgs),
+    /// Say how many seeds, and hours, a difference takes to be found, from runs that are there
+    Power(commands::power::PowerArgs),
     /// Make one HTML file about a directory of runs: verdict, numbers, curves, confusion matrices
     Report(commands::report::ReportArgs),
     /// Pack what compare and report read of all runs in a directory into one small file
@@ -99,11 +102,11 @@ enum Command {
     },
 }
 
-/// Reads the command line and does what it says.
+/// Reads the command line and does what it says. The code is not 0 where a sweep ends otherwise than by a better group.
 ///
 /// # Errors
 /// Whatever the command does; the binary prints it and exits with its code.
-pub fn main() -> Result<()> {
+pub fn main() -> Result<ExitCode> {
     signals::ignore_size_limit();
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -115,8 +118,12 @@ pub fn main() -> Result<()> {
     };
     let bars = io::stderr().is_terminal() && !cli.global.no_progress && !cli.global.quiet;
     let console = logging::init(cli.global.quiet, cli.global.verbose, color, bars);
-    let text = run(cli.command.unwrap_or(Command::Train(Box::new(cli.train))), cli.global, &console)?;
-    print(&text)
+    let said = match cli.command.unwrap_or(Command::Train(Box::new(cli.train))) {
+        Command::Sweep(command) => crate::sweep::run(command, cli.global.json, &console)?,
+        command => run(command, cli.global, &console)?.into(),
+    };
+    print(&said.text)?;
+    Ok(said.code.into())
 }
 
 /// Training's flags before a subcommand would be read and not used.
@@ -134,8 +141,9 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
 fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
-        Command::Sweep(command) => crate::sweep::run(command, global.json, console),
+        Command::Sweep(command) => Ok(crate::sweep::run(command, global.json, console)?.text),
         Command::Compare(args) => commands::compare::run(&args, global.json),
+        Command::Power(args) => commands::power::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),

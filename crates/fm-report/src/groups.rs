@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use fm_run::spec::text;
-use fm_run::{Role, RunSpec};
+use fm_run::{Identified, Role, RunSpec};
 
 use crate::collect::RunResult;
 use crate::error::{Error, Result};
@@ -38,7 +38,8 @@ pub(crate) fn group(places: &[PathBuf], runs: Vec<(usize, RunResult)>) -> Result
     }
     let groups: Vec<(usize, Vec<RunResult>)> =
         order.into_iter().filter_map(|id| Some((id.1, groups.remove(&id)?))).collect();
-    let names = names(&groups.iter().filter_map(|(_, runs)| runs.first()).collect::<Vec<_>>());
+    let firsts = groups.iter().filter_map(|(_, runs)| runs.first());
+    let names = names(&firsts.map(|run| &run.run).collect::<Vec<_>>());
     let mut found = Vec::new();
     for ((place, mut runs), mut name) in groups.into_iter().zip(names) {
         if by_place {
@@ -79,11 +80,11 @@ fn keys(all: &[Said]) -> Vec<String> {
 }
 
 /// A name for each group, by a run of it.
-fn names(runs: &[&RunResult]) -> Vec<String> {
-    let said = |run: &&RunResult| -> Said {
-        let traits = run.run.traits();
+pub fn names(runs: &[&Identified]) -> Vec<String> {
+    let said = |run: &&Identified| -> Said {
+        let traits = run.traits();
         let own = traits.iter().map(|(key, value)| (key.clone(), text(value).unwrap_or_default()));
-        own.chain([(ARM.to_owned(), run.run.spec.arm())]).collect()
+        own.chain([(ARM.to_owned(), run.spec.arm())]).collect()
     };
     let all: Vec<Said> = runs.iter().map(said).collect();
     let varied = telling(&all);

@@ -37,7 +37,7 @@ pub use collect::{Found, RunResult, collect};
 pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
 pub use curves::curves;
 pub use error::{Error, Result};
-pub use groups::RunGroup;
+pub use groups::{RunGroup, names};
 pub use heatmap::confusion_heatmap;
 pub use packed::pack;
 pub use png::rasterize;

@@ -34,6 +34,11 @@ pub enum Kind {
     Interrupted = 130,
 }
 
+/// Exit code of a sweep that was to settle a comparison, and has: the difference is smaller than the margin.
+pub const SMALLER: u8 = 20;
+/// Exit code of a sweep that was to settle a comparison, and has not with the most seeds it may have.
+pub const UNDECIDED: u8 = 21;
+
 /// A failure with its remedies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {

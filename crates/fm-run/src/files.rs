@@ -36,6 +36,8 @@ pub const RUNS: &str = "runs.csv";
 pub const TIMINGS: &str = "timings.csv";
 /// Every rung of a successive halving.
 pub const HALVING: &str = "halving.csv";
+/// Every look of a sweep that ran until its comparison was settled.
+pub const UNTIL: &str = "until.csv";
 /// Everything that comparisons and reports read of all runs in a directory of results, as one file.
 pub const PACKED: &str = "runs.npz";
 /// Pictures, each as SVG and as PNG.

@@ -42,7 +42,7 @@ pub(crate) struct QuestionArgs {
     margin: f64,
 }
 
-fn points(text: &str) -> std::result::Result<f64, String> {
+pub(crate) fn points(text: &str) -> std::result::Result<f64, String> {
     let points = text.parse().ok().filter(|points: &f64| *points > 0.0 && *points < 100.0);
     points.ok_or_else(|| format!("must be percentage points above 0 and below 100, got '{text}'"))
 }

@@ -9,6 +9,7 @@ pub(crate) mod eval;
 mod inference;
 pub(crate) mod keys;
 pub(crate) mod pack;
+pub(crate) mod power;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod summary;

@@ -19,6 +19,7 @@ mod run;
 mod sample;
 mod state;
 mod table;
+mod until;
 mod work;
 
 use clap::Subcommand;
@@ -41,16 +42,28 @@ pub(crate) enum SweepCommand {
     Emit(emit::EmitArgs),
 }
 
-/// Does it; what is returned goes to stdout.
+/// What goes to stdout, and the exit code.
+pub(crate) struct Said {
+    pub(crate) text: String,
+    pub(crate) code: u8,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, code: 0 }
+    }
+}
+
+/// Does it.
 ///
 /// # Errors
 /// [`Kind::Incomplete`](crate::error::Kind::Incomplete) when runs failed or are missing.
-pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Result<String> {
+pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Result<Said> {
     match command {
-        SweepCommand::Plan(args) => plan::run(*args),
+        SweepCommand::Plan(args) => plan::run(*args).map(Said::from),
         SweepCommand::Run(args) => run::run(&args, as_json, console),
-        SweepCommand::Halve(args) => halve::run(&args, as_json, console),
-        SweepCommand::Merge(args) => merge::run(&args, as_json),
-        SweepCommand::Emit(args) => Ok(emit::run(&args)),
+        SweepCommand::Halve(args) => halve::run(&args, as_json, console).map(Said::from),
+        SweepCommand::Merge(args) => merge::run(&args, as_json).map(Said::from),
+        SweepCommand::Emit(args) => Ok(emit::run(&args).into()),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::planned::{PlannedRun, SweepPlan};
 use super::work::{Asked, Left, Tally, Workers, work};
+use super::{Said, until};
 use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
 use crate::signals::Signals;
@@ -25,16 +26,23 @@ pub(crate) struct RunArgs {
     /// Only every n-th run, from the i-th, counted from 0 [default: from the array task of Slurm or Kubernetes, or 0/1]
     #[arg(long, value_name = "i/n")]
     shard: Option<String>,
+
+    /// Add seeds in order until two groups' difference is settled, such as "encoder-mlp vs cnn: 0.5 points, alpha 0.05, at most 100 seeds"; with --shard every n-th seed
+    #[arg(long, value_name = "QUESTION")]
+    until: Option<String>,
 }
 
-pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<String> {
+pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<Said> {
     let plan = SweepPlan::read(&args.plan)?;
     let (index, count) = shard(args.shard.as_deref(), |name| std::env::var(name).ok())?;
     args.workers.check()?;
+    if let Some(question) = &args.until {
+        return until::run(question, &plan, (index, count), &args.workers, as_json, console);
+    }
     let signals = Signals::listen()?;
     let mine: Vec<&PlannedRun> = plan.runs.iter().skip(index).step_by(count).collect();
     let (tally, asked) = work(&mine, |_| Left::All, &args.workers, &signals, console)?;
-    conclude(&tally, asked, as_json, &args.workers.out)
+    conclude(&tally, asked, as_json, &args.workers.out).map(Said::from)
 }
 
 fn conclude(tally: &Tally, asked: Asked, as_json: bool, out: &Path) -> Result<String> {

@@ -103,18 +103,38 @@ pub(super) fn work(
     signals: &Signals,
     console: &Console,
 ) -> Result<(Tally, Asked)> {
+    work_until(runs, left, || Ok(false), workers, signals, console)
+}
+
+/// The same, until it is `enough`: what runs then saves and stops.
+///
+/// # Errors
+/// Those of `enough` too.
+pub(super) fn work_until(
+    runs: &[&PlannedRun],
+    left: impl Fn(&PlannedRun) -> Left,
+    mut enough: impl FnMut() -> Result<bool>,
+    workers: &Workers,
+    signals: &Signals,
+    console: &Console,
+) -> Result<(Tally, Asked)> {
     let mut table = Table::new(runs.len(), console);
     let mut tally = Tally::default();
     let mut waiting = queue(runs, left, workers, &mut tally, &mut table)?;
     let threads = workers.threads()?;
     let mut running: Vec<Child> = Vec::new();
-    let mut asked = None;
+    let (mut asked, mut is_enough) = (None, false);
     let mut slots: VecDeque<usize> = (0..workers.jobs).collect();
     loop {
         if asked.is_none()
             && let Some(request) = signals.request()
         {
             asked = Some(request);
+            waiting.clear();
+            running.iter().for_each(Child::ask_to_stop);
+        }
+        if asked.is_none() && !is_enough && enough()? {
+            is_enough = true;
             waiting.clear();
             running.iter().for_each(Child::ask_to_stop);
         }
@@ -146,7 +166,7 @@ pub(super) fn work(
         running = still;
         for (child, end) in ended {
             slots.push_back(child.slot);
-            settle(&child, end, asked.is_some(), &mut tally, &mut table);
+            settle(&child, end, asked.is_some() || is_enough, &mut tally, &mut table);
         }
         table.show(&running, &tally);
     }

@@ -5,7 +5,7 @@
 //! items, less that of what remains over `S N`, which both contain; neither can be less than that remainder
 //! makes it. Degrees of freedom are Satterthwaite's.
 
-use super::outcomes::{Arm, Outcomes, sum};
+use super::outcomes::{Arm, Outcomes};
 use super::summary::{mean, variance};
 use super::t_test::{TTest, satterthwaite};
 
@@ -24,47 +24,99 @@ pub struct Crossed {
 
 /// Computes it; none when a model has fewer than two seeds or there are fewer than two items.
 pub fn crossed(outcomes: &Outcomes) -> Option<Crossed> {
-    let n = outcomes.items as f64;
-    if outcomes.items < 2 || outcomes.arms.iter().any(|arm| arm.len() < 2) {
-        return None;
-    }
-    let mut item_means = vec![0.0; outcomes.items];
-    let (mut seed_variances, mut shared) = (Vec::new(), 0.0);
-    for arm in &outcomes.arms {
-        let seeds = arm.len() as f64;
-        let rows: Vec<f64> = arm.iter().map(|row| sum(row.iter()) as f64 / n).collect();
-        let columns = columns(arm, outcomes.items);
-        let (by_seed, by_item) = (variance(&rows), variance(&columns));
-        // Sums of squares: total = seeds + items + rest.
-        let middle = mean(&rows);
-        // Entries are -1, 0 or 1: the sum of their squares is the number of those that are not 0.
-        let counted: usize = arm.iter().map(|row| row.iter().filter(|entry| **entry != 0).count()).sum();
-        let total = counted as f64 - n * seeds * middle * middle;
-        let rest = total - n * (seeds - 1.0) * by_seed - seeds * (n - 1.0) * by_item;
-        let remainder = (rest / ((seeds - 1.0) * (n - 1.0))).max(0.0);
-        shared += remainder / (seeds * n);
-        seed_variances.push((by_seed.max(remainder / n), arm.len()));
-        item_means.iter_mut().zip(columns).for_each(|(total, mean)| *total += mean);
-    }
-    let item_variance = (variance(&item_means) / n - shared).max(0.0);
-    let test = t_test(outcomes.difference(), &seed_variances, item_variance, n);
-    Some(Crossed { test, seed_variances, item_variance, items: outcomes.items })
+    let sums: Vec<Sums> = outcomes.arms.iter().map(|arm| Sums::of(arm, outcomes.items)).collect();
+    of_sums(&sums.iter().collect::<Vec<_>>())
 }
 
-/// The mean over seeds of each item, row by row: columns lie far apart in memory.
-fn columns(arm: &Arm, items: usize) -> Vec<f64> {
-    let mut sums = vec![0_i32; items];
-    for row in arm {
-        sums.iter_mut().zip(row).for_each(|(sum, &entry)| *sum += i32::from(entry));
+/// The same from each arm's sums.
+pub(crate) fn of_sums(arms: &[&Sums]) -> Option<Crossed> {
+    let items = arms.first()?.columns.len();
+    let n = items as f64;
+    let (mut item_means, mut seed_variances) = (vec![0.0; items], Vec::new());
+    let (mut shared, mut difference) = (0.0, 0.0);
+    for arm in arms {
+        let Variances { seeds, remainder, .. } = arm.variances()?;
+        shared += remainder / (arm.rows.len() as f64 * n);
+        seed_variances.push((seeds.max(remainder / n), arm.rows.len()));
+        item_means.iter_mut().zip(arm.item_means()).for_each(|(total, mean)| *total += mean);
+        difference += mean(&arm.rows);
     }
-    sums.into_iter().map(|sum| f64::from(sum) / arm.len() as f64).collect()
+    let item_variance = (variance(&item_means) / n - shared).max(0.0);
+    let test = t_test(difference, &seed_variances, item_variance, n);
+    Some(Crossed { test, seed_variances, item_variance, items })
+}
+
+/// What the analysis of variance needs of an arm's entries; seeds can be added.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
+    /// By seed the mean over items.
+    pub(crate) rows: Vec<f64>,
+    /// By item the sum over seeds.
+    columns: Vec<i32>,
+    /// Entries that are not 0: as they are -1, 0 or 1, the sum of their squares.
+    counted: usize,
+}
+
+/// Mean squares of an arm's two-way analysis of variance, each as a variance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Variances {
+    /// Of seeds' means over items.
+    pub(crate) seeds: f64,
+    /// Of items' means over seeds.
+    pub(crate) items: f64,
+    /// Of what seed and item leave unexplained of an entry.
+    pub(crate) remainder: f64,
+}
+
+impl Sums {
+    pub(crate) fn new(items: usize) -> Self {
+        Self { rows: Vec::new(), columns: vec![0; items], counted: 0 }
+    }
+
+    fn of(arm: &Arm, items: usize) -> Self {
+        let mut sums = Self::new(items);
+        for row in arm {
+            sums.push(row.iter().copied());
+        }
+        sums
+    }
+
+    /// Adds a seed's entries, one for each item.
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = i8>) {
+        let mut sum = 0;
+        for (column, entry) in self.columns.iter_mut().zip(row) {
+            *column += i32::from(entry);
+            sum += i64::from(entry);
+            self.counted += usize::from(entry != 0);
+        }
+        self.rows.push(sum as f64 / self.columns.len() as f64);
+    }
+
+    fn item_means(&self) -> impl Iterator<Item = f64> {
+        let seeds = self.rows.len() as f64;
+        self.columns.iter().map(move |&sum| f64::from(sum) / seeds)
+    }
+
+    /// None with fewer than two seeds or items.
+    pub(crate) fn variances(&self) -> Option<Variances> {
+        let (s, n) = (self.rows.len() as f64, self.columns.len() as f64);
+        if s < 2.0 || n < 2.0 {
+            return None;
+        }
+        let (seeds, items) = (variance(&self.rows), variance(&self.item_means().collect::<Vec<_>>()));
+        // Sums of squares: total = seeds + items + rest.
+        let total = self.counted as f64 - n * s * mean(&self.rows).powi(2);
+        let rest = total - n * (s - 1.0) * seeds - s * (n - 1.0) * items;
+        Some(Variances { seeds, items, remainder: (rest / ((s - 1.0) * (n - 1.0))).max(0.0) })
+    }
 }
 
 /// A t test of the difference over test items alone, the seeds taken as given.
 pub fn items_alone(outcomes: &Outcomes) -> TTest {
     let mut differences = vec![0.0; outcomes.items];
     for arm in &outcomes.arms {
-        differences.iter_mut().zip(columns(arm, outcomes.items)).for_each(|(sum, mean)| *sum += mean);
+        let sums = Sums::of(arm, outcomes.items);
+        differences.iter_mut().zip(sums.item_means()).for_each(|(sum, mean)| *sum += mean);
     }
     let n = outcomes.items as f64;
     let spread = if outcomes.items > 1 { variance(&differences) } else { f64::INFINITY };
@@ -79,10 +131,11 @@ fn t_test(difference: f64, seed_variances: &[(f64, usize)], item_variance: f64, 
 }
 
 impl Crossed {
-    /// Standard error and degrees of freedom if there were `seeds` of each model, as far as these data tell.
-    pub(crate) fn with_seeds(&self, seeds: u32) -> (f64, f64) {
+    /// Standard error and degrees of freedom if there were `seeds` of each model and variances over seeds were `factor`
+    /// times as large, as far as these data tell.
+    pub(crate) fn with_seeds(&self, seeds: u32, factor: f64) -> (f64, f64) {
         let variances: Vec<_> =
-            self.seed_variances.iter().map(|&(variance, _)| (variance, seeds as usize)).collect();
+            self.seed_variances.iter().map(|&(variance, _)| (factor * variance, seeds as usize)).collect();
         let test = t_test(self.test.difference, &variances, self.item_variance, self.items as f64);
         (test.standard_error, test.df)
     }

@@ -1,6 +1,6 @@
 //! Normal and Student's t distribution, as far as the tests need them.
 
-use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 use statrs::function::erf::erfc;
 
@@ -37,4 +37,21 @@ pub fn t_quantile(p: f64, df: f64) -> f64 {
 /// The probability that Student's t with `df` degrees of freedom is further from zero than `t`.
 pub fn two_sided_t(t: f64, df: f64) -> f64 {
     if t.is_infinite() { 0.0 } else { beta_reg(df / 2.0, 0.5, df / (df + t * t)) }
+}
+
+/// The quantile of the chi-squared distribution with `df` degrees of freedom, which need not be whole.
+///
+/// # Panics
+/// When `p` is not between 0 and 1 or `df` is not positive.
+pub fn chi_squared_quantile(p: f64, df: f64) -> f64 {
+    let Ok(chi_squared) = ChiSquared::new(df) else { panic!("{df} degrees of freedom") };
+    let mut x = chi_squared.inverse_cdf(p);
+    // As for t.
+    for _ in 0..2 {
+        let density = chi_squared.pdf(x);
+        if x.is_finite() && density > 0.0 {
+            x -= (chi_squared.cdf(x) - p) / density;
+        }
+    }
+    x
 }

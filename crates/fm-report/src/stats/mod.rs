@@ -4,6 +4,7 @@
 //! accuracies by seed ──────▸ summary, paired t, Welch ─────────────┐
 //! right or wrong by item ──▸ McNemar (one seed against one seed) ──┼─▸ Comparison ─▸ verdict
 //! right or wrong by seed and item ─▸ crossed effects ─▸ power ─────┘
+//! right or wrong, seed after seed ─▸ anytime: a verdict that may be read at any number of seeds
 //! scores by configuration and seed ─▸ selection: which may be left behind
 //! ```
 //!
@@ -11,6 +12,7 @@
 //! the test set. A t test over seeds sees the first alone and McNemar's test the second alone; each says
 //! "different" too often when the other matters. The verdict rests on crossed effects, which see both.
 
+mod anytime;
 mod comparison;
 mod crossed;
 mod dist;
@@ -23,13 +25,14 @@ mod summary;
 mod t_test;
 mod verdict;
 
+pub use anytime::{Ending, Look, Sequence, Settle, e_value, half_width};
 pub use comparison::{CompareError, Comparison, Group, Run};
 pub use crossed::{Crossed, crossed, items_alone};
-pub use dist::{normal_quantile, t_quantile, two_sided_t};
+pub use dist::{chi_squared_quantile, normal_quantile, t_quantile, two_sided_t};
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
 pub use outcomes::{Outcomes, OutcomesError};
-pub use power::{MAX_SEEDS, Needed, POWER, detectable, paired_t_power, seeds_for, t_power};
+pub use power::{MAX_SEEDS, Needed, POWER, Plan, RANGE, detectable, paired_t_power, seeds_for, t_power};
 pub use selection::{Rule, Selection, select};
 pub use summary::{Interval, Summary, summarize};
 pub use t_test::{TTest, paired_t, welch};

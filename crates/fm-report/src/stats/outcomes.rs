@@ -65,7 +65,7 @@ impl Outcomes {
     }
 }
 
-pub(crate) fn sum<'a>(entries: impl Iterator<Item = &'a i8>) -> i64 {
+fn sum<'a>(entries: impl Iterator<Item = &'a i8>) -> i64 {
     entries.map(|&entry| i64::from(entry)).sum()
 }
 

@@ -2,7 +2,9 @@
 
 use super::LEVEL;
 use super::crossed::Crossed;
-use super::dist::{normal_cdf, t_quantile};
+use super::dist::{chi_squared_quantile, normal_cdf, t_quantile};
+use super::t_test::satterthwaite;
+use super::verdict::ALPHA;
 
 /// The power that "would tell" means.
 pub const POWER: f64 = 0.8;
@@ -19,6 +21,23 @@ pub enum Needed {
     /// No number would: the test set is too small to show such a difference.
     Never,
 }
+
+/// A number of seeds to plan with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// With the variances as estimated.
+    pub seeds: Needed,
+    /// With the variance over seeds at the lower end of its interval of level [`RANGE`].
+    pub low: Needed,
+    /// With that at the upper end: whoever takes this many has the power in 9 of 10 cases (Browne 1995, "On the use of a
+    /// pilot sample for sample size determination", Statistics in Medicine 14:1933).
+    pub high: Needed,
+    /// The least difference that any number of seeds finds with these test images, a share of 1.
+    pub floor: f64,
+}
+
+/// The level of the range of a number of seeds.
+pub const RANGE: f64 = 0.8;
 
 /// The power of a two-sided t test at 5 % when the true difference is `effect`, in the unit of its standard
 /// error, with `df` degrees of freedom.
@@ -86,17 +105,38 @@ impl Crossed {
     /// the variances as estimated. Rough: both are uncertain where the question is asked. More seeds do not
     /// help against a test set that is too small.
     pub fn seeds_needed(&self) -> Needed {
-        let effect = self.test.difference.abs();
+        self.needed(self.test.difference.abs(), ALPHA, 1.0)
+    }
+
+    /// How many seeds of each model would find a true difference of `effect` (a share of 1) at the level `alpha` with
+    /// power 0.8, as far as these runs tell.
+    pub fn plan(&self, effect: f64, alpha: f64) -> Plan {
+        let parts: Vec<(f64, f64)> =
+            self.seed_variances.iter().map(|&(variance, n)| (variance, n as f64 - 1.0)).collect();
+        let df = satterthwaite(&parts);
+        // What the variance over seeds may be: as far above and below as their number leaves open.
+        let factor = |p: f64| df / chi_squared_quantile(p, df);
+        let tail = (1.0 - RANGE) / 2.0;
+        Plan {
+            seeds: self.needed(effect, alpha, 1.0),
+            low: self.needed(effect, alpha, factor(1.0 - tail)),
+            high: self.needed(effect, alpha, factor(tail)),
+            floor: detectable(self.item_variance.sqrt(), self.items as f64 - 1.0, alpha),
+        }
+    }
+
+    /// The seeds that it takes, were the variance over seeds `factor` times as large as estimated.
+    fn needed(&self, effect: f64, alpha: f64, factor: f64) -> Needed {
         let power = |standard_error: f64, df| match effect {
             0.0 => 0.0,
-            _ if standard_error > 0.0 => t_power(effect / standard_error, df),
+            _ if standard_error > 0.0 => power_at(effect / standard_error, df, alpha),
             _ => 1.0,
         };
         if power(self.item_variance.sqrt(), self.items as f64 - 1.0) < POWER {
             return Needed::Never;
         }
         search(|seeds| {
-            let (standard_error, df) = self.with_seeds(seeds);
+            let (standard_error, df) = self.with_seeds(seeds, factor);
             power(standard_error, df)
         })
     }
@@ -152,6 +192,25 @@ mod tests {
         assert_eq!(needed(0.005, 0.003, 0.002), Needed::Never);
         assert_eq!(needed(0.0001, 0.003, 0.0), Needed::TooMany);
         assert_eq!(needed(0.0, 0.003, 0.0), Needed::Never);
+    }
+
+    #[test]
+    fn fewer_seeds_leave_a_wider_range_and_images_set_a_floor() {
+        let plan = |seeds: usize, item_sd: f64, effect: f64| {
+            let test = TTest::new(0.001, 0.01, 2.0);
+            let seed_variances = vec![(0.005 * 0.005, seeds)];
+            Crossed { test, seed_variances, item_variance: item_sd * item_sd, items: 10_000 }
+                .plan(effect, 0.05)
+        };
+        let number = |needed| if let Needed::Seeds(n) = needed { n } else { panic!("{needed:?}") };
+        let (few, many) = (plan(3, 0.0, 0.005), plan(30, 0.0, 0.005));
+        assert_eq!((few.seeds, many.seeds), (seeds_for(0.005, 0.005), seeds_for(0.005, 0.005)));
+        assert!(number(few.low) < number(many.low) && number(many.low) < number(many.seeds));
+        assert!(number(few.high) > number(many.high) && number(many.high) > number(many.seeds));
+        let floor = plan(10, 0.001, 0.0029).floor;
+        assert!((floor - 0.0028).abs() < 1e-5, "{floor}");
+        assert!(matches!(plan(10, 0.001, 0.0029).seeds, Needed::Seeds(_)));
+        assert_eq!(plan(10, 0.001, 0.0027).high, Needed::Never);
     }
 
     #[test]

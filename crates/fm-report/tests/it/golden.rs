@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use fm_report::stats::{
-    Interval, McNemar, Needed, Outcomes, TTest, crossed, detectable, holm, normal_quantile, paired_t,
-    paired_t_power, seeds_for, summarize, t_power, t_quantile, two_sided_t, welch,
+    Interval, McNemar, Needed, Outcomes, TTest, chi_squared_quantile, crossed, detectable, e_value, holm,
+    normal_quantile, paired_t, paired_t_power, seeds_for, summarize, t_power, t_quantile, two_sided_t, welch,
 };
 use serde_json::Value;
 
@@ -51,6 +51,9 @@ fn distributions() {
         close(p, case, "p");
         let ratio = p / number(case, "p");
         assert!((ratio - 1.0).abs() < 1e-9, "small p values too: {ratio} {case}");
+    }
+    for case in cases("chi_squared_quantile") {
+        close(chi_squared_quantile(number(case, "p"), number(case, "df")), case, "x");
     }
     for case in cases("normal_quantile") {
         close(normal_quantile(number(case, "p")), case, "z");
@@ -129,6 +132,14 @@ fn power_and_sample_size() {
     for case in cases("sample_size") {
         let found = seeds_for(number(case, "effect"), number(case, "sd"));
         assert_eq!(found, Needed::Seeds(seeds(case)), "{case}");
+    }
+}
+
+#[test]
+fn e_values() {
+    for case in cases("anytime") {
+        let found = e_value(number(case, "t"), number(case, "n") as usize);
+        assert!((found / number(case, "e") - 1.0).abs() < 1e-7, "{found}: {case}");
     }
 }
 
