@@ -65,8 +65,8 @@ impl Record<'_> {
         }
     }
 
-    /// The row of `runs.csv`.
-    pub(crate) fn row(&self, outcome: &Outcome) -> Row {
+    /// The row of `runs.csv`, with the epoch of the lowest validation loss.
+    pub(crate) fn row(&self, outcome: &Outcome, best_epoch: Option<u32>) -> Row {
         let mut row = Row::of(&self.run.spec.directory(), self.run);
         let scores = &outcome.test;
         for other in &outcome.others {
@@ -78,6 +78,7 @@ impl Record<'_> {
         let val = |of: fn((f64, f64)) -> f64| outcome.val.map_or(String::new(), |val| of(val).to_string());
         row.set("val_loss", val(|(loss, _)| loss));
         row.set("val_acc", val(|(_, accuracy)| accuracy));
+        row.set("best_epoch", best_epoch.map_or(String::new(), |epoch| epoch.to_string()));
         row.set("test_loss", scores.loss.to_string());
         row.set("test_acc", scores.accuracy.to_string());
         row.set("macro_f1", scores.macro_f1().to_string());

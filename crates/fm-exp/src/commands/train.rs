@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
 use crate::record::Record;
 use crate::signals::Signals;
-use crate::{inputs, provenance, sink};
+use crate::{epoch_rows, inputs, provenance, sink};
 
 pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
     let config = RunConfig::check(args)?;
@@ -124,7 +124,8 @@ fn carry_out(
         ..train::Run::new(record.plan, Truth::of(record.data))
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
-    let row = record.row(&outcome);
+    let best = epoch_rows::best(dir.path(), &outcome, config.spec.patience.is_some())?;
+    let row = record.row(&outcome, best);
     runs.map_or(Ok(()), |runs| runs.record(&row))?;
     // Last: a run that is marked as done has left everything, its row in runs.csv too.
     dir.done()?;

@@ -24,4 +24,5 @@ mod sweep;
 mod sweep_hardened;
 mod usage;
 mod using;
+mod validation;
 mod waits;

@@ -107,7 +107,7 @@ fn verdicts(compared: &Compared) -> Markup {
 /// Multiplied with that, in that unit.
 fn unit(measure: &str) -> (f64, usize, &'static str) {
     match measure {
-        "loss" => (1.0, 3, ""),
+        "loss" | "validation loss" => (1.0, 3, ""),
         "training seconds" => (1.0, 1, " s"),
         _ => (100.0, 2, " %"),
     }
