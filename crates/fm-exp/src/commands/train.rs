@@ -40,7 +40,8 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         data_sha256: data.sha256.clone(),
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };
-    let run = Identified { spec: spec.clone(), facts, provenance: provenance::table(machine.device) };
+    let provenance = provenance::table(machine.device, &facts.engine);
+    let run = Identified { spec: spec.clone(), facts, provenance };
     expected(&config, &run)?;
     if config.process.dry_run {
         return Ok(if as_json { run.to_json() } else { dry_run(&config, &network, &plan, &run) });
