@@ -139,7 +139,7 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> 
 }
 
 /// The first few of some directories.
-pub(super) fn names(dirs: &[PathBuf]) -> String {
+pub(crate) fn names(dirs: &[PathBuf]) -> String {
     let shown: Vec<String> = dirs.iter().take(5).map(|dir| dir.display().to_string()).collect();
     if dirs.len() > shown.len() { format!("{} …", shown.join(", ")) } else { shown.join(", ") }
 }

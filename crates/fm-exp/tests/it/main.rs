@@ -25,4 +25,5 @@ mod sweep_hardened;
 mod usage;
 mod using;
 mod validation;
+mod verify;
 mod waits;
