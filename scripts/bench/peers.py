@@ -178,9 +178,18 @@ def sample_peer(peer, arch, options):
     return PEERS[peer], [found["seconds"] * options.epoch_steps / found["steps"]]
 
 
+def refuse_changed(said, options):
+    """Published seconds are those of a revision: ends where the program was built from changed sources."""
+    if options.out is None and json.loads(said).get("sources_changed"):
+        sys.exit("peers: error: the program was built from sources that differ from their commit\n"
+                 "  help: FM_BUILD_REVISION=$(git rev-parse HEAD) cargo build --release -p fm-exp, or give --out")
+
+
 def sample_ours(template, arch, options):
     text = template.format(arch=arch, threads=options.threads, batch=options.batch)
-    engine, seconds = parse_ours(call(shlex.split(text), options))
+    said = call(shlex.split(text), options)
+    refuse_changed(said, options)
+    engine, seconds = parse_ours(said)
     return f"fm-exp, {engine} engine", seconds
 
 
@@ -297,6 +306,11 @@ def main():
         parser.error(f"no train-images-idx3-ubyte.gz in {options.data_dir}")
     options.archs = options.archs or list(ARCHS)
     options.peers = options.peers or list(PEERS)
+    changes = output("git", "status", "--porcelain")
+    if options.out is None and changes:
+        shown = "\n".join(f"  note: {line}" for line in changes.splitlines()[:5])
+        sys.exit(f"peers: error: {'no revision is known here' if changes == 'unknown' else 'the tree differs from its commit'}\n{shown}\n"
+                 "  help: commit first: what is published names its revision; or measure into another folder with --out")
     date = datetime.date.today().isoformat()
     slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", cpu_model().lower())).strip("-")
     out = options.out or pathlib.Path(f"results/bench-{date}-{slug}")

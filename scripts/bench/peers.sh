@@ -17,7 +17,9 @@ case " $* " in
   *" --ours "* | *" --help "* | *" -h "*) ;;
   *)
     scripts/setup.sh
-    cargo build --release --quiet -p fm-exp
+    # As checked out, though the sources were built before they were committed.
+    FM_BUILD_REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+      cargo build --release --quiet -p fm-exp
     bench='target/release/fm-exp bench --device cpu --arch {arch} --threads {threads} --batch-size {batch} --json --quiet'
     set -- --ours "$bench --engine fused --rounds 3" --ours "$bench --engine eager --rounds 1 --steps 600" "$@"
     ;;

@@ -78,6 +78,8 @@ enum Command {
     Report(commands::report::ReportArgs),
     /// Pack what compare and report read of all runs in a directory into one small file
     Pack(commands::pack::PackArgs),
+    /// Train runs again from their records, and say whether the same comes out or what differs first
+    Verify(crate::verify::VerifyArgs),
     /// Score a trained model on a data set; leaves the same files as a run
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
@@ -146,6 +148,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Power(args) => commands::power::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
+        Command::Verify(args) => crate::verify::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),

@@ -70,7 +70,7 @@ impl RunConfig {
 /// Says which variables look like keys and are none.
 fn warn_of_unknown_variables() {
     // Of this program, and of the scripts that start it.
-    let others = ["FM_DATA_DIR", "FM_RECIPE", "FM_FAULT", "FM_EXP"];
+    let others = ["FM_DATA_DIR", "FM_RECIPE", "FM_FAULT", "FM_EXP", "FM_BUILD_REVISION"];
     for (name, _) in std::env::vars_os() {
         let Some(name) =
             name.to_str().filter(|name| name.starts_with("FM_") && !name.starts_with("FM_CRASH_"))

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use fm_run::tables::{self, EpochRow, Record as _};
 use fm_run::{files, store};
+use fm_train::event::Outcome;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// Where what was found is kept that somebody else has written.
 const EDITED: &str = "epochs-edited.csv";
@@ -81,6 +82,18 @@ pub(crate) fn restore(run: &Path, rows: &[u8]) -> Result<()> {
     store::create_dir(&run.join(files::CHECKPOINTS))?;
     store::write(&copy(run), rows)?;
     store::write(&table, rows)
+}
+
+/// The epoch with the lowest validation loss of a run that was scored; `kept` says that it is the one that was.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub(crate) fn best(run: &Path, outcome: &Outcome, kept: bool) -> Result<Option<u32>> {
+    if outcome.val.is_none() || outcome.epochs == 0 || kept {
+        return Ok(outcome.val.filter(|_| kept && outcome.epochs > 0).map(|_| outcome.scored_epoch));
+    }
+    let rows = tables::read::<EpochRow>(&copy(run)).map_err(|e| Error::new(Kind::Io, e.to_string()))?;
+    Ok(tables::best_epoch(&rows).map(|row| row.epoch))
 }
 
 #[cfg(test)]

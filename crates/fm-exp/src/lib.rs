@@ -24,5 +24,6 @@ mod scored;
 mod signals;
 pub mod sink;
 mod sweep;
+mod verify;
 
 pub use fm_run::error;

@@ -10,6 +10,8 @@ use fm_train::event::Outcome;
 use fm_train::{Machine, Plan};
 use serde_json::{Map, Value, json};
 
+use crate::provenance;
+
 /// A run, for its records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
@@ -32,6 +34,9 @@ impl Record<'_> {
         for (column, value) in self.run.columns() {
             set(column, json!(value));
         }
+        let said = |key: &&str| Some((key.replace('-', "_"), json!(self.run.provenance.get(*key)?)));
+        let computed_by: Map<_, _> = provenance::COMPUTED_BY.iter().filter_map(said).collect();
+        set("provenance", Value::Object(computed_by));
         set("data_sha256", json!(self.data.sha256));
         set("params", json!(last.network.params().map(fm_net::TensorSpec::count).sum::<usize>()));
         set("trainable_params", json!(last.scope.counts(&last.network).0));
@@ -61,12 +66,20 @@ impl Record<'_> {
             versions: BTreeMap::from([
                 version("fm-exp", env!("CARGO_PKG_VERSION").to_owned()),
                 version("libtorch", fm_torch::version()),
+                version("revision", provenance::revision()),
+                version("processor", provenance::processor()),
+                version("instruction set", self.instruction_set()),
             ]),
         }
     }
 
-    /// The row of `runs.csv`.
-    pub(crate) fn row(&self, outcome: &Outcome) -> Row {
+    fn instruction_set(&self) -> String {
+        let set = provenance::instruction_set(self.machine.device, &self.run.facts.engine);
+        set.unwrap_or_else(|| "the GPU's".to_owned())
+    }
+
+    /// The row of `runs.csv`, with the epoch of the lowest validation loss.
+    pub(crate) fn row(&self, outcome: &Outcome, best_epoch: Option<u32>) -> Row {
         let mut row = Row::of(&self.run.spec.directory(), self.run);
         let scores = &outcome.test;
         for other in &outcome.others {
@@ -78,6 +91,7 @@ impl Record<'_> {
         let val = |of: fn((f64, f64)) -> f64| outcome.val.map_or(String::new(), |val| of(val).to_string());
         row.set("val_loss", val(|(loss, _)| loss));
         row.set("val_acc", val(|(_, accuracy)| accuracy));
+        row.set("best_epoch", best_epoch.map_or(String::new(), |epoch| epoch.to_string()));
         row.set("test_loss", scores.loss.to_string());
         row.set("test_acc", scores.accuracy.to_string());
         row.set("macro_f1", scores.macro_f1().to_string());

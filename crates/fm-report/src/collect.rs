@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
 use crate::source::{Source, sources};
+use crate::validation::Validation;
 
 /// What a finished run has left.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +22,10 @@ pub struct RunResult {
     pub run: Identified,
     /// The text of its `config.toml`.
     pub config: String,
-    /// Names and values: accuracy, loss, macro-F1, each class's recall, training seconds.
+    /// Names and values: accuracy, loss, macro-F1, validation accuracy and loss, each class's recall, training seconds.
     pub measures: Vec<(String, f64)>,
+    /// On the validation images, where there were any.
+    pub validation: Option<Validation>,
     /// Of the test set.
     pub confusion: Confusion,
     /// By test image; empty where they were not kept.
@@ -50,6 +53,18 @@ pub struct Found {
     pub groups: Vec<RunGroup>,
     /// Directories of runs that are not finished.
     pub unfinished: Vec<PathBuf>,
+}
+
+/// Groups finished runs, each at the length of so many epochs (none: its own).
+///
+/// # Errors
+/// When a file cannot be read, a run was not scored at that length, or one seed would stand twice in a group.
+pub fn scored(runs: impl IntoIterator<Item = (Source, Option<u32>)>) -> Result<Vec<RunGroup>> {
+    let read = |(source, epochs): (Source, Option<u32>)| {
+        let path = source.dir.clone();
+        Ok((0, read_run(source, epochs)?.ok_or(Error::Nothing { path, epochs })?))
+    };
+    group(&[], runs.into_iter().map(read).collect::<Result<_>>()?)
 }
 
 /// Finds the finished runs in `places`, see [`sources`](crate::sources()), and groups them. With `epochs`, runs of that length alone: longer ones count where they were scored on the way.
@@ -97,6 +112,11 @@ fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
         ("loss".to_owned(), number(&test["loss"], "loss")?),
         ("macro F1".to_owned(), number(&test["macro_f1"], "macro_f1")?),
     ];
+    let validation = source.validation(&summary)?;
+    measures.extend(validation.iter().flat_map(|v| {
+        [("validation accuracy", v.accuracy), ("validation loss", v.loss)]
+            .map(|(name, v)| (name.to_owned(), v))
+    }));
     for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
         measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
     }
@@ -108,6 +128,7 @@ fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
         run,
         config,
         measures,
+        validation,
         confusion,
         predictions,
         source,

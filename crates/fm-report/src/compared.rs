@@ -88,7 +88,10 @@ pub fn compare(groups: &[RunGroup], question: &Question) -> Result<Compared> {
 }
 
 /// The pairs to compare.
-fn asked<'a>(groups: &'a [RunGroup], reference: Option<&str>) -> Result<Vec<(&'a RunGroup, &'a RunGroup)>> {
+pub(crate) fn asked<'a>(
+    groups: &'a [RunGroup],
+    reference: Option<&str>,
+) -> Result<Vec<(&'a RunGroup, &'a RunGroup)>> {
     let Some(name) = reference else {
         let later = |i: usize| groups.iter().skip(i + 1);
         return Ok(groups
@@ -105,7 +108,7 @@ fn asked<'a>(groups: &'a [RunGroup], reference: Option<&str>) -> Result<Vec<(&'a
 }
 
 /// All runs must have been scored on the same images.
-fn same_test(groups: &[RunGroup]) -> Result<()> {
+pub(crate) fn same_test(groups: &[RunGroup]) -> Result<()> {
     let mut runs = groups.iter().flat_map(|group| &group.runs);
     let Some(first) = runs.next() else { return Ok(()) };
     for run in runs {
@@ -123,7 +126,7 @@ fn same_test(groups: &[RunGroup]) -> Result<()> {
 /// What values of a measure are possible.
 fn possible(measure: &str) -> Interval {
     match measure {
-        "loss" | SECONDS => Interval { low: 0.0, high: f64::INFINITY },
+        "loss" | "validation loss" | SECONDS => Interval { low: 0.0, high: f64::INFINITY },
         _ => Interval { low: 0.0, high: 1.0 },
     }
 }
@@ -197,7 +200,7 @@ fn over_seeds(first: &RunGroup, second: &RunGroup, paired: bool, name: &str) -> 
     if paired && a.len() == b.len() { stats::paired_t(&a, &b) } else { stats::welch(&a, &b) }
 }
 
-fn difference(measure: &str, test: TTest, together: usize) -> Difference {
+pub(crate) fn difference(measure: &str, test: TTest, together: usize) -> Difference {
     let Interval { low, high } = possible(measure);
     let interval = test.interval_at(1.0 - ALPHA / together as f64);
     let p = (measure != SECONDS).then(|| (test.p * together as f64).min(1.0));

@@ -10,7 +10,7 @@ use crate::axis::{Scale, epoch_ticks, round_ticks};
 use crate::color::{AXIS, GRID, MUTED, TRAIN, VALIDATION};
 use crate::font;
 use crate::svg::{Anchor, Point, Stroke, Svg, Text};
-use fm_run::tables::EpochRow;
+use fm_run::tables::{EpochRow, best_epoch};
 
 const WIDTH: f64 = 1080.0;
 const MARGIN: f64 = 24.0;
@@ -75,9 +75,7 @@ fn phases(rows: &[EpochRow]) -> Vec<Phase> {
 
 /// The last phase's row with the lowest validation loss; none where there is nothing to choose from.
 fn best<'a>(rows: &'a [EpochRow], phases: &[Phase]) -> Option<&'a EpochRow> {
-    let last = rows.get(phases.last()?.clone()).filter(|rows| rows.len() > 1)?;
-    let measured = last.iter().filter(|row| row.val_loss.is_some_and(f64::is_finite));
-    measured.min_by(|a, b| a.val_loss.unwrap_or(f64::MAX).total_cmp(&b.val_loss.unwrap_or(f64::MAX)))
+    best_epoch(rows.get(phases.last()?.clone()).filter(|rows| rows.len() > 1)?)
 }
 
 /// A phase's name above the plotting area: a flag on the line where the phase starts.

@@ -23,6 +23,10 @@ pub enum Error {
     NoGroup { name: String, known: Vec<String> },
     #[error("{} has no predictions.csv for what is asked", path.display())]
     NoPredictions { path: PathBuf },
+    #[error("{} has no validation scores", path.display())]
+    NoValidation { path: PathBuf },
+    #[error("{name} has no runs")]
+    Empty { name: String },
     #[error("{0}")]
     Compare(#[from] crate::stats::CompareError),
     #[error("cannot pack: {0}")]

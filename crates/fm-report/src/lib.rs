@@ -32,8 +32,9 @@ mod sheet;
 mod source;
 pub mod stats;
 mod svg;
+mod validation;
 
-pub use collect::{Found, RunResult, collect};
+pub use collect::{Found, RunResult, collect, scored};
 pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
 pub use curves::curves;
 pub use error::{Error, Result};
@@ -46,3 +47,6 @@ pub use run::draw_run;
 pub use scatter::scatter;
 pub use sheet::{Tile, contact_sheet, data_uri};
 pub use source::{Source, sources};
+pub use validation::{
+    Validated, ValidatedGroup, ValidatedPair, Validation, compare_validation, rank_validation,
+};

@@ -65,6 +65,18 @@ pub fn split(spec: &RunSpec, data: &Dataset) -> Result<Split> {
     }
 }
 
+/// The rows that a run validates on: fewer in a `--fast-dev-run`.
+///
+/// # Errors
+/// As for [`split`].
+pub fn validation_rows(spec: &RunSpec, data: &Dataset) -> Result<Vec<u32>> {
+    let mut rows = split(spec, data)?.val;
+    if spec.fast_dev_run {
+        rows.truncate(FAST_EVAL);
+    }
+    Ok(rows)
+}
+
 /// The plan of a run on a data set.
 ///
 /// # Errors
@@ -72,7 +84,8 @@ pub fn split(spec: &RunSpec, data: &Dataset) -> Result<Split> {
 /// carried out.
 pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     let n = data.train.len();
-    let Split { train: mut train_rows, val: mut val_rows } = split(spec, data)?;
+    let mut train_rows = split(spec, data)?.train;
+    let val_rows = validation_rows(spec, data)?;
     if spec.patience.is_some() && val_rows.is_empty() {
         return Err(Error::usage(format!(
             "--patience needs validation images, and one in twelve of {n} is none"
@@ -88,7 +101,6 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     spec.augment.check(data.shape()).map_err(|e| Error::usage(format!("--augment: {e}")))?;
     if spec.fast_dev_run {
         train_rows.truncate(FAST_STEPS * spec.batch_size);
-        val_rows.truncate(FAST_EVAL);
         test_rows.truncate(FAST_EVAL);
     }
     let phases = phases(spec, network)?;

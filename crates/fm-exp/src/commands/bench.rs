@@ -171,6 +171,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let results: Vec<_> = results.iter().map(Measured::json).collect();
         let report = json!({
             "arch": name, "arm": arm, "device": machine.device.to_string(), "processor": provenance::device_name(machine.device),
+            "revision": provenance::REVISION, "sources_changed": provenance::sources_changed(),
             "threads": threads, "batch_size": spec.batch_size, "steps_timed": timed, "steps": steps,
             "peak_gflops": peak, "gflop_per_epoch": work, "results": results,
         });

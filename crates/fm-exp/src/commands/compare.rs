@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fm_report::stats::{Interval, Summary};
-use fm_report::{Compared, Found, Question};
+use fm_report::{Compared, Found, Question, ValidatedGroup};
 use fm_run::store;
 use fm_run::tables::ReadError;
 
@@ -25,9 +25,22 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     question: QuestionArgs,
 
+    /// Which images to compare on: test, or val to choose settings by
+    #[arg(long, value_enum, default_value = "test")]
+    on: On,
+
     /// Print a table for spreadsheets
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+}
+
+/// Images that runs were scored on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum On {
+    /// The test set
+    Test,
+    /// The images that each seed holds out: accuracies, losses and best epochs, t tests over seeds
+    Val,
 }
 
 /// What is asked of a comparison.
@@ -59,6 +72,9 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
     if found.groups.len() < 2 && !as_json && !args.csv {
         tracing::warn!("one group alone: there is nothing to compare it with");
     }
+    if args.on == On::Val {
+        return on_validation(args, &found, as_json);
+    }
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
     if as_json {
         return Ok(format!("{:#}\n", compared.to_json()));
@@ -69,6 +85,39 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     Ok(text(&compared))
+}
+
+fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<String> {
+    let validated = fm_report::compare_validation(&found.groups, &args.question.of()).map_err(failed)?;
+    if as_json {
+        return Ok(format!("{:#}\n", validated.to_json()));
+    }
+    if args.csv {
+        let (header, rows) = validated.to_rows();
+        let bytes = store::csv_bytes(&header, rows)?;
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let mut out = String::new();
+    validated.groups.iter().for_each(|group| out.push_str(&validation_text(group)));
+    if !validated.pairs.is_empty() {
+        out.push('\n');
+    }
+    validated.pairs.iter().for_each(|pair| out.extend([pair.sentence.as_str(), "\n"]));
+    Ok(out)
+}
+
+/// A group's validation scores in lines.
+pub(crate) fn validation_text(group: &ValidatedGroup) -> String {
+    let mut out = heading(&group.name, group.seeds.len());
+    for (measure, s) in group.measures() {
+        let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
+    }
+    out
+}
+
+/// A group's name and the number of its seeds.
+fn heading(name: &str, seeds: usize) -> String {
+    format!("{name} ({seeds} {})\n", if seeds == 1 { "seed" } else { "seeds" })
 }
 
 /// Finds the runs; says which were passed over.
@@ -90,7 +139,7 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> 
 }
 
 /// The first few of some directories.
-pub(super) fn names(dirs: &[PathBuf]) -> String {
+pub(crate) fn names(dirs: &[PathBuf]) -> String {
     let shown: Vec<String> = dirs.iter().take(5).map(|dir| dir.display().to_string()).collect();
     if dirs.len() > shown.len() { format!("{} …", shown.join(", ")) } else { shown.join(", ") }
 }
@@ -107,6 +156,9 @@ pub(crate) fn failed(error: fm_report::Error) -> Error {
         fm_report::Error::OtherTest { .. } => {
             Error::new(Kind::Mismatch, text).help("compare runs on one data set")
         }
+        fm_report::Error::NoValidation { .. } => Error::new(Kind::Mismatch, text)
+            .note("--protocol notebook holds no images out")
+            .help("choose between runs of --protocol holdout"),
         fm_report::Error::NoGroup { .. } => Error::usage(text),
         fm_report::Error::SameSeed { .. } => {
             Error::new(Kind::Mismatch, text).help("name the runs that are meant, not the directory of all")
@@ -118,8 +170,7 @@ pub(crate) fn failed(error: fm_report::Error) -> Error {
 fn text(compared: &Compared) -> String {
     let mut out = String::new();
     for group in &compared.groups {
-        let seeds = if group.seeds.len() == 1 { "1 seed" } else { &format!("{} seeds", group.seeds.len()) };
-        let _ = writeln!(out, "{} ({seeds})", group.name);
+        out.push_str(&heading(&group.name, group.seeds.len()));
         for (measure, s) in &group.measures {
             let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
         }
@@ -158,7 +209,7 @@ fn text(compared: &Compared) -> String {
 /// What a measure is multiplied with, and its unit.
 fn scale(measure: &str) -> (f64, &'static str) {
     match measure {
-        "loss" => (1.0, ""),
+        "loss" | "validation loss" | "best epoch" => (1.0, ""),
         "training seconds" => (1.0, " s"),
         _ => (100.0, " points"),
     }
@@ -166,10 +217,10 @@ fn scale(measure: &str) -> (f64, &'static str) {
 
 fn spread(measure: &str, s: &Summary) -> String {
     let (factor, _) = scale(measure);
-    let digits = if measure == "loss" { 4 } else { 2 };
+    let digits = if measure.ends_with("loss") { 4 } else { 2 };
     let show = |v: f64| format!("{:.digits$}", factor * v);
     let unit = match measure {
-        "loss" => "",
+        "loss" | "validation loss" | "best epoch" => "",
         "training seconds" => " s",
         _ => " %",
     };

@@ -60,9 +60,10 @@ pub(crate) fn run(args: &DoctorArgs, as_json: bool) -> Result<String> {
 
 fn versions() -> Finding {
     let text = format!(
-        "fm-exp {} ({} build)",
+        "fm-exp {} ({} build), revision {}",
         env!("CARGO_PKG_VERSION"),
-        if cfg!(debug_assertions) { "dev" } else { "release" }
+        if cfg!(debug_assertions) { "dev" } else { "release" },
+        provenance::revision()
     );
     Finding { topic: "program", text, problem: None }
 }
@@ -95,7 +96,7 @@ fn libraries() -> Finding {
 fn cpu() -> Finding {
     let text = format!(
         "{}; fused kernels on {}; {} threads for libtorch; denormals flushed: {}",
-        provenance::cpu_name(),
+        format_args!("{}, {}", provenance::processor(), provenance::cores()),
         fm_kernels::Isa::detect(),
         tch::get_num_threads(),
         if fm_torch::flush_denormals() { "yes" } else { "no" }

@@ -35,11 +35,10 @@ pub(crate) struct EncodeArgs {
 pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<String> {
     let (trained, spec) = inference::model(&args.model, Some(&args.data))?;
     let data = inference::data(&trained, &spec, progress)?;
-    let images = args.data.split.of(&data);
+    let images = args.data.split.of(&data, &trained)?;
     let (mut engine, machine) = inference::engine(&trained, &spec, Some(&data))?;
-    let rows: Vec<u32> = (0..images.len() as u32).collect();
     let codes =
-        inference::infer(&mut *engine, &trained, Input::Rows(args.data.split.source(), &rows), Want::Codes)?;
+        inference::infer(&mut *engine, &trained, Input::Rows(images.source, &images.rows), Want::Codes)?;
     let len = trained.network.code_len();
     let names = trained.names(&data.class_names);
     fm_engines::set_threads(machine.threads)?;
@@ -75,12 +74,12 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
 
     if as_json {
         let result = json!({
-            "images": images.len(), "code_length": len, "explained_variance": shares,
+            "images": images.rows.len(), "code_length": len, "explained_variance": shares,
             "total_variance": pca.total, "results": out.display().to_string(),
         });
         return Ok(format!("{result:#}\n"));
     }
-    let mut text = format!("{title}: {} images, {len} values each\n", images.len());
+    let mut text = format!("{title}: {} images, {len} values each\n", images.rows.len());
     for axis in axes {
         let _ = writeln!(text, "  {axis}");
     }

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fm_data::{Dataset, Labelled};
+use fm_data::{Dataset, DatasetName};
 use fm_report::Tile;
-use fm_run::tables::{Confusion, Prediction};
+use fm_run::tables::{self, Confusion, Prediction};
 use fm_run::trained::Trained;
 use fm_run::{files, store};
 use fm_train::engine::{Engine, Input, Want};
 use fm_train::metrics::Scores;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::inference::{self, DataArgs, ModelArgs};
+use super::inference::{self, Chosen, DataArgs, ModelArgs, Split};
 use crate::error::{Error, Kind, Result};
 use crate::{npy, scored};
 
@@ -26,7 +26,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     data: DataArgs,
 
-    /// Directory for the files [default: eval, beside the model]
+    /// Directory for the files [default: eval/DATASET-SPLIT, beside the model]
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     out: Option<PathBuf>,
 
@@ -53,22 +53,29 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if args.hard.is_some_and(|n| !(1..=MOST).contains(&n)) {
         return Err(Error::usage(format!("--hard must be from 1 to {MOST}")));
     }
+    let split = args.data.split;
     let (trained, spec) = inference::model(&args.model, Some(&args.data))?;
     let data = inference::data(&trained, &spec, progress)?;
-    let images = args.data.split.of(&data);
-    let rows: Vec<u32> = (0..images.len() as u32).collect();
+    let images = args.data.split.of(&data, &trained)?;
     let (mut engine, machine) = inference::engine(&trained, &spec, Some(&data))?;
     let logits =
-        inference::infer(&mut *engine, &trained, Input::Rows(args.data.split.source(), &rows), Want::Output)?;
+        inference::infer(&mut *engine, &trained, Input::Rows(images.source, &images.rows), Want::Output)?;
     let classes = trained.network.classes.unwrap_or(0);
     let scores = Scores::new(&logits, &images.labels, classes);
     let names = trained.names(&data.class_names);
 
-    let out = args.out.clone().unwrap_or_else(|| trained.beside("eval"));
+    let out = args.out.clone().unwrap_or_else(|| trained.beside("eval").join(directory(&data.name, split)));
+    let of = json!({
+        "run_id": trained.run_id,
+        "arch": trained.network.arch.to_string(),
+        "data_sha256": data.sha256,
+        "split": split.name(),
+    });
+    free(&out, &of)?;
     store::create_dir(&out).map_err(inference::elsewhere)?;
     // The directory may be there and still take nothing.
     scored::write_tables(&out, &names, &scores).map_err(inference::elsewhere)?;
-    let flipped = if args.flip { Some(flipped(engine.as_mut(), &trained, images, &logits)?) } else { None };
+    let flipped = if args.flip { Some(flipped(engine.as_mut(), &trained, &images, &logits)?) } else { None };
     if let Some(scores) = &flipped {
         let out = out.join("flip");
         store::create_dir(&out)?;
@@ -76,20 +83,17 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     }
     let mut summary = json!({
         "model": trained.path.display().to_string(),
-        "run_id": trained.run_id,
-        "arch": trained.network.arch.to_string(),
         "dataset": data.name.to_string(),
-        "data_sha256": data.sha256,
-        "split": args.data.split.name(),
         "device": machine.device.to_string(),
         "engine": engine.name(),
-        "test": scored::to_json(&names, &scores),
+        split.name(): scored::to_json(&names, &scores),
     });
+    summary.as_object_mut().into_iter().zip(of.as_object()).for_each(|(all, of)| all.extend(of.clone()));
     if let Some(scores) = &flipped {
-        summary["test_with_mirror_images"] = scored::to_json(&names, scores);
+        summary[format!("{}_with_mirror_images", split.name())] = scored::to_json(&names, scores);
     }
     store::write_json(&out.join(files::SUMMARY), &summary)?;
-    let title = format!("{} · {} · {}", trained.network.arch, data.name, args.data.split.name());
+    let title = format!("{} · {} · {}", trained.network.arch, data.name, split.name());
     picture(&out, "confusion", || {
         let confusion = Confusion::read(&out.join(files::CONFUSION))?;
         Ok(fm_report::confusion_heatmap(&confusion, &title))
@@ -98,7 +102,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
         store::write(&out.join("logits.npy"), &npy::floats(&logits, classes)?)?;
     }
     if let Some(n) = args.hard {
-        hard(&out, n, &title, images, &names, &scores)?;
+        hard(&out, n, &title, &images, &names, &scores)?;
     }
     if as_json {
         return Ok(format!("{summary:#}\n"));
@@ -106,10 +110,46 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     Ok(report(&title, (&scores, flipped.as_ref()), &names, &data, &out))
 }
 
+/// The directory of a data set's split: directories of data go by their last name.
+fn directory(data: &DatasetName, split: Split) -> String {
+    let name = match data {
+        DatasetName::Published(set) => set.slug.to_owned(),
+        DatasetName::Dir(path) => {
+            path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned())
+        }
+    };
+    format!("{name}-{}", split.name())
+}
+
+/// Sees that a directory has no scores of another model or of other images, which would be mixed with these.
+fn free(out: &Path, of: &Value) -> Result<()> {
+    let path = out.join(files::SUMMARY);
+    if !path.exists() {
+        return Ok(());
+    }
+    let there = tables::read_json(&path).unwrap_or_default();
+    let differs = |(key, here): (&String, &Value)| {
+        (there[key] != *here).then(|| format!("{key}: there {}, here {here}", there[key]))
+    };
+    let lines: Vec<String> = of.as_object().into_iter().flatten().filter_map(differs).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let text = format!("{} holds scores of another model or of other images", out.display());
+    let error = lines.into_iter().fold(Error::new(Kind::Mismatch, text), Error::note);
+    Err(error.help("remove the directory, or choose another one with --out"))
+}
+
 /// Scores of the images together with their mirror images.
-fn flipped(engine: &mut dyn Engine, trained: &Trained, images: &Labelled, logits: &[f32]) -> Result<Scores> {
-    let mut mirrored = images.images.clone();
-    fm_data::mirror(&mut mirrored, images.width);
+fn flipped(
+    engine: &mut dyn Engine,
+    trained: &Trained,
+    images: &Chosen<'_>,
+    logits: &[f32],
+) -> Result<Scores> {
+    let of_row = |&row: &u32| images.file.image(row as usize).iter().copied();
+    let mut mirrored: Vec<u8> = images.rows.iter().flat_map(of_row).collect();
+    fm_data::mirror(&mut mirrored, images.file.width);
     let other = inference::infer(engine, trained, Input::Images(&mirrored), Want::Output)?;
     let mean: Vec<f32> = logits.iter().zip(&other).map(|(a, b)| f32::midpoint(*a, *b)).collect();
     Ok(Scores::new(&mean, &images.labels, trained.network.classes.unwrap_or(0)))
@@ -133,7 +173,7 @@ fn hard(
     dir: &Path,
     n: usize,
     title: &str,
-    images: &Labelled,
+    images: &Chosen<'_>,
     names: &[String],
     scores: &Scores,
 ) -> Result<()> {
@@ -145,7 +185,7 @@ fn hard(
     let name = |class: u8| &names[usize::from(class)];
     let rows = wrong.iter().map(|(row, p)| {
         let (q, t) = (format!("{:.6}", p.p_predicted), format!("{:.6}", p.p_true));
-        vec![row.to_string(), name(p.label).clone(), name(p.predicted).clone(), q, t]
+        vec![images.rows[*row].to_string(), name(p.label).clone(), name(p.predicted).clone(), q, t]
     });
     store::write_table(
         &dir.join("hard.csv"),
@@ -155,8 +195,8 @@ fn hard(
     let tiles: Vec<Tile> = wrong
         .iter()
         .map(|(row, p)| Tile {
-            pixels: images.image(*row).to_vec(),
-            size: (images.height, images.width),
+            pixels: images.file.image(images.rows[*row] as usize).to_vec(),
+            size: (images.file.height, images.file.width),
             captions: vec![
                 name(p.predicted).clone(),
                 if p.p_predicted < 0.9999 {
@@ -165,7 +205,7 @@ fn hard(
                     "over 99.99 %".to_owned()
                 },
                 format!("is {}", name(p.label)),
-                format!("image {row}"),
+                format!("image {}", images.rows[*row]),
             ],
         })
         .collect();

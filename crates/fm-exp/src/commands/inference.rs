@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fm_data::Dataset;
+use fm_data::{Dataset, Labelled};
 use fm_engines::ENGINES;
 use fm_net::Scope;
 use fm_run::trained::{self, Trained};
-use fm_run::{RunSpec, files};
+use fm_run::{RunSpec, files, read_config};
 use fm_train::engine::{self, CodeStore, Engine, Input, Setup, Source, Want};
 use fm_train::{Machine, Phase, recipe};
 use toml::{Table, Value};
@@ -44,7 +44,7 @@ pub(crate) struct DataArgs {
     #[command(flatten)]
     keys: KeysOf<Data>,
 
-    /// Which of its files
+    /// Which of its images
     #[arg(long, value_enum, default_value = "test")]
     pub(crate) split: Split,
 }
@@ -55,27 +55,70 @@ impl DataArgs {
     }
 }
 
-/// A data set's two halves, as files.
+/// Parts of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Split {
     /// The test file
     Test,
     /// The training file, validation images included
     Train,
+    /// The images of the training file that the run held out
+    Val,
+}
+
+/// Images of a split.
+#[derive(Debug)]
+pub(crate) struct Chosen<'a> {
+    /// The file that they are in.
+    pub(crate) file: &'a Labelled,
+    /// Which of its rows they are, rising.
+    pub(crate) rows: Vec<u32>,
+    /// By row.
+    pub(crate) labels: Vec<u8>,
+    /// The file, to an engine.
+    pub(crate) source: Source,
 }
 
 impl Split {
-    pub(crate) fn source(self) -> Source {
-        if self == Self::Test { Source::Test } else { Source::Train }
-    }
-
     pub(crate) fn name(self) -> &'static str {
-        if self == Self::Test { "test" } else { "train" }
+        match self {
+            Self::Test => "test",
+            Self::Train => "train",
+            Self::Val => "val",
+        }
     }
 
-    pub(crate) fn of(self, data: &Dataset) -> &fm_data::Labelled {
-        if self == Self::Test { &data.test } else { &data.train }
+    /// The images of a data set.
+    ///
+    /// # Errors
+    /// When the model's run held none out, its configuration is not beside it, or it trained on other data.
+    pub(crate) fn of<'a>(self, data: &'a Dataset, trained: &Trained) -> Result<Chosen<'a>> {
+        let (file, source) =
+            if self == Self::Test { (&data.test, Source::Test) } else { (&data.train, Source::Train) };
+        let rows =
+            if self == Self::Val { held_out(data, trained)? } else { (0..file.len() as u32).collect() };
+        let labels = rows.iter().map(|&row| file.labels[row as usize]).collect();
+        Ok(Chosen { file, rows, labels, source })
     }
+}
+
+/// The rows that a model's run validated on.
+fn held_out(data: &Dataset, trained: &Trained) -> Result<Vec<u32>> {
+    let path = trained.beside(files::CONFIG);
+    let config = fm_run::store::read_text(&path, fm_run::store::MAX_KEYS).and_then(|text| read_config(&text));
+    let run = config.map_err(|error| {
+        error.help("--split val is for a run's directory: which images it held out, its config.toml says")
+    })?;
+    if run.facts.data_sha256 != data.sha256 {
+        let text = format!("{} held out images of other data than {}", path.display(), data.dir.display());
+        return Err(Error::new(Kind::Mismatch, text).help("leave --dataset out, or take --split test"));
+    }
+    let rows = recipe::validation_rows(&run.spec, data)?;
+    if rows.is_empty() {
+        let text = format!("{} held out no images: --protocol {}", path.display(), run.spec.protocol.name());
+        return Err(Error::new(Kind::Mismatch, text).help("take --split test or train"));
+    }
+    Ok(rows)
 }
 
 /// The model, and a checked statement for computing with it.

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
 use crate::record::Record;
 use crate::signals::Signals;
-use crate::{inputs, provenance, sink};
+use crate::{epoch_rows, inputs, provenance, sink};
 
 pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
     let config = RunConfig::check(args)?;
@@ -40,7 +40,8 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         data_sha256: data.sha256.clone(),
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };
-    let run = Identified { spec: spec.clone(), facts, provenance: provenance::table(machine.device) };
+    let provenance = provenance::table(machine.device, &facts.engine);
+    let run = Identified { spec: spec.clone(), facts, provenance };
     expected(&config, &run)?;
     if config.process.dry_run {
         return Ok(if as_json { run.to_json() } else { dry_run(&config, &network, &plan, &run) });
@@ -124,7 +125,8 @@ fn carry_out(
         ..train::Run::new(record.plan, Truth::of(record.data))
     };
     let outcome = train::run(given, engine, &mut sinks, found.map(|f| f.checkpoint))?;
-    let row = record.row(&outcome);
+    let best = epoch_rows::best(dir.path(), &outcome, config.spec.patience.is_some())?;
+    let row = record.row(&outcome, best);
     runs.map_or(Ok(()), |runs| runs.record(&row))?;
     // Last: a run that is marked as done has left everything, its row in runs.csv too.
     dir.done()?;

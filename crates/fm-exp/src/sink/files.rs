@@ -12,7 +12,7 @@ use fm_train::event::{Beside, Event, Outcome};
 
 use super::Context;
 use crate::error::Result;
-use crate::scored;
+use crate::{epoch_rows, scored};
 
 /// Writes `confusion.csv`, `confusion_normalized.csv`, `per_class.csv`, `predictions.csv`, `summary.json`
 /// and `model.safetensors`.
@@ -39,8 +39,9 @@ impl Sink for Files {
         match event {
             Event::Scored { beside, outcome, weights } => self.beside(*beside, outcome, weights),
             Event::Finished { outcome, weights, .. } => {
+                let best = epoch_rows::best(&self.dir, outcome, self.run.spec.patience.is_some())?;
                 scored::write_tables(&self.dir, &self.class_names, &outcome.test)?;
-                store::write_json(&self.dir.join(files::SUMMARY), &self.summary(outcome))?;
+                store::write_json(&self.dir.join(files::SUMMARY), &self.summary(outcome, best))?;
                 self.model(weights)
             }
             _ => Ok(()),
@@ -82,13 +83,15 @@ impl Files {
             model_metadata: self.model_metadata.clone(),
             run,
         };
+        let kept = self.run.spec.patience.is_some() && !matches!(beside, Beside::Length(_));
+        let best = epoch_rows::best(&self.dir, outcome, kept)?;
         store::create_dir(&there.dir)?;
         scored::write_tables(&there.dir, &there.class_names, &outcome.test)?;
         if matches!(beside, Beside::Weights(_)) {
             there.model(weights)?;
         }
         // Last: with it, the directory is whole.
-        store::write_json(&there.dir.join(files::SUMMARY), &there.summary(outcome))
+        store::write_json(&there.dir.join(files::SUMMARY), &there.summary(outcome, best))
     }
 
     fn model(&self, weights: &[NamedTensor]) -> Result<()> {
@@ -97,11 +100,12 @@ impl Files {
         store::write(&self.dir.join(files::MODEL), &model_file::encode(weights, &metadata)?)
     }
 
-    fn summary(&self, outcome: &Outcome) -> serde_json::Value {
+    fn summary(&self, outcome: &Outcome, best_epoch: Option<u32>) -> serde_json::Value {
         let mut summary = self.identity.clone();
         summary.extend([
             ("epochs_trained".to_owned(), json!(outcome.epochs)),
             ("scored_epoch".to_owned(), json!(outcome.scored_epoch)),
+            ("best_epoch".to_owned(), json!(best_epoch)),
             ("stopped_early".to_owned(), json!(outcome.stopped_early)),
             ("train_seconds".to_owned(), json!(outcome.train_seconds)),
             ("test_seconds".to_owned(), json!(outcome.test_seconds)),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fm_report::Source;
+use fm_report::{Source, Validation};
 use fm_run::store::{Runs, SCORED_EPOCH, write_table};
 use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
@@ -43,12 +43,12 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     for run in &plan.runs {
         match summaries(run, &args.out, &there) {
             Ok(summaries) => {
-                for summary in summaries {
+                for (summary, validation) in summaries {
                     let recall = summary["test"]["recall"].as_object().cloned().unwrap_or_default();
                     if classes.is_empty() {
                         classes = recall.keys().cloned().collect();
                     }
-                    rows.push(row(&summary, &classes));
+                    rows.push(row(&summary, validation, &classes));
                     times.push(
                         ["name", "run_id", "train_seconds", "test_seconds"]
                             .map(|k| cell(&summary[k]))
@@ -66,7 +66,16 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
             .help("carry them out with fm-exp sweep run, or merge what is there with --allow-missing"));
     }
     let recalls: Vec<String> = classes.iter().map(|class| format!("recall {class}")).collect();
-    let measures = ["test_loss", "test_acc", "macro_f1", "weakest_class", "weakest_recall"];
+    let measures = [
+        "val_loss",
+        "val_acc",
+        "best_epoch",
+        "test_loss",
+        "test_acc",
+        "macro_f1",
+        "weakest_class",
+        "weakest_recall",
+    ];
     let header: Vec<&str> =
         own().into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
     let count = rows.len();
@@ -86,8 +95,26 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     Ok(format!("{count} rows in {path}\n"))
 }
 
-/// The summaries of a run at each of its lengths, or why they are not there.
-pub(super) fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Result<Vec<Value>, String> {
+/// The summaries of a run at each of its lengths with its validation scores, or why they are not there.
+pub(super) fn summaries(
+    run: &PlannedRun,
+    out: &Path,
+    there: &[Source],
+) -> Result<Vec<(Value, Option<Validation>)>, String> {
+    let source = finished(run, out, there)?;
+    let lengths = run.lengths();
+    let read = |(index, &length): (usize, &u32)| {
+        let at = (index + 1 < lengths.len()).then_some(length);
+        let summary = source.summary(at).map_err(|e| e.to_string())?;
+        let summary = summary.ok_or_else(|| format!("not scored after {length} epochs"))?;
+        let validation = source.validation(&summary).map_err(|e| e.to_string())?;
+        Ok((summary, validation))
+    };
+    lengths.iter().enumerate().map(read).collect()
+}
+
+/// Where a planned run is, which is finished, or why it is not.
+pub(super) fn finished<'a>(run: &PlannedRun, out: &Path, there: &'a [Source]) -> Result<&'a Source, String> {
     let dir = out.join(&run.name);
     let Some(source) = there.iter().find(|source| source.dir == dir && source.done()) else {
         if let Ok(why) = std::fs::read_to_string(super::child::failure(out, &run.name)) {
@@ -96,17 +123,10 @@ pub(super) fn summaries(run: &PlannedRun, out: &Path, there: &[Source]) -> Resul
         return Err(if dir.exists() { "not finished".to_owned() } else { "not begun".to_owned() });
     };
     match run.differences(&source.config().unwrap_or_default()) {
-        None => return Err("its config.toml cannot be read".to_owned()),
-        Some(lines) if !lines.is_empty() => return Err(format!("another run: {}", lines.join("; "))),
-        Some(_) => {}
+        None => Err("its config.toml cannot be read".to_owned()),
+        Some(lines) if !lines.is_empty() => Err(format!("another run: {}", lines.join("; "))),
+        Some(_) => Ok(source),
     }
-    let lengths = run.lengths();
-    let read = |(index, &length): (usize, &u32)| {
-        let at = (index + 1 < lengths.len()).then_some(length);
-        let summary = source.summary(at).map_err(|e| e.to_string())?;
-        summary.ok_or_else(|| format!("not scored after {length} epochs"))
-    };
-    lengths.iter().enumerate().map(read).collect()
 }
 
 /// The runs in a directory; none where there is no such directory.
@@ -114,9 +134,11 @@ pub(super) fn sources(out: &Path) -> Result<Vec<Source>> {
     if out.exists() { fm_report::sources(out).map_err(failed) } else { Ok(Vec::new()) }
 }
 
-fn row(summary: &Value, classes: &[String]) -> Vec<String> {
+fn row(summary: &Value, validation: Option<Validation>, classes: &[String]) -> Vec<String> {
     let test = &summary["test"];
     let mut row: Vec<String> = own().iter().map(|key| cell(&summary[*key])).collect();
+    row.extend([validation.map(|v| v.loss), validation.map(|v| v.accuracy)].map(|v| cell(&json!(v))));
+    row.push(cell(&json!(validation.and_then(|v| v.best_epoch))));
     row.extend(["loss", "accuracy", "macro_f1"].map(|key| cell(&test[key])));
     row.extend(["class", "recall"].map(|key| cell(&test["weakest"][key])));
     row.extend(classes.iter().map(|class| cell(&test["recall"][class])));

@@ -8,6 +8,7 @@
 //! time: whatever is not DONE is resumed. Each run is a child process of this very binary; one that
 //! fails harms no other.
 
+mod best;
 mod child;
 mod emit;
 mod grid;
@@ -38,6 +39,8 @@ pub(crate) enum SweepCommand {
     Halve(halve::HalveArgs),
     /// Put the results of a plan's runs together
     Merge(merge::MergeArgs),
+    /// Choose the configuration with the best validation scores, and print the test scores of that one alone
+    Best(best::BestArgs),
     /// Print a script that carries out a plan elsewhere
     Emit(emit::EmitArgs),
 }
@@ -64,6 +67,7 @@ pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Re
         SweepCommand::Run(args) => run::run(&args, as_json, console),
         SweepCommand::Halve(args) => halve::run(&args, as_json, console).map(Said::from),
         SweepCommand::Merge(args) => merge::run(&args, as_json).map(Said::from),
+        SweepCommand::Best(args) => best::run(&args, as_json).map(Said::from),
         SweepCommand::Emit(args) => Ok(emit::run(&args).into()),
     }
 }

@@ -26,4 +26,6 @@ mod sweep_hardened;
 mod until;
 mod usage;
 mod using;
+mod validation;
+mod verify;
 mod waits;

@@ -270,5 +270,5 @@ fn mirror_images_are_scored_apart() {
     assert!(plain.get("test_with_mirror_images").is_none());
     // The images are bands from side to side: mirrored they are other images of the same class.
     assert_ne!(both["test_with_mirror_images"]["loss"], both["test"]["loss"]);
-    assert!(run.join("eval/flip/predictions.csv").exists());
+    assert!(run.join("eval/data-test/flip/predictions.csv").exists());
 }

@@ -31,7 +31,7 @@ fn read(path: &Path) -> Vec<u8> {
 #[test]
 fn eval_repeats_what_the_run_found_and_shows_the_hard_ones() {
     let place = trained();
-    let (dir, eval) = (place.out().join("r"), place.out().join("r/eval"));
+    let (dir, eval) = (place.out().join("r"), place.out().join("r/eval/data-test"));
     let ran = on(&place, "eval", &["--logits", "--hard", "5"]);
     assert!(ran.succeeds().out.contains("accuracy"), "{}", ran.out);
     for file in ["confusion.csv", "confusion_normalized.csv", "per_class.csv", "predictions.csv"] {
@@ -44,7 +44,8 @@ fn eval_repeats_what_the_run_found_and_shows_the_hard_ones() {
 
     // On the training file there is nothing wrong; with labels moved by one, there is.
     place.labels("t10k", &(0..30).map(|i| if i < 4 { (i + 1) % 3 } else { i % 3 }).collect::<Vec<u8>>());
-    on(&place, "eval", &["--hard", "3", "--json"]).succeeds();
+    let eval = place.out().join("moved");
+    on(&place, "eval", &["--hard", "3", "--json", "--out", eval.to_str().unwrap()]).succeeds();
     let hard = String::from_utf8(read(&eval.join("hard.csv"))).unwrap();
     let rows: Vec<Vec<&str>> = hard.lines().skip(1).map(|row| row.split(',').collect()).collect();
     assert_eq!(rows.len(), 3, "{hard}");

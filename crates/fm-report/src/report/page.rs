@@ -107,7 +107,7 @@ fn verdicts(compared: &Compared) -> Markup {
 /// Multiplied with that, in that unit.
 fn unit(measure: &str) -> (f64, usize, &'static str) {
     match measure {
-        "loss" => (1.0, 3, ""),
+        "loss" | "validation loss" => (1.0, 3, ""),
         "training seconds" => (1.0, 1, " s"),
         _ => (100.0, 2, " %"),
     }
@@ -242,6 +242,10 @@ fn made(groups: &[RunGroup]) -> Markup {
         ("GPU driver", "driver"),
         ("CPU threads", "threads"),
         ("engine", "engine"),
+        ("processor", "processor"),
+        ("instruction set", "instruction-set"),
+        ("source revision", "revision"),
+        ("sources changed since", "sources-changed"),
         ("fm-exp", "fm-exp"),
         ("libtorch", "libtorch"),
         ("data set", "dataset"),
@@ -251,7 +255,7 @@ fn made(groups: &[RunGroup]) -> Markup {
         h3 { "Recipes" }
         dl { @for group in groups { dt { (group.name) } dd { (group.runs.first().map(|run| run.run.spec.recipe()).unwrap_or_default()) } } }
         h3 { "Machine, program and data" }
-        dl { @for (name, key) in facts { dt { (name) } dd { (distinct(key)) } } }
+        dl { @for (name, key) in facts { @let said = distinct(key); @if !said.is_empty() { dt { (name) } dd { (said) } } } }
         details {
             summary { "The exact commands" }
             div.scroll tabindex="0" role="region" aria-label="Commands" {

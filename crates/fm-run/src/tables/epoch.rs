@@ -40,6 +40,18 @@ pub struct EpochRow {
     pub mean: (Option<f64>, Option<f64>),
 }
 
+/// The row of the last phase with the lowest validation loss, the first of equals: the one that `--patience` keeps, as
+/// far as six decimals tell. None where nothing was validated.
+#[must_use]
+pub fn best_epoch(rows: &[EpochRow]) -> Option<&EpochRow> {
+    let phase = &rows.last()?.phase;
+    let last = rows.iter().rev().take_while(|row| row.phase == *phase);
+    let validated = last.filter_map(|row| Some((row.val_loss.filter(|loss| loss.is_finite())?, row)));
+    // From the last to the first, so that `<=` leaves the first of equals.
+    let lower = |best: (f64, _), next: (f64, _)| if next.0 <= best.0 { next } else { best };
+    validated.reduce(lower).map(|(_, row)| row)
+}
+
 impl Record for EpochRow {
     const HEADER: &'static [&'static str] = &[
         "run_id",

@@ -22,7 +22,7 @@ use std::path::Path;
 pub use cells::Cells;
 pub use class::{ClassRow, ClassScores, class_scores};
 pub use confusion::{CORNER, Confusion, NotSquare};
-pub use epoch::EpochRow;
+pub use epoch::{EpochRow, best_epoch};
 pub use error::ReadError;
 pub use prediction::Prediction;
 

@@ -1,0 +1,81 @@
+//! Training a run again, as a process of its own in a directory of its own.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use fm_report::Source;
+use fm_run::store;
+use tempfile::TempDir;
+
+use super::records::Recorded;
+use crate::commands::compare::failed;
+use crate::error::{Error, Kind, Result};
+use crate::signals::Signals;
+
+/// A run that was trained again; its directory goes with it.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) source: Source,
+    /// Whether training was stopped on the way.
+    pub(super) partial: bool,
+    _dir: TempDir,
+}
+
+/// How often the process is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Trains a run from its `config.toml`, whole or for so many epochs; what the process said if it failed.
+///
+/// # Errors
+/// When a file or the process cannot be made, or on a request to stop.
+pub(super) fn again(
+    recorded: &Recorded,
+    epochs: Option<u32>,
+    data_dir: Option<&Path>,
+    signals: &Signals,
+) -> Result<Result<Again, String>> {
+    let other = |what: &str, e: std::io::Error| Error::new(Kind::Other, format!("cannot {what}: {e}"));
+    let dir = tempfile::tempdir().map_err(|e| other("make a temporary directory", e))?;
+    let config = dir.path().join("config.toml");
+    store::write(&config, recorded.text.as_bytes())?;
+    let exe = std::env::current_exe().map_err(|e| other("find this program itself", e))?;
+    let mut command = Command::new(exe);
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("FM_") && key != "FM_DATA_DIR" {
+            command.env_remove(key);
+        }
+    }
+    command.args(["train", "--quiet", "--no-record", "--stop-with-stdin", "--name", "run", "--config"]);
+    command.arg(&config).arg("--out").arg(dir.path()).args(["--expect-run-id", &recorded.id]);
+    if let Some(threads) = recorded.run.provenance.get("threads").and_then(toml::Value::as_integer) {
+        command.arg("--threads").arg(threads.to_string());
+    }
+    if let Some(data) = data_dir {
+        command.arg("--data-dir").arg(data);
+    }
+    if let Some(epochs) = epochs {
+        command.arg("--stop-after").arg(epochs.to_string());
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| other("start training", e))?;
+    while child.try_wait().map_err(|e| other("wait for training", e))?.is_none() {
+        if let Some((kind, name)) = signals.request() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+            return Err(Error::new(kind, format!("stopped by {name}")));
+        }
+        std::thread::sleep(LOOK);
+    }
+    let ended = child.wait_with_output().map_err(|e| other("wait for training", e))?;
+    let code = ended.status.code();
+    let partial = code == Some(Kind::Stopped as i32);
+    if code != Some(0) && !(partial && epochs.is_some()) {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let error = said.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message");
+        return Ok(Err(error.to_owned()));
+    }
+    let found = fm_report::sources(&dir.path().join("run")).map_err(failed)?;
+    let Some(source) = found.into_iter().next() else { return Ok(Err("it left no run".to_owned())) };
+    Ok(Ok(Again { source, partial, _dir: dir }))
+}
