@@ -83,6 +83,8 @@ enum Command {
     Encode(Box<commands::encode::EncodeArgs>),
     /// Print a network's layers with output shapes and parameter counts
     Summary(commands::summary::SummaryArgs),
+    /// Make a data set of one's own pictures: folders of PNG and JPEG files, CSV, .npz, CIFAR, EMNIST, IDX
+    Import(commands::import::ImportArgs),
     /// Look at a data set as training sees it
     #[command(subcommand)]
     Data(commands::data::DataCommand),
@@ -142,6 +144,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Predict(args) => commands::predict::run(&args, global.json),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
+        Command::Import(args) => commands::import::run(&args, global.json, console),
         Command::Data(command) => commands::data::run(&command, global.json, console.bars.is_some()),
         Command::Keys => Ok(commands::keys::run(global.json)),
         Command::Bench(args) => commands::bench::run(*args, global.json),

@@ -6,6 +6,7 @@ pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod encode;
 pub(crate) mod eval;
+pub(crate) mod import;
 mod inference;
 pub(crate) mod keys;
 pub(crate) mod pack;
