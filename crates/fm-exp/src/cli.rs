@@ -79,6 +79,8 @@ enum Command {
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
     Predict(Box<commands::predict::PredictArgs>),
+    /// Write a trained model for elsewhere: ONNX, or C99 of floats or 8-bit integers
+    Export(Box<commands::export::ExportArgs>),
     /// Write the encoder's codes of a data set, and their two principal components
     Encode(Box<commands::encode::EncodeArgs>),
     /// Print a network's layers with output shapes and parameter counts
@@ -142,6 +144,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
+        Command::Export(args) => commands::export::run(&args, global.json, console.bars.is_some()),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
         Command::Import(args) => commands::import::run(&args, global.json, console),
