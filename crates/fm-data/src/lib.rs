@@ -14,6 +14,7 @@ pub mod tensors;
 
 mod archive;
 
+pub use fm_images::classes::FILE as CLASSES_FILE;
 pub use fm_images::{
     Augment, AugmentError, Batches, Content, DataError, Dataset, DatasetName, Download, ErrorKind, FORMATS,
     FileInfo, FileSpec, Format, Half, ImageShape, Input, Labelled, Malformed, OPERATIONS, PIXEL_SCALE, Part,

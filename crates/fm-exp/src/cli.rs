@@ -84,10 +84,14 @@ enum Command {
     Eval(Box<commands::eval::EvalArgs>),
     /// Say what a trained model takes PNG and JPEG images for
     Predict(Box<commands::predict::PredictArgs>),
+    /// Write a trained model for elsewhere: ONNX, or C99 of floats or 8-bit integers
+    Export(Box<commands::export::ExportArgs>),
     /// Write the encoder's codes of a data set, and their two principal components
     Encode(Box<commands::encode::EncodeArgs>),
     /// Print a network's layers with output shapes and parameter counts
     Summary(commands::summary::SummaryArgs),
+    /// Make a data set of one's own pictures: folders of PNG and JPEG files, CSV, .npz, CIFAR, EMNIST, IDX
+    Import(commands::import::ImportArgs),
     /// Look at a data set as training sees it
     #[command(subcommand)]
     Data(commands::data::DataCommand),
@@ -151,8 +155,10 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Verify(args) => crate::verify::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => commands::predict::run(&args, global.json),
+        Command::Export(args) => commands::export::run(&args, global.json, console.bars.is_some()),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
+        Command::Import(args) => commands::import::run(&args, global.json, console),
         Command::Data(command) => commands::data::run(&command, global.json, console.bars.is_some()),
         Command::Keys => Ok(commands::keys::run(global.json)),
         Command::Bench(args) => commands::bench::run(*args, global.json),

@@ -12,6 +12,7 @@ mod commands;
 pub mod config;
 mod epoch_rows;
 pub mod families;
+mod import;
 mod inputs;
 pub mod logging;
 mod npy;

@@ -9,12 +9,12 @@ use std::path::Path;
 
 use fm_data::ImageShape;
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, LumaA, imageops};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, LumaA, Pixel as _, Rgb, imageops};
 
 use crate::error::{Error, Kind, Result};
 
 /// Of a file, in bytes; a phone's largest pictures have a tenth of that.
-const MAX_FILE: u64 = 256 << 20;
+pub(crate) const MAX_FILE: u64 = 256 << 20;
 /// Of a side, in pixels.
 const MAX_SIDE: u32 = 32_768;
 /// Of the whole, in pixels: 8192×8192, more than a camera takes. Decoding to 16 bits of four channels, the copies
@@ -48,13 +48,52 @@ pub(crate) fn read(path: &Path, shape: ImageShape, trim: bool) -> Result<Picture
     }
     let bad = |text: String| Error::new(Kind::Data, format!("{}: {text}", path.display()));
     let bytes = fm_run::store::read(path, MAX_FILE).map_err(|e| Error::new(Kind::Data, e.message()))?;
-    let image = decode(&bytes).map_err(bad)?;
+    fitted(&bytes, shape, trim).map_err(bad)
+}
+
+/// A picture from its file's bytes, fitted to `shape` as [`read`] does.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn fitted(bytes: &[u8], shape: ImageShape, trim: bool) -> Result<Picture, String> {
+    let image = decode(bytes)?;
     let (height, width) = (shape.height as u32, shape.width as u32);
     Ok(if shape.channels == 1 {
         in_grey(&image, trim, height, width)
     } else {
         in_colours(&image, height, width)
     })
+}
+
+/// Whether the picture in a file's bytes has colours, by its header.
+///
+/// # Errors
+/// When it is no picture that is read.
+pub(crate) fn has_colours(bytes: &[u8]) -> Result<bool, String> {
+    Ok(decoder(bytes)?.color_type().has_color())
+}
+
+/// Pixels of a table or an array, `[channels, height, width]` of `from`, fitted to `to`; they are never inverted.
+/// Grey is what Rec. 709 makes of red, green and blue, as for pictures.
+pub(crate) fn refit(pixels: &[u8], from: ImageShape, to: ImageShape) -> Vec<u8> {
+    let plane = from.height * from.width;
+    let planes: Vec<Vec<u8>> = match (from.channels, to.channels) {
+        (3, 1) => {
+            let grey = |i: usize| Rgb([pixels[i], pixels[plane + i], pixels[2 * plane + i]]).to_luma().0[0];
+            vec![(0..plane).map(grey).collect()]
+        }
+        (1, n) => vec![pixels.to_vec(); n],
+        _ => pixels.chunks_exact(plane).map(<[u8]>::to_vec).collect(),
+    };
+    if (from.height, from.width) == (to.height, to.width) {
+        return planes.concat();
+    }
+    let (width, height) = (from.width as u32, from.height as u32);
+    let fitted = planes.into_iter().filter_map(|plane| {
+        let image = GrayImage::from_raw(width, height, plane)?;
+        Some(fit(image, (width, height), false, to.height as u32, to.width as u32).pixels)
+    });
+    fitted.flatten().collect()
 }
 
 fn in_grey(image: &DynamicImage, trim: bool, height: u32, width: u32) -> Picture {
@@ -90,8 +129,8 @@ fn on_white(value: u8, alpha: u8) -> u8 {
     ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-/// The picture, turned as its camera says.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+/// What decodes the picture, within limits.
+fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     if bytes.is_empty() {
         return Err("an empty file".to_owned());
     }
@@ -103,8 +142,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     if reader.format().is_none() {
         return Err("not an image that is known; PNG and JPEG are".to_owned());
     }
-    let bad = |e: image::ImageError| format!("not a readable image: {e}");
-    let mut decoder = reader.into_decoder().map_err(bad)?;
+    let decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
     // By the header, before anything is made of the pixels.
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -112,6 +150,17 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
             "{width}x{height} pixels, at most {MAX_PIXELS} in all are read; make it smaller"
         ));
     }
+    Ok(decoder)
+}
+
+fn unreadable(error: &image::ImageError) -> String {
+    format!("not a readable image: {error}")
+}
+
+/// The picture, turned as its camera says.
+fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let mut decoder = decoder(bytes)?;
+    let bad = |e: image::ImageError| unreadable(&e);
     let orientation = decoder.orientation().map_err(bad)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(bad)?;
     image.apply_orientation(orientation);
@@ -232,6 +281,17 @@ mod tests {
         let row = |channel: usize, y: usize| &picture.pixels[16 * channel + 4 * y..][..4];
         assert_eq!((row(0, 1)[0], row(1, 1)[0], row(2, 1)[0]), (250, 128, 0));
         assert!((0..3).all(|channel| row(channel, 2)[3] == 255 && row(channel, 0) == [0; 4]));
+    }
+
+    #[test]
+    fn arrays_are_fitted_as_they_are() {
+        let shape = |channels, side| ImageShape { channels, height: side, width: side };
+        let colours: Vec<u8> = [[200; 4], [100; 4], [0; 4]].concat();
+        assert_eq!(refit(&colours, shape(3, 2), shape(3, 2)), colours);
+        assert_eq!(refit(&[9, 8, 7, 6], shape(1, 2), shape(3, 2)), [9, 8, 7, 6].repeat(3));
+        // 0.2126, 0.7152 and 0.0722; white stays white.
+        assert_eq!(refit(&colours, shape(3, 2), shape(1, 2)), [114; 4]);
+        assert_eq!(refit(&[255; 12], shape(3, 2), shape(1, 4)), [255; 16]);
     }
 
     #[test]

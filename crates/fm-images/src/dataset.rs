@@ -124,6 +124,9 @@ fn read_all(name: &DatasetName, located: Located, mode: Verify) -> Result<Datase
     warnings.extend(check_published(name, &dir, &files, mode)?);
     let ImageShape { channels, height, width } = shape;
     let (train, test) = halves.into_labelled(shape);
+    if name.published().is_none() {
+        warnings.extend(odd_classes(&train.labels, &class_names));
+    }
     Ok(Dataset {
         name: name.clone(),
         dir,
@@ -138,6 +141,30 @@ fn read_all(name: &DatasetName, located: Located, mode: Verify) -> Result<Datase
         files,
         warnings,
     })
+}
+
+/// What the training labels leave out, if anything.
+fn odd_classes(labels: &[u8], names: &[String]) -> Option<String> {
+    let mut counts = vec![0_usize; names.len()];
+    for &label in labels {
+        counts[usize::from(label)] += 1;
+    }
+    let missing: Vec<usize> = (0..names.len()).filter(|&class| counts[class] == 0).collect();
+    match &missing[..] {
+        [] if names.len() == 1 => {
+            Some("the training labels have one class: there is nothing to tell apart".to_owned())
+        }
+        [] => None,
+        [0] => Some(
+            "no training image has label 0; do the labels begin at 1? `fm-exp import` counts them from 0"
+                .to_owned(),
+        ),
+        [only] => Some(format!("no training image has label {only} ({})", names[*only])),
+        [first, .., last] => Some(format!(
+            "no training image has any of {} labels, from {first} to {last}; `fm-exp import` numbers classes without gaps",
+            missing.len()
+        )),
+    }
 }
 
 /// Of several bad files, the first in the format's order is reported, so that a message doesn't depend on
@@ -209,4 +236,21 @@ fn check_published(
     let names = names.join(", ");
     let error = DataError::HashDiffers { set: name.clone(), dir: dir.to_owned(), files: differing };
     if mode == Verify::Strict { Err(error) } else { Ok(Some(format!("{error}: {names}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_leave_classes_out() {
+        let says = |labels: &[u8], n: usize| {
+            odd_classes(labels, &(0..n).map(|i| format!("c{i}")).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        assert_eq!(says(&[0, 2, 1], 3), "");
+        assert!(says(&[1, 2], 3).starts_with("no training image has label 0; do the labels begin at 1?"));
+        assert_eq!(says(&[0, 2], 3), "no training image has label 1 (c1)");
+        assert!(says(&[0, 9], 10).starts_with("no training image has any of 8 labels, from 1 to 8"));
+        assert!(says(&[0, 0], 1).contains("one class"));
+    }
 }

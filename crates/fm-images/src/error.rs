@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::catalog::CATALOG;
-use crate::idx::IdxError;
+use crate::idx::{IdxError, IdxKind};
 use crate::labelled::ImageShape;
 use crate::name::DatasetName;
 use crate::read::{GzipError, Malformed};
@@ -157,6 +157,9 @@ impl DataError {
                 vec![format!("an interrupted download or copy? {again}")]
             }
             Self::Gzip { .. } => one(again),
+            Self::Idx {
+                source: IdxError::WrongMagic { found: 0x0804, expected: IdxKind::Images }, ..
+            } => one("call files of colour images train-images-idx4-ubyte and t10k-images-idx4-ubyte"),
             Self::Idx { source: IdxError::WrongMagic { found: 0x0801 | 0x0803, .. }, .. } => {
                 one("images and labels seem to be exchanged")
             }

@@ -1,20 +1,27 @@
 //! The IDX format: a big-endian header, then the elements, one byte each.
 //!
 //! Bytes go in, a checked [`Header`] and the payload come out; nothing here touches files or allocates for
-//! what a header claims. Images are `[n, height, width]` with magic `0x00000803`, labels `[n]` with magic
-//! `0x00000801`: two zero bytes, the element type (8, unsigned byte), the number of dimensions, then one
-//! `u32` for each dimension. Source: <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
+//! what a header claims. Grey images are `[n, height, width]` with magic `0x00000803`, images of several channels
+//! `[n, channels, height, width]` with magic `0x00000804`, labels `[n]` with magic `0x00000801`: two zero bytes,
+//! the element type (8, unsigned byte), the number of dimensions, then one `u32` for each dimension. Source: <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
 
 use thiserror::Error;
 
+use crate::labelled::ImageShape;
+
 /// The most payload bytes that a header may ask for: 1 GiB.
 pub const PAYLOAD_LIMIT: u64 = 1 << 30;
+
+/// As many as a network takes.
+const MAX_CHANNELS: u32 = 4;
 
 /// What a file must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IdxKind {
     /// `[n, height, width]` grey values.
     Images,
+    /// `[n, channels, height, width]`, a plane for each channel.
+    Planes,
     /// `[n]` class indices.
     Labels,
 }
@@ -25,6 +32,7 @@ impl IdxKind {
     pub const fn magic(self) -> u32 {
         match self {
             Self::Images => 0x0803,
+            Self::Planes => 0x0804,
             Self::Labels => 0x0801,
         }
     }
@@ -34,6 +42,7 @@ impl IdxKind {
     pub const fn header_len(self) -> usize {
         match self {
             Self::Images => 16,
+            Self::Planes => 20,
             Self::Labels => 8,
         }
     }
@@ -41,6 +50,7 @@ impl IdxKind {
     const fn plural(self) -> &'static str {
         match self {
             Self::Images => "images",
+            Self::Planes => "images of several channels",
             Self::Labels => "labels",
         }
     }
@@ -49,6 +59,7 @@ impl IdxKind {
     const fn as_file(self) -> &'static str {
         match self {
             Self::Images => "an image file",
+            Self::Planes => "a file of images of several channels",
             Self::Labels => "a label file",
         }
     }
@@ -70,6 +81,8 @@ pub enum IdxError {
     Overflow { n: u32, height: u32, width: u32 },
     #[error("header corrupt: images of {height}x{width}")]
     EmptyImages { height: u32, width: u32 },
+    #[error("header corrupt: images of {channels} channels, at most 4 are read")]
+    Channels { channels: u32 },
     #[error("header asks for {:.1} GiB, limit 1 GiB", *bytes as f64 / PAYLOAD_LIMIT as f64)]
     TooLarge { bytes: u64 },
     #[error("declares 0 {}", .0.plural())]
@@ -96,6 +109,8 @@ pub struct Header {
     pub kind: IdxKind,
     /// Number of images or labels.
     pub n: usize,
+    /// Planes of an image; 1 but for [`IdxKind::Planes`].
+    pub channels: usize,
     /// Rows of an image; 1 for labels.
     pub height: usize,
     /// Columns of an image; 1 for labels.
@@ -117,12 +132,17 @@ impl Header {
             return Err(IdxError::TruncatedHeader { len: bytes.len(), needed });
         }
         let dimension = |i: usize| word(bytes, 4 + 4 * i).unwrap_or(1);
-        let (n, height, width) = match kind {
-            IdxKind::Images => (dimension(0), dimension(1), dimension(2)),
-            IdxKind::Labels => (dimension(0), 1, 1),
+        let (n, channels, height, width) = match kind {
+            IdxKind::Images => (dimension(0), 1, dimension(1), dimension(2)),
+            IdxKind::Planes => (dimension(0), dimension(1), dimension(2), dimension(3)),
+            IdxKind::Labels => (dimension(0), 1, 1, 1),
         };
+        if !(1..=MAX_CHANNELS).contains(&channels) {
+            return Err(IdxError::Channels { channels });
+        }
         let pixels = u64::from(height) * u64::from(width);
-        let Some(len) = pixels.checked_mul(u64::from(n)) else {
+        let bytes = pixels.checked_mul(u64::from(channels)).and_then(|len| len.checked_mul(u64::from(n)));
+        let Some(len) = bytes else {
             return Err(IdxError::Overflow { n, height, width });
         };
         if n == 0 {
@@ -134,13 +154,14 @@ impl Header {
         if len > PAYLOAD_LIMIT {
             return Err(IdxError::TooLarge { bytes: len });
         }
-        Ok(Self { kind, n: n as usize, height: height as usize, width: width as usize })
+        let [n, channels, height, width] = [n, channels, height, width].map(|n| n as usize);
+        Ok(Self { kind, n, channels, height, width })
     }
 
     /// Bytes of the elements, without the header.
     #[must_use]
     pub const fn payload_len(&self) -> usize {
-        self.n * self.height * self.width
+        self.n * self.channels * self.height * self.width
     }
 
     /// Bytes of the whole decompressed file.
@@ -171,6 +192,21 @@ pub fn parse(bytes: &[u8], kind: IdxKind) -> Result<(Header, &[u8]), IdxError> {
 pub fn encode_images(pixels: &[u8], n: usize, height: usize, width: usize) -> Vec<u8> {
     assert_eq!(pixels.len(), n * height * width, "{n} images of {height}x{width}");
     encode(IdxKind::Images, &[n, height, width], pixels)
+}
+
+/// The bytes before the payload of a file of `n` images of `shape`: of three dimensions for grey images, of four
+/// for others.
+///
+/// # Panics
+/// When a dimension exceeds `u32`.
+#[must_use]
+pub fn images_header(n: usize, shape: ImageShape) -> Vec<u8> {
+    let ImageShape { channels, height, width } = shape;
+    if channels == 1 {
+        encode(IdxKind::Images, &[n, height, width], &[])
+    } else {
+        encode(IdxKind::Planes, &[n, channels, height, width], &[])
+    }
 }
 
 /// Writes labels as an IDX file.
@@ -213,7 +249,8 @@ fn wrong_magic(found: u32, expected: IdxKind) -> String {
     let what = match found {
         0x0801 => IdxKind::Labels.as_file().to_owned(),
         0x0803 => IdxKind::Images.as_file().to_owned(),
-        0x0802 | 0x0804..=0x08FF => format!("an IDX file of {} dimensions", found & 0xFF),
+        0x0804 => IdxKind::Planes.as_file().to_owned(),
+        0x0802 | 0x0805..=0x08FF => format!("an IDX file of {} dimensions", found & 0xFF),
         _ => "not IDX".to_owned(),
     };
     format!("magic 0x{found:08X} is {what}, expected {} (0x{:08X})", expected.plural(), expected.magic())

@@ -107,7 +107,7 @@ proptest! {
         let pixels: Vec<u8> = (0..n * height * width).map(|i| (i as u8).wrapping_mul(fill)).collect();
         let bytes = encode_images(&pixels, n, height, width);
         let (header, payload) = parse(&bytes, Images).unwrap();
-        prop_assert_eq!(header, Header { kind: Images, n, height, width });
+        prop_assert_eq!(header, Header { kind: Images, n, channels: 1, height, width });
         prop_assert_eq!(header.file_len(), bytes.len() as u64);
         prop_assert_eq!(payload, &pixels[..]);
     }
@@ -129,6 +129,7 @@ proptest! {
             if let Ok((header, payload)) = parse(&bytes, kind) {
                 let again = match kind {
                     Images => encode_images(payload, header.n, header.height, header.width),
+                    IdxKind::Planes => unreachable!("not among the kinds"),
                     Labels => encode_labels(payload),
                 };
                 prop_assert_eq!(&again, &bytes);

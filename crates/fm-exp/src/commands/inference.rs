@@ -6,12 +6,13 @@ use clap::{Args, ValueEnum};
 use fm_data::{Dataset, Labelled};
 use fm_engines::ENGINES;
 use fm_net::Scope;
-use fm_run::trained::{self, Trained};
+use fm_run::trained::Trained;
 use fm_run::{RunSpec, files, read_config};
 use fm_train::engine::{self, CodeStore, Engine, Input, Setup, Source, Want};
 use fm_train::{Machine, Phase, recipe};
 use toml::{Table, Value};
 
+use super::weights;
 use crate::args::{Computing, Data, KeysOf};
 use crate::error::{Error, Kind, Result};
 use crate::inputs;
@@ -128,7 +129,7 @@ fn held_out(data: &Dataset, trained: &Trained) -> Result<Vec<u32>> {
 pub(crate) fn model(args: &ModelArgs, data: Option<&DataArgs>) -> Result<(Trained, RunSpec)> {
     let given = args.arch.as_deref().map(|text| RunSpec::read(&Table::from_iter([arch(text)])));
     let given = given.transpose()?.map(|spec| spec.arch);
-    let trained = trained::load(&args.run, given.as_ref())?;
+    let trained = weights::load(&args.run, given.as_ref())?;
     let mut table = args.keys();
     table.extend([arch(&trained.network.arch.to_string())]);
     if let Some(data) = data {

@@ -14,6 +14,7 @@ mod faults;
 mod golden;
 mod halve;
 mod hardened;
+mod import;
 mod limits;
 mod made;
 mod outputs;

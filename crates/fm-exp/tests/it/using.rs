@@ -244,3 +244,55 @@ fn encode_leaves_codes_labels_and_the_plane() {
         .succeeds();
     assert!(!place.out().join("c/codes.csv").exists());
 }
+
+#[test]
+fn weights_of_16_bits_and_files_of_torch_save() {
+    use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+    let place = trained();
+    let (run_dir, other) = (place.out().join("r"), place.out().join("bf16.safetensors"));
+    let bytes = read(&run_dir.join("model.safetensors"));
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    // bfloat16 is the first half of a 32-bit float.
+    let halves: Vec<(String, Vec<usize>, Vec<u8>)> = file
+        .iter()
+        .map(|(name, view)| {
+            let data = view.data().chunks(4).flat_map(|v| [v[2], v[3]]).collect();
+            (name.to_owned(), view.shape().to_vec(), data)
+        })
+        .collect();
+    let views = halves.iter().map(|(name, shape, data)| {
+        (name.as_str(), TensorView::new(Dtype::BF16, shape.clone(), data).unwrap())
+    });
+    write(&other, &safetensors::serialize(views, None).unwrap());
+    let eval = |model: &Path| {
+        let mut command = command();
+        command.arg("eval").arg(model).args([
+            "--arch",
+            "encoder-mlp",
+            "--json",
+            "--device",
+            "cpu",
+            "--dataset",
+        ]);
+        run(command.arg(place.data()).arg("--out").arg(place.out().join("e")))
+    };
+    let said: serde_json::Value = serde_json::from_str(&eval(&other).succeeds().out).unwrap();
+    assert_eq!(said["test"]["accuracy"], 1.0);
+    assert_eq!(said["model"], other.display().to_string());
+    let pt = place.out().join("model.pt");
+    write(&pt, b"PK\x03\x04 and so on");
+    eval(&pt).fails(
+        7,
+        &["this is a file of torch.save", "safetensors.torch.save_file(model.state_dict()", "model.pt"],
+    );
+}
+
+#[test]
+fn an_onnx_file_and_what_export_refuses() {
+    let place = trained();
+    let path = place.out().join("m.onnx");
+    let ran = on(&place, "export", &["--onnx", path.to_str().unwrap(), "--bytes"]);
+    assert!(ran.succeeds().out.contains("m.onnx"), "{}", ran.out);
+    assert!(read(&path).windows(4).any(|piece| piece == b"Gemm"));
+    on(&place, "export", &[]).fails(2, &["--onnx"]);
+}

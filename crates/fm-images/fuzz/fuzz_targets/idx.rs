@@ -68,7 +68,11 @@ impl Read for Pieces<'_> {
 
 fuzz_target!(|input: &[u8]| {
     let Some((&how, bytes)) = input.split_first() else { return };
-    let kind = if how & 1 == 0 { IdxKind::Images } else { IdxKind::Labels };
+    let kind = match how & 5 {
+        0 => IdxKind::Images,
+        4 => IdxKind::Planes,
+        _ => IdxKind::Labels,
+    };
     let named_gz = how & 2 != 0;
 
     let before = NOW.load(Ordering::Relaxed);
@@ -86,9 +90,16 @@ fuzz_target!(|input: &[u8]| {
     }
 
     if let Ok(file) = whole {
-        let idx::Header { n, height, width, .. } = file.header;
+        let idx::Header { n, channels, height, width, .. } = file.header;
         let again = match kind {
             IdxKind::Images => idx::encode_images(&file.payload, n, height, width),
+            IdxKind::Planes => {
+                let dimensions = [n, channels, height, width].map(|n| n as u32);
+                let mut again = IdxKind::Planes.magic().to_be_bytes().to_vec();
+                again.extend(dimensions.iter().flat_map(|n| n.to_be_bytes()));
+                again.extend_from_slice(&file.payload);
+                again
+            }
             IdxKind::Labels => idx::encode_labels(&file.payload),
         };
         let parsed = idx::parse(&again, kind).map(|(header, payload)| (header, payload.to_vec()));

@@ -1,12 +1,13 @@
 //! Four IDX files: images and labels, to train on and to test on.
 //!
-//! MNIST's four names are what most data sets use. EMNIST (Cohen, Afshar, Tapson and van Schaik, 2017,
+//! MNIST's four names are what most data sets use. Images of several channels have four dimensions and are called
+//! `idx4`, as MNIST's names say `idx3` of three. EMNIST (Cohen, Afshar, Tapson and van Schaik, 2017,
 //! <https://arxiv.org/abs/1702.05373>) has six divisions of the same characters under names of their own. Its
 //! images lie in the files with rows and columns exchanged, which is undone here, and the labels of its
 //! letters count from 1, which become 0 to 25.
 
 use crate::format::{Content, FileSpec, Format, Half, Part, Role};
-use crate::idx::IdxKind;
+use crate::idx::{Header, IdxKind};
 use crate::input::Input;
 use crate::labelled::ImageShape;
 use crate::read::{Malformed, ReadError};
@@ -20,6 +21,7 @@ pub struct IdxFiles {
     classes: Option<&'static [&'static str]>,
     first_label: u8,
     transposed: bool,
+    images: IdxKind,
 }
 
 /// MNIST's file names; the classes are whatever the labels say.
@@ -35,6 +37,23 @@ pub static IDX: IdxFiles = IdxFiles {
     classes: None,
     first_label: 0,
     transposed: false,
+    images: IdxKind::Images,
+};
+
+/// The same for images of several channels, `[n, channels, height, width]`: red, green and blue for three.
+pub static IDX_PLANES: IdxFiles = IdxFiles {
+    name: "IDX of several channels",
+    files: four([
+        "train-images-idx4-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx4-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ]),
+    folder: None,
+    classes: None,
+    first_label: 0,
+    transposed: false,
+    images: IdxKind::Planes,
 };
 
 /// The classes of EMNIST ByClass: digits, upper case, lower case.
@@ -73,6 +92,7 @@ macro_rules! emnist {
             classes: Some($classes),
             first_label: $first_label,
             transposed: true,
+            images: IdxKind::Images,
         }
     };
 }
@@ -122,14 +142,15 @@ impl Format for IdxFiles {
     }
 
     fn read(&self, file: &FileSpec, input: Input<'_>) -> Result<Part, ReadError> {
-        let kind = if matches!(file.role, Role::Labels(_)) { IdxKind::Labels } else { IdxKind::Images };
+        let kind = if matches!(file.role, Role::Labels(_)) { IdxKind::Labels } else { self.images };
         let read = input.idx(kind)?;
         let mut payload = read.payload;
         let content = if kind == IdxKind::Labels {
             self.count_from_zero(&mut payload)?;
             Content::Labels(payload)
         } else {
-            let mut shape = ImageShape { channels: 1, height: read.header.height, width: read.header.width };
+            let Header { channels, height, width, .. } = read.header;
+            let mut shape = ImageShape { channels, height, width };
             if self.transposed {
                 transpose(&mut payload, &mut shape);
             }
@@ -190,6 +211,23 @@ mod tests {
         assert_eq!(read(&EMNIST_DIGITS, 0, &bytes).unwrap(), Content::Images { pixels, shape });
         let Content::Images { pixels, .. } = read(&IDX, 0, &bytes).unwrap() else { panic!() };
         assert_eq!(pixels[..3], [1, 2, 3]);
+    }
+
+    #[test]
+    fn several_channels_have_four_dimensions() {
+        let shape = ImageShape { channels: 3, height: 1, width: 2 };
+        let mut bytes = crate::idx::images_header(2, shape);
+        assert_eq!(bytes[..8], [0, 0, 8, 4, 0, 0, 0, 2]);
+        bytes.extend(0..12);
+        let pixels = (0..12).collect();
+        assert_eq!(read(&IDX_PLANES, 0, &bytes).unwrap(), Content::Images { pixels, shape });
+        let error = read(&IDX, 0, &bytes).unwrap_err();
+        assert!(error.contains("0x00000804 is a file of images of several channels"), "{error}");
+        bytes[7] = 3;
+        assert_eq!(read(&IDX_PLANES, 0, &bytes).unwrap_err(), "data ends at byte 32 of 38");
+        bytes[11] = 9;
+        let error = read(&IDX_PLANES, 0, &bytes).unwrap_err();
+        assert_eq!(error, "header corrupt: images of 9 channels, at most 4 are read");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod csv_file;
 mod read;
 mod run_dir;
 mod runs_csv;
+mod staged;
 
 pub use atomic::{Growing, create, create_dir, resume, write};
 pub(crate) use csv_file::unguarded;
@@ -13,3 +14,4 @@ pub(crate) use read::bytes;
 pub use read::{MAX_KEYS, MAX_TABLE, read, read_text};
 pub use run_dir::{Claim, RunDir, done};
 pub use runs_csv::{Row, Runs, SCORED_EPOCH};
+pub use staged::Staged;

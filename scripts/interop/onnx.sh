@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Trains cnn, encoder-mlp and three networks with norms and residuals, exports each as ONNX, and compares ONNX Runtime
+# with the program on all test images: scripts/interop/onnx_check.py. Given runs, it compares those.
+#
+#   scripts/interop/onnx.sh [RUN…]
+#   FM_EXP=PATH            another binary than the release build
+#
+# Installs onnx and onnxruntime into .venv-onnx the first time (150 MB).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ ! -x .venv-onnx/bin/python ]; then
+  python3 -m venv .venv-onnx
+  .venv-onnx/bin/pip install --quiet onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
+fi
+if [ -z "${FM_EXP:-}" ]; then
+  scripts/setup.sh
+  cargo build --release --quiet -p fm-exp
+  FM_EXP=target/release/fm-exp
+fi
+export FM_EXP
+runs=("$@")
+if [ $# -eq 0 ]; then
+  out=$(mktemp -d)
+  trap 'rm -rf "$out"' EXIT
+  number=0
+  for arch in cnn encoder-mlp 8C3.same.bn-8R3-16R3.s2-GAP 8C3.same.bn-12IR3.s2.se4-GAP--64.gelu-D30 \
+    8C3.same.s2.gn4.silu-8R3-AP2-GMP--16; do
+    "$FM_EXP" --arch "$arch" --epochs 1 --out "$out" --name "$number" --quiet >/dev/null
+    runs+=("$out/$number")
+    number=$((number + 1))
+  done
+fi
+.venv-onnx/bin/python scripts/interop/onnx_check.py "${runs[@]}"
