@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fm_data::Dataset;
 use fm_run::Identified;
-use fm_run::store::Row;
+use fm_run::store::{Row, decimals};
 use fm_train::checkpoint::Identity;
 use fm_train::event::Outcome;
 use fm_train::{Machine, Plan};
@@ -82,23 +82,24 @@ impl Record<'_> {
     pub(crate) fn row(&self, outcome: &Outcome, best_epoch: Option<u32>) -> Row {
         let mut row = Row::of(&self.run.spec.directory(), self.run);
         let scores = &outcome.test;
+        let share = |value: f64| decimals(Some(value), 6);
         for other in &outcome.others {
             let name = other.weights.name();
-            row.set(&format!("{name}_test_acc"), other.test.accuracy.to_string());
-            let val = other.val.map_or(String::new(), |(_, accuracy)| accuracy.to_string());
+            row.set(&format!("{name}_test_acc"), share(other.test.accuracy));
+            let val = other.val.map_or(String::new(), |(_, accuracy)| share(accuracy));
             row.set(&format!("{name}_val_acc"), val);
         }
-        let val = |of: fn((f64, f64)) -> f64| outcome.val.map_or(String::new(), |val| of(val).to_string());
+        let val = |of: fn((f64, f64)) -> f64| outcome.val.map_or(String::new(), |val| share(of(val)));
         row.set("val_loss", val(|(loss, _)| loss));
         row.set("val_acc", val(|(_, accuracy)| accuracy));
         row.set("best_epoch", best_epoch.map_or(String::new(), |epoch| epoch.to_string()));
-        row.set("test_loss", scores.loss.to_string());
-        row.set("test_acc", scores.accuracy.to_string());
-        row.set("macro_f1", scores.macro_f1().to_string());
+        row.set("test_loss", share(scores.loss));
+        row.set("test_acc", share(scores.accuracy));
+        row.set("macro_f1", share(scores.macro_f1()));
         let weakest = scores.weakest();
         row.set("weakest_class", weakest.map_or("", |(class, _)| &self.data.class_names[class]));
-        row.set("weakest_recall", weakest.map_or(String::new(), |(_, recall)| recall.to_string()));
-        row.set("train_seconds", outcome.train_seconds.to_string());
+        row.set("weakest_recall", weakest.map_or(String::new(), |(_, recall)| share(recall)));
+        row.set("train_seconds", decimals(Some(outcome.train_seconds), 4));
         row.set("finished", fm_run::now());
         row
     }

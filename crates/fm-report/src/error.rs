@@ -31,6 +31,8 @@ pub enum Error {
     Compare(#[from] crate::stats::CompareError),
     #[error("cannot pack: {0}")]
     Pack(std::io::Error),
+    #[error("cannot write a workbook: {0}")]
+    Workbook(String),
     #[error("cannot draw: {0}")]
     Picture(String),
 }

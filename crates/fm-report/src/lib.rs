@@ -33,6 +33,7 @@ mod source;
 pub mod stats;
 mod svg;
 mod validation;
+mod workbook;
 
 pub use collect::{Found, RunResult, collect, scored};
 pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
@@ -50,3 +51,4 @@ pub use source::{Source, sources};
 pub use validation::{
     Validated, ValidatedGroup, ValidatedPair, Validation, compare_validation, rank_validation,
 };
+pub use workbook::{Sheet, workbook};

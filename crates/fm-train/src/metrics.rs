@@ -40,7 +40,8 @@ impl Scores {
             loss_sum -= log_true;
             confusion[usize::from(label) * classes + predicted] += 1;
             let (p_true, p_predicted) = (log_true.exp(), log_predicted.exp());
-            predictions.push(Prediction { label, predicted: predicted as u8, p_true, p_predicted });
+            let loss = Some(-log_true);
+            predictions.push(Prediction { label, predicted: predicted as u8, p_true, p_predicted, loss });
         }
         let n = labels.len() as f64;
         let correct: u64 = (0..classes).map(|c| confusion[c * classes + c]).sum();
@@ -104,6 +105,11 @@ mod tests {
         assert_eq!(scores.predictions[3].predicted, 0, "the first of equals");
         assert!((scores.predictions[1].p_true - 0.25).abs() < 1e-7);
         assert!((scores.predictions[1].p_predicted - 0.75).abs() < 1e-7);
+        let mean = scores.predictions.iter().filter_map(|p| p.loss).sum::<f64>() / 4.0;
+        assert!((mean - loss).abs() < 1e-7, "the loss comes back from the images");
+        // A probability that no decimals show has a loss.
+        let sure = Scores::new(&[0.0, 200.0], &[0], 2).predictions[0];
+        assert!(sure.p_true < 1e-80 && sure.loss.is_some_and(|loss| (loss - 200.0).abs() < 1e-6), "{sure:?}");
 
         let classes = scores.per_class();
         assert_eq!(

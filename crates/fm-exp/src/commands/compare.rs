@@ -1,11 +1,11 @@
 //! `fm-exp compare`: groups of runs, their numbers and differences, and a sentence.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use fm_report::stats::{Interval, Summary};
-use fm_report::{Compared, Found, Question, ValidatedGroup};
+use fm_report::{Compared, Found, Question, Sheet, ValidatedGroup};
 use fm_run::store;
 use fm_run::tables::ReadError;
 
@@ -32,6 +32,10 @@ pub(crate) struct CompareArgs {
     /// Print a table for spreadsheets
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+
+    /// Also write the table as an Excel workbook, whose numbers every language reads
+    #[arg(long, value_name = "FILE")]
+    xlsx: Option<PathBuf>,
 }
 
 /// Images that runs were scored on.
@@ -76,6 +80,10 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
         return on_validation(args, &found, as_json);
     }
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
+    if let Some(path) = &args.xlsx {
+        let (header, rows) = compared.to_rows();
+        write_workbook(path, &[Sheet::new("compare", &header, rows)])?;
+    }
     if as_json {
         return Ok(format!("{:#}\n", compared.to_json()));
     }
@@ -89,6 +97,10 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
 
 fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<String> {
     let validated = fm_report::compare_validation(&found.groups, &args.question.of()).map_err(failed)?;
+    if let Some(path) = &args.xlsx {
+        let (header, rows) = validated.to_rows();
+        write_workbook(path, &[Sheet::new("compare on val", &header, rows)])?;
+    }
     if as_json {
         return Ok(format!("{:#}\n", validated.to_json()));
     }
@@ -104,6 +116,14 @@ fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<Str
     }
     validated.pairs.iter().for_each(|pair| out.extend([pair.sentence.as_str(), "\n"]));
     Ok(out)
+}
+
+/// Writes sheets as an `.xlsx` file.
+///
+/// # Errors
+/// When they fit into no workbook, or it cannot be written.
+pub(crate) fn write_workbook(path: &Path, sheets: &[Sheet]) -> Result<()> {
+    store::write(path, &fm_report::workbook(sheets).map_err(failed)?)
 }
 
 /// A group's validation scores in lines.

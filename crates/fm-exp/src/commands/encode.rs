@@ -56,7 +56,7 @@ pub(crate) fn run(args: &EncodeArgs, as_json: bool, progress: bool) -> Result<St
             ["index", "label", "class"].into_iter().chain(numbered.iter().map(String::as_str)).collect();
         let rows = codes.chunks_exact(len).zip(&images.labels).enumerate().map(|(i, (code, &label))| {
             let mut row = vec![i.to_string(), label.to_string(), class(label)];
-            row.extend(code.iter().map(ToString::to_string));
+            row.extend(code.iter().map(store::number));
             row
         });
         store::write_table(&out.join("codes.csv"), &header, rows)?;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fm_run::store;
+use fm_report::{RunGroup, Sheet};
+use fm_run::store::{self, Row};
 
-use super::compare::{QuestionArgs, collect, failed};
+use super::compare::{QuestionArgs, collect, failed, write_workbook};
 use crate::error::Result;
 use crate::inputs;
 
@@ -22,6 +23,10 @@ pub(crate) struct ReportArgs {
     /// Directory for report.html and its plots [default: report, in the first place]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Also write the numbers as an Excel workbook: report.xlsx, with sheets of runs and of the comparison
+    #[arg(long)]
+    xlsx: bool,
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Result<String> {
@@ -49,5 +54,33 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
     }
     let path = out.join("report.html");
     store::write(&path, report.html.as_bytes())?;
+    if args.xlsx {
+        let (header, rows) = compared.to_rows();
+        let sheets = [runs(&found.groups), Sheet::new("compare", &header, rows)];
+        write_workbook(&out.join("report.xlsx"), &sheets)?;
+    }
     Ok(format!("{}\n", path.display()))
+}
+
+/// A row for each run: its group, what it is, and its measures.
+fn runs(groups: &[RunGroup]) -> Sheet {
+    let mut rows = Vec::new();
+    for group in groups {
+        for run in &group.runs {
+            let mut row = Row::of(&run.name, &run.run);
+            row.set("group", &group.name);
+            for (measure, value) in &run.measures {
+                row.set(measure, store::decimals(Some(*value), 6));
+            }
+            rows.push(row);
+        }
+    }
+    let mut header: Vec<String> = Vec::new();
+    for column in rows.iter().flat_map(Row::columns) {
+        if !header.iter().any(|name| name == column) {
+            header.push(column.to_owned());
+        }
+    }
+    let cells = rows.iter().map(|row| header.iter().map(|column| row.get(column).to_owned()).collect());
+    Sheet::new("runs", &header, cells.collect())
 }

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fm_report::{Source, Validation};
-use fm_run::store::{Runs, SCORED_EPOCH, write_table};
+use fm_report::{Sheet, Source, Validation};
+use fm_run::store::{Runs, SCORED_EPOCH, decimals, number, write_table};
 use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
 
 use super::planned::{PlannedRun, SweepPlan};
-use crate::commands::compare::failed;
+use crate::commands::compare::{failed, write_workbook};
 use crate::commands::pack::pack;
 use crate::error::{Error, Kind, Result};
 
@@ -27,6 +27,10 @@ pub(crate) struct MergeArgs {
     /// Make tables of what is there, though runs are missing
     #[arg(long)]
     allow_missing: bool,
+
+    /// Also write the tables as an Excel workbook, runs.xlsx, whose numbers every language reads
+    #[arg(long)]
+    xlsx: bool,
 }
 
 /// Columns of a run: its name, what it is, and the epoch that was scored.
@@ -50,9 +54,13 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
                     }
                     rows.push(row(&summary, validation, &classes));
                     times.push(
-                        ["name", "run_id", "train_seconds", "test_seconds"]
-                            .map(|k| cell(&summary[k]))
-                            .to_vec(),
+                        [
+                            cell(&summary["name"]),
+                            cell(&summary["run_id"]),
+                            decimals(summary["train_seconds"].as_f64(), 4),
+                            decimals(summary["test_seconds"].as_f64(), 4),
+                        ]
+                        .to_vec(),
                     );
                 }
             }
@@ -79,8 +87,13 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let header: Vec<&str> =
         own().into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
     let count = rows.len();
+    let sheet = args.xlsx.then(|| Sheet::new("runs", &header, rows.clone()));
     Runs::merge(&args.out, &header, rows)?;
     let header = ["name", "run_id", "train_seconds", "test_seconds"];
+    if let Some(sheet) = sheet {
+        let sheets = [sheet, Sheet::new("timings", &header, times.clone())];
+        write_workbook(&args.out.join("runs.xlsx"), &sheets)?;
+    }
     write_table(&args.out.join(files::TIMINGS), &header, times)?;
     if !missing.is_empty() {
         tracing::warn!("{}", with_missing(Error::new(Kind::Incomplete, text)));
@@ -137,11 +150,12 @@ pub(super) fn sources(out: &Path) -> Result<Vec<Source>> {
 fn row(summary: &Value, validation: Option<Validation>, classes: &[String]) -> Vec<String> {
     let test = &summary["test"];
     let mut row: Vec<String> = own().iter().map(|key| cell(&summary[*key])).collect();
-    row.extend([validation.map(|v| v.loss), validation.map(|v| v.accuracy)].map(|v| cell(&json!(v))));
+    let share = |value: &Value| decimals(value.as_f64(), 6);
+    row.extend([validation.map(|v| v.loss), validation.map(|v| v.accuracy)].map(|v| decimals(v, 6)));
     row.push(cell(&json!(validation.and_then(|v| v.best_epoch))));
-    row.extend(["loss", "accuracy", "macro_f1"].map(|key| cell(&test[key])));
-    row.extend(["class", "recall"].map(|key| cell(&test["weakest"][key])));
-    row.extend(classes.iter().map(|class| cell(&test["recall"][class])));
+    row.extend(["loss", "accuracy", "macro_f1"].map(|key| share(&test[key])));
+    row.extend([cell(&test["weakest"]["class"]), share(&test["weakest"]["recall"])]);
+    row.extend(classes.iter().map(|class| share(&test["recall"][class])));
     row
 }
 
@@ -149,6 +163,7 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Number(of) if of.is_f64() => number(of.as_f64().unwrap_or_default()),
         other => other.to_string(),
     }
 }

@@ -192,7 +192,7 @@ fn one(source: &Source, args: &VerifyArgs, signals: &Signals) -> Result<Verified
         }
     };
     let found = tables::compare(source, &again)?;
-    let records = found.first.as_ref().and_then(|_| recorded.build());
+    let records = found.first.as_ref().and_then(|_| recorded.build(&again.other));
     let within = found.accuracy.is_some_and(|(there, here)| 100.0 * (there - here).abs() <= args.margin);
     let answer = match &found.first {
         None => Answer::Identical,

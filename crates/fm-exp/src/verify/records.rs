@@ -99,12 +99,13 @@ impl Recorded {
         })
     }
 
-    /// What computed it, where that is not what computes here, or was not recorded.
-    pub(super) fn build(&self) -> Option<Difference> {
+    /// What computed it, where that is not what computes here, or was not recorded; first the `settings` that come to
+    /// something else here.
+    pub(super) fn build(&self, settings: &[String]) -> Option<Difference> {
         let engine = &self.run.facts.engine;
         let device = inputs::machine(&self.run.spec).ok()?.device;
         let here = provenance::table(device, engine);
-        let (mut differ, mut lacking) = (Vec::new(), Vec::new());
+        let (mut differ, mut lacking) = (settings.to_vec(), Vec::new());
         // The fused kernels compute the same bits with any number of threads.
         for key in provenance::COMPUTED_BY.iter().filter(|key| **key != "threads" || engine != "fused") {
             let Some(now) = here.get(*key) else { continue };

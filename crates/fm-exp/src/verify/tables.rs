@@ -124,6 +124,7 @@ fn predictions(name: &str, there: &[Prediction], here: &[Prediction]) -> Option<
         (a.label, a.predicted) == (b.label, b.predicted)
             && close(a.p_true, b.p_true)
             && close(a.p_predicted, b.p_predicted)
+            && a.loss.zip(b.loss).is_none_or(|(a, b)| close(a, b))
     };
     let index = there.iter().zip(here).position(|pair| !same(pair));
     let text = index.map(|index| {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fm_report::Source;
-use fm_run::store;
+use fm_run::{read_config, store};
 use tempfile::TempDir;
 
 use super::records::Recorded;
@@ -19,6 +19,8 @@ pub(super) struct Again {
     pub(super) source: Source,
     /// Whether training was stopped on the way.
     pub(super) partial: bool,
+    /// What this program makes of the settings that was recorded otherwise, such as the engine that `auto` chose.
+    pub(super) other: Vec<String>,
     _dir: TempDir,
 }
 
@@ -35,31 +37,26 @@ pub(super) fn again(
     data_dir: Option<&Path>,
     signals: &Signals,
 ) -> Result<Result<Again, String>> {
-    let other = |what: &str, e: std::io::Error| Error::new(Kind::Other, format!("cannot {what}: {e}"));
-    let dir = tempfile::tempdir().map_err(|e| other("make a temporary directory", e))?;
+    let dir = tempfile::tempdir().map_err(|e| other("make a temporary directory", &e))?;
     let config = dir.path().join("config.toml");
     store::write(&config, recorded.text.as_bytes())?;
-    let exe = std::env::current_exe().map_err(|e| other("find this program itself", e))?;
-    let mut command = Command::new(exe);
-    for (key, _) in std::env::vars_os() {
-        if key.to_string_lossy().starts_with("FM_") && key != "FM_DATA_DIR" {
-            command.env_remove(key);
-        }
+    let train = || train(recorded, &config, dir.path(), data_dir);
+    let dry = train()?.args(["--dry-run", "--json"]).output().map_err(|e| other("start training", &e))?;
+    if !dry.status.success() {
+        return Ok(Err(said(&dry.stderr)));
     }
-    command.args(["train", "--quiet", "--no-record", "--stop-with-stdin", "--name", "run", "--config"]);
-    command.arg(&config).arg("--out").arg(dir.path()).args(["--expect-run-id", &recorded.id]);
-    if let Some(threads) = recorded.run.provenance.get("threads").and_then(toml::Value::as_integer) {
-        command.arg("--threads").arg(threads.to_string());
-    }
-    if let Some(data) = data_dir {
-        command.arg("--data-dir").arg(data);
-    }
+    let bad = |e: String| Error::new(Kind::Other, format!("cannot read what --dry-run printed: {e}"));
+    let here: toml::Table = serde_json::from_slice(&dry.stdout).map_err(|e| bad(e.to_string()))?;
+    let here = read_config(&here.to_string())?;
+    let other_settings = if here.run_id() == recorded.id { None } else { here.differences(&recorded.text) };
+    let mut command = train()?;
+    command.args(["--no-record", "--stop-with-stdin"]);
     if let Some(epochs) = epochs {
         command.arg("--stop-after").arg(epochs.to_string());
     }
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|e| other("start training", e))?;
-    while child.try_wait().map_err(|e| other("wait for training", e))?.is_none() {
+    let mut child = command.spawn().map_err(|e| other("start training", &e))?;
+    while child.try_wait().map_err(|e| other("wait for training", &e))?.is_none() {
         if let Some((kind, name)) = signals.request() {
             drop(child.stdin.take());
             let _ = child.wait();
@@ -67,15 +64,42 @@ pub(super) fn again(
         }
         std::thread::sleep(LOOK);
     }
-    let ended = child.wait_with_output().map_err(|e| other("wait for training", e))?;
+    let ended = child.wait_with_output().map_err(|e| other("wait for training", &e))?;
     let code = ended.status.code();
     let partial = code == Some(Kind::Stopped as i32);
     if code != Some(0) && !(partial && epochs.is_some()) {
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let error = said.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message");
-        return Ok(Err(error.to_owned()));
+        return Ok(Err(said(&ended.stderr)));
     }
     let found = fm_report::sources(&dir.path().join("run")).map_err(failed)?;
     let Some(source) = found.into_iter().next() else { return Ok(Err("it left no run".to_owned())) };
-    Ok(Ok(Again { source, partial, _dir: dir }))
+    Ok(Ok(Again { source, partial, other: other_settings.unwrap_or_default(), _dir: dir }))
+}
+
+/// `train` on the run's own configuration, into `out`.
+fn train(recorded: &Recorded, config: &Path, out: &Path, data_dir: Option<&Path>) -> Result<Command> {
+    let exe = std::env::current_exe().map_err(|e| other("find this program itself", &e))?;
+    let mut command = Command::new(exe);
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("FM_") && key != "FM_DATA_DIR" {
+            command.env_remove(key);
+        }
+    }
+    command.args(["train", "--quiet", "--name", "run", "--config"]).arg(config).arg("--out").arg(out);
+    if let Some(threads) = recorded.run.provenance.get("threads").and_then(toml::Value::as_integer) {
+        command.arg("--threads").arg(threads.to_string());
+    }
+    if let Some(data) = data_dir {
+        command.arg("--data-dir").arg(data);
+    }
+    Ok(command)
+}
+
+/// The error that a process printed.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message").to_owned()
+}
+
+fn other(what: &str, error: &std::io::Error) -> Error {
+    Error::new(Kind::Other, format!("cannot {what}: {error}"))
 }

@@ -22,6 +22,7 @@ mod power;
 mod recipes;
 mod report;
 mod resume;
+mod spreadsheets;
 mod sweep;
 mod sweep_hardened;
 mod until;

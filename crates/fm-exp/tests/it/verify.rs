@@ -29,7 +29,7 @@ fn change(path: &Path, row: usize, column: &str, to: &str) {
     let mut lines: Vec<Vec<String>> =
         text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
     let index = lines[0].iter().position(|name| name == column).unwrap();
-    lines[row][index] = to.to_owned();
+    to.clone_into(&mut lines[row][index]);
     let lines: Vec<String> = lines.iter().map(|line| line.join(",") + "\r\n").collect();
     write(path, lines.concat().as_bytes());
 }

@@ -63,6 +63,11 @@ impl<'a> Reading<Cursor<&'a [u8]>> {
         Ok(bytes)
     }
 
+    /// Whether there is an array of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.file_names().any(|member| member.strip_suffix(".npy") == Some(name))
+    }
+
     /// An array, with its shape.
     pub(super) fn array<T: npyz::Deserialize>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>), String> {
         let bytes = self.get(&format!("{name}.npy"))?;

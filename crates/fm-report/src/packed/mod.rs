@@ -20,6 +20,11 @@ const FORMAT: u32 = 1;
 /// The member that is no array.
 const INDEX: &str = "runs.json";
 
+/// The array of each image's loss in millionths, which files of earlier versions lack.
+const LOSS: &str = "loss_millionths";
+/// Where a run kept no losses.
+const NO_LOSS: u32 = u32::MAX;
+
 /// What a finished run has left, as far as comparisons and reports read it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Left {

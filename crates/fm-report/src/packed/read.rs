@@ -5,7 +5,7 @@ use std::path::Path;
 use fm_run::tables::{Confusion, Prediction};
 
 use super::arrays::Reading;
-use super::{FORMAT, INDEX, Index, IndexedScores, Left, Scored};
+use super::{FORMAT, INDEX, Index, IndexedScores, LOSS, Left, NO_LOSS, Scored};
 use crate::error::{Error, Result};
 
 /// The runs in the bytes of a packed file.
@@ -40,6 +40,8 @@ struct Arrays {
     predicted: Vec<u8>,
     p_true: Vec<f32>,
     p_predicted: Vec<f32>,
+    /// Empty where the file has none.
+    loss: Vec<u32>,
 }
 
 impl Arrays {
@@ -56,7 +58,13 @@ impl Arrays {
             expect(name, &shape, &said).map(|()| values)
         };
         let (p_true, p_predicted) = (shares("p_true")?, shares("p_predicted")?);
-        Ok(Self { classes, confusion, labels, predicted, p_true, p_predicted })
+        let mut loss = Vec::new();
+        if archive.has(LOSS) {
+            let (shape, values) = archive.array(LOSS)?;
+            expect(LOSS, &shape, &said)?;
+            loss = values;
+        }
+        Ok(Self { classes, confusion, labels, predicted, p_true, p_predicted, loss })
     }
 
     /// The scores of a length.
@@ -80,11 +88,13 @@ impl Arrays {
         let predicted = part(&self.predicted, row, images).ok_or_else(lacking)?;
         let p_true = part(&self.p_true, row, images).ok_or_else(lacking)?;
         let p_predicted = part(&self.p_predicted, row, images).ok_or_else(lacking)?;
+        let loss = part(&self.loss, row, images).unwrap_or_default();
         let prediction = |image: usize| Prediction {
             label: self.labels[image],
             predicted: predicted[image],
             p_true: decimal(p_true[image]),
             p_predicted: decimal(p_predicted[image]),
+            loss: loss.get(image).filter(|loss| **loss != NO_LOSS).map(|&loss| f64::from(loss) / 1e6),
         };
         Ok((0..images).map(prediction).collect())
     }

@@ -21,9 +21,17 @@ fn leave(dir: &Path, label: u8) {
         put(&format!("{place}confusion.csv"), "true \\ predicted,a,b\r\na,1,0\r\nb,1,1\r\n");
         put(&format!("{place}summary.json"), r#"{"epochs": 5, "test": {"loss": 0.12345678901234567}}"#);
     }
+    // One of the two as earlier versions wrote them.
+    let old = dir.ends_with("b");
     let rows =
         format!("0,0,0,0.900001,0.900001\r\n1,1,0,0.333333,0.666667\r\n2,{label},1,1.000000,1.000000\r\n");
-    put("predictions.csv", &format!("index,true,predicted,p_true,p_predicted\r\n{rows}"));
+    let losses = ["", ",loss", ",0.105359", ",12.345678", ",0.000000"];
+    let lines = format!("index,true,predicted,p_true,p_predicted\r\n{rows}");
+    let lines = lines
+        .lines()
+        .zip(&losses[1..])
+        .map(|(line, loss)| format!("{line}{}\r\n", if old { "" } else { loss }));
+    put("predictions.csv", &lines.collect::<String>());
 }
 
 #[test]

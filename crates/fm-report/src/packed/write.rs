@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::arrays::Writing;
-use super::{FORMAT, INDEX, Index, IndexedRun, IndexedScores, Scored};
+use super::{FORMAT, INDEX, Index, IndexedRun, IndexedScores, LOSS, NO_LOSS, Scored};
 use crate::error::{Error, Result};
 use crate::source::Source;
 
@@ -36,6 +36,12 @@ struct Packing {
     predicted: Vec<u8>,
     p_true: Vec<f32>,
     p_predicted: Vec<f32>,
+    loss: Vec<u32>,
+}
+
+/// A loss as whole millionths.
+fn millionths(loss: Option<f64>) -> u32 {
+    loss.map_or(NO_LOSS, |loss| ((1e6 * loss).round() as u32).min(NO_LOSS - 1))
 }
 
 /// What a run was scored on.
@@ -72,6 +78,7 @@ impl Packing {
             self.predicted.extend(predictions.iter().map(|p| p.predicted));
             self.p_true.extend(predictions.iter().map(|p| p.p_true as f32));
             self.p_predicted.extend(predictions.iter().map(|p| p.p_predicted as f32));
+            self.loss.extend(predictions.iter().map(|p| millionths(p.loss)));
             kept = Some(self.predictions);
             self.predictions += 1;
         }
@@ -90,6 +97,7 @@ impl Packing {
         archive.add_array("predicted", &said, &self.predicted)?;
         archive.add_array("p_true", &said, &self.p_true)?;
         archive.add_array("p_predicted", &said, &self.p_predicted)?;
+        archive.add_array(LOSS, &said, &self.loss)?;
         archive.finish()
     }
 }

@@ -9,7 +9,7 @@ mod staged;
 
 pub use atomic::{Growing, create, create_dir, resume, write};
 pub(crate) use csv_file::unguarded;
-pub use csv_file::{csv_bytes, csv_row, write_json, write_table};
+pub use csv_file::{csv_bytes, csv_row, decimals, number, write_json, write_table};
 pub(crate) use read::bytes;
 pub use read::{MAX_KEYS, MAX_TABLE, read, read_text};
 pub use run_dir::{Claim, RunDir, done};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::atomic::{no_lock, not_through_links};
-use super::{create_dir, csv_bytes, unguarded, write};
+use super::{create_dir, csv_bytes, number, unguarded, write};
 use crate::error::{Error, Kind, Result};
 use crate::{Identified, files, spec};
 
@@ -53,7 +53,8 @@ impl Row {
 
 /// A value as a cell: text as it is, nothing where there is none.
 fn cell(value: Option<&Value>) -> String {
-    value.and_then(|value| spec::text(value).ok()).unwrap_or_default()
+    let text = value.and_then(|value| spec::text(value).ok()).unwrap_or_default();
+    if value.is_some_and(Value::is_float) { number(text) } else { text }
 }
 
 /// The column that only the merged table of a sweep has.

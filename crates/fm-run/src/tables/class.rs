@@ -1,6 +1,7 @@
 //! Scores of each class from a matrix of counts, and `per_class.csv`.
 
-use super::{Cells, ReadError, Record, decimals};
+use super::{Cells, ReadError, Record};
+use crate::store::decimals;
 
 /// The scores of a class.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::cells::{parse, table};
 use super::class::share;
-use super::{ClassRow, ClassScores, ReadError, class_scores, decimals};
+use super::{ClassRow, ClassScores, ReadError, class_scores};
 use crate::{files, store};
 
 /// The first cell of `confusion.csv`: which way round the matrix is.
@@ -108,7 +108,8 @@ impl Confusion {
         };
         let counts = self.counts.iter().map(|row| row.iter().map(ToString::to_string).collect());
         matrix(files::CONFUSION, counts.collect())?;
-        let shares = self.shares().into_iter().map(|row| row.into_iter().map(|s| decimals(s, 4)).collect());
+        let shares =
+            self.shares().into_iter().map(|row| row.into_iter().map(|s| store::decimals(s, 4)).collect());
         matrix(files::CONFUSION_NORMALIZED, shares.collect())?;
         let classes = self.classes.iter().cloned().zip(self.per_class());
         let rows: Vec<ClassRow> = classes.map(|(class, scores)| ClassRow { class, scores }).collect();

@@ -1,6 +1,7 @@
 //! `epochs.csv`.
 
-use super::{Cells, ReadError, Record, decimals};
+use super::{Cells, ReadError, Record};
+use crate::store::{decimals, number};
 
 /// A row of `epochs.csv`.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,10 +86,10 @@ impl Record for EpochRow {
             decimals(self.train_acc, 6),
             decimals(self.val_loss, 6),
             decimals(self.val_acc, 6),
-            self.lr.to_string(),
+            number(self.lr),
             self.trainable_params.to_string(),
-            decimals(Some(self.train_seconds), 3),
-            decimals(self.eval_seconds, 3),
+            decimals(Some(self.train_seconds), 4),
+            decimals(self.eval_seconds, 4),
             decimals(self.images_per_second, 1),
             decimals(self.ema.0, 6),
             decimals(self.ema.1, 6),

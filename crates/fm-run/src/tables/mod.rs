@@ -82,10 +82,5 @@ pub fn read_json(path: &Path) -> Result<serde_json::Value, ReadError> {
     serde_json::from_slice(&ReadError::bytes(path)?).map_err(bad)
 }
 
-/// A number with so many decimals; an empty cell where there is none.
-fn decimals(value: Option<f64>, digits: usize) -> String {
-    value.map_or(String::new(), |v| format!("{v:.digits$}"))
-}
-
 #[cfg(test)]
 mod tests;

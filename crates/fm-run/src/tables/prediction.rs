@@ -1,6 +1,7 @@
 //! `predictions.csv`.
 
 use super::{Cells, ReadError, Record};
+use crate::store::decimals;
 
 /// What a model said of one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,19 +14,23 @@ pub struct Prediction {
     pub p_true: f64,
     /// Probability of the predicted class.
     pub p_predicted: f64,
+    /// Cross-entropy of the image, natural logarithm: `-ln(p_true)`, also where `p_true` is 0.000000. None in a table of an
+    /// earlier version.
+    pub loss: Option<f64>,
 }
 
 impl Record for Prediction {
-    const HEADER: &'static [&'static str] = &["index", "true", "predicted", "p_true", "p_predicted"];
+    const HEADER: &'static [&'static str] = &["index", "true", "predicted", "p_true", "p_predicted", "loss"];
 
     fn cells(&self, index: usize) -> Vec<String> {
-        let Self { label, predicted, p_true, p_predicted } = self;
+        let Self { label, predicted, p_true, p_predicted, loss } = *self;
         vec![
             index.to_string(),
             label.to_string(),
             predicted.to_string(),
-            format!("{p_true:.6}"),
-            format!("{p_predicted:.6}"),
+            decimals(Some(p_true), 6),
+            decimals(Some(p_predicted), 6),
+            decimals(loss, 6),
         ]
     }
 
@@ -40,6 +45,7 @@ impl Record for Prediction {
             predicted: class("predicted")?,
             p_true: cells.value("p_true", "a number")?,
             p_predicted: cells.value("p_predicted", "a number")?,
+            loss: cells.newer("loss")?,
         })
     }
 }

@@ -100,6 +100,7 @@ fn predictions_keep_the_order_of_the_test_file() {
         predicted,
         p_true,
         p_predicted,
+        loss: None,
     });
     assert_eq!(read::<Prediction>(&path).unwrap(), expected);
     let sorted = format!("{header}1,2,4,0.1,0.8\r\n0,9,9,0.9,0.9\r\n");
@@ -135,16 +136,16 @@ fn what_is_written_reads_back() {
     };
     write(&path, std::slice::from_ref(&row)).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    let line = "0a,32C3-MP2--10,3,\"fine, tune\",2,0.250000,,0.500000,0.750000,0.0001,330,1.500,,40000.5,0.250000,0.875000,,";
+    let line = "0a,32C3-MP2--10,3,\"fine, tune\",2,0.250000,,0.500000,0.750000,0.0001,330,1.5000,,40000.5,0.250000,0.875000,,";
     let newer = "ema_val_loss,ema_val_acc,mean_val_loss,mean_val_acc";
     assert_eq!(text, format!("{HEADER},{newer}\r\n{line}\r\n"));
     assert_eq!(read::<EpochRow>(&path).unwrap(), [row]);
 
-    let said = [Prediction { label: 1, predicted: 0, p_true: 0.25, p_predicted: 0.75 }];
+    let said = [Prediction { label: 1, predicted: 0, p_true: 0.25, p_predicted: 0.75, loss: Some(1.5) }];
     write(&path, &said).unwrap();
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
-        "index,true,predicted,p_true,p_predicted\r\n0,1,0,0.250000,0.750000\r\n"
+        "index,true,predicted,p_true,p_predicted,loss\r\n0,1,0,0.250000,0.750000,1.500000\r\n"
     );
     assert_eq!(read::<Prediction>(&path).unwrap(), said);
 

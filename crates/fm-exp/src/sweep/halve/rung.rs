@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use fm_report::stats::{Rule, Selection, select};
-use fm_run::files;
 use fm_run::spec::Weights;
 use fm_run::tables::{self, EpochRow};
+use fm_run::{files, store};
 use serde_json::{Value, json};
 
 use super::configuration::{Configuration, Seeded};
@@ -132,7 +132,7 @@ impl<'a> Judged<'a> {
             let mut row = start((rank + 1).to_string(), self.configurations[index]);
             row.extend(
                 [means[index], self.top() - means[index], margins[index], *sd]
-                    .map(|number| number.to_string()),
+                    .map(|number| store::decimals(Some(number), 6)),
             );
             row.push(self.verdict(rank).to_owned());
             row
