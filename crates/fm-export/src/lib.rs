@@ -48,7 +48,6 @@ fn kernel(weight: &NamedTensor, standardised: bool) -> Vec<f32> {
 }
 
 /// A batch norm in inference mode as a factor and a summand for each channel.
-#[expect(dead_code, reason = "the C export needs it")]
 fn affine(weights: &[NamedTensor], node: &Node) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let of = |last| tensor(weights, node, last).map(|t| &t.data);
     let (weight, bias, mean, var) = (of("weight")?, of("bias")?, of("running_mean")?, of("running_var")?);

@@ -15,6 +15,7 @@ use crate::logging::Console;
 use crate::signals::Signals;
 
 /// Flags of `import`.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
     /// A directory with a folder of PNG or JPEG files for each class (or train/ and test/ with such folders), a CSV of

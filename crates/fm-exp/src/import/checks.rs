@@ -158,7 +158,7 @@ pub(crate) fn unreadable(files: &[String]) -> Error {
         },
     );
     let listed = if files.len() > 1 { &files[..files.len().min(LISTED)] } else { &[] };
-    let error = listed.iter().fold(error, |error, file| error.note(file));
+    let error = listed.iter().fold(error, Error::note);
     let error =
         if files.len() > LISTED { error.note(format!("and {} more", files.len() - LISTED)) } else { error };
     error.help("mend or remove them, or leave them out with --skip-unreadable; nothing was imported")

@@ -25,6 +25,9 @@ pub(crate) struct CsvPixels {
 /// Names of the label's column.
 const LABEL: [&str; 5] = ["label", "class", "target", "y", "labels"];
 
+/// Takes a row's label and pixels.
+type TakeRow<'a> = dyn FnMut(&Columns, String, Vec<u8>) -> Result<()> + 'a;
+
 /// A table's columns.
 struct Columns {
     label: usize,
@@ -39,7 +42,7 @@ impl CsvPixels {
     }
 
     /// Every row of a table, as label and pixels.
-    fn each(&self, path: &Path, row: &mut dyn FnMut(&Columns, String, Vec<u8>) -> Result<()>) -> Result<()> {
+    fn each(&self, path: &Path, row: &mut TakeRow<'_>) -> Result<()> {
         let mut reader = reader(path)?;
         let mut record = ByteRecord::new();
         let mut columns = None;

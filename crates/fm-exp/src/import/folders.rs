@@ -23,6 +23,9 @@ const AT_A_TIME: usize = 8;
 /// Folders within folders, as deep as anybody would go.
 const DEPTH: usize = 16;
 
+/// A folder above those of the classes, and the half that it is.
+type Above = (PathBuf, Option<Half>);
+
 const TRAIN: [&str; 2] = ["train", "training"];
 const TEST: [&str; 3] = ["test", "testing", "t10k"];
 const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
@@ -33,7 +36,7 @@ impl Folders {
     }
 
     /// The folders above those of the classes, and what is odd about them.
-    fn halves(&self) -> Result<(Vec<(PathBuf, Option<Half>)>, Vec<String>)> {
+    fn halves(&self) -> Result<(Vec<Above>, Vec<String>)> {
         let above = folders(&self.root)?;
         let named = |names: &[&str]| {
             above

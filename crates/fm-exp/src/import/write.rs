@@ -73,7 +73,7 @@ impl Writer {
                 &idx::encode_labels(&images.labels),
             )?;
         }
-        let names: String = classes.iter().map(|name| format!("{name}\n")).collect();
+        let names = classes.join("\n") + "\n";
         store::write(&dir.join(fm_data::CLASSES_FILE), names.as_bytes())
     }
 }

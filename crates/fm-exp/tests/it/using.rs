@@ -295,4 +295,9 @@ fn an_onnx_file_and_what_export_refuses() {
     assert!(ran.succeeds().out.contains("m.onnx"), "{}", ran.out);
     assert!(read(&path).windows(4).any(|piece| piece == b"Gemm"));
     on(&place, "export", &[]).fails(2, &["--onnx"]);
+    let dir = place.out().join("c");
+    let ran = on(&place, "export", &["--c", dir.to_str().unwrap(), "--int8", "--score", "--name", "net"]);
+    assert!(ran.succeeds().out.contains("accuracy: 1.0000 in floats, 1.0000 in 8-bit"), "{}", ran.out);
+    assert!(String::from_utf8(read(&dir.join("net.c"))).unwrap().contains("int8_t"));
+    on(&place, "export", &["--c", dir.to_str().unwrap(), "--name", "9"]).fails(2, &["no name in C"]);
 }

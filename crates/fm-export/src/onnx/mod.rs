@@ -197,7 +197,7 @@ impl Graph<'_> {
                 self.node("Mul", own, &[inputs[0], &factors], vec![]);
             }
             Op::Unflatten { shape: [c, h, w] } => {
-                self.reshape(own, inputs[0], &[-1, c as i64, h as i64, w as i64])
+                self.reshape(own, inputs[0], &[-1, c as i64, h as i64, w as i64]);
             }
             Op::Upsample => {
                 let scales = format!("{own}.scales");
