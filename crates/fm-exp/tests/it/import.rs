@@ -93,7 +93,7 @@ fn a_folder_of_colour_pictures_trains_and_predicts() {
     let (header, pixels) = idx::parse(&images, IdxKind::Planes).unwrap();
     assert_eq!((header.n, header.channels, header.height, header.width), (48, 3, 16, 16));
     let train = labels(&folder.path("out/train-labels-idx1-ubyte"));
-    assert_eq!([0, 1, 2].map(|class| train.iter().filter(|&&l| l == class).count()), [16; 3]);
+    assert_eq!([0, 1, 2].map(|class| train.iter().filter(|&&l| usize::from(l) == class).count()), [16; 3]);
     // Of each image the plane of its class is the brightest: blue is class 0 and plane 2.
     for (image, &label) in pixels.chunks(3 * 256).zip(&train) {
         let sums: Vec<u32> =
