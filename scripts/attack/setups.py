@@ -91,7 +91,8 @@ def attack(a, area):
         if "cc::Build" in text:
             text = re.sub(r"    cc::Build.*?;\n", "", text, flags=re.S)
         (place / "build.rs").write_text(text)
-        subprocess.run(["rustc", "--edition", "2024", "-A", "warnings", "-o", "build", "build.rs"], cwd=place, check=True)
+        subprocess.run(["rustc", "--edition", "2024", "-A", "warnings", "-o", "build", "build.rs"], cwd=place, check=True,
+                       env={**os.environ, "CARGO_MANIFEST_DIR": str(place)})
         said = subprocess.run([place / "build"], env={**os.environ, "DEP_TCH_LIBTORCH_LIB": str(lib)}, capture_output=True,
                               text=True).stdout.splitlines()
         words = [line.split("=", 1)[1] for line in said if line.startswith("cargo:rustc-link-arg=")]

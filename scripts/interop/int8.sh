@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 seeds=${1:-10} epochs=${2:-1} fm_exp=${FM_EXP:-target/release/fm-exp} data=${DATA:-/usr/share/datasets/fashion-mnist}
 if [ ! -x .venv-onnx/bin/python ]; then
   python3 -m venv .venv-onnx
-  .venv-onnx/bin/pip install --quiet onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
+  .venv-onnx/bin/pip install --quiet --disable-pip-version-check --require-hashes -r scripts/interop/requirements.txt
 fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 
 if [ ! -x .venv-onnx/bin/python ]; then
   python3 -m venv .venv-onnx
-  .venv-onnx/bin/pip install --quiet onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
+  .venv-onnx/bin/pip install --quiet --disable-pip-version-check --require-hashes -r scripts/interop/requirements.txt
 fi
 if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh

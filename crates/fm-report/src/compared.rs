@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::collect::RunResult;
 use crate::error::{Error, Result};
 use crate::groups::RunGroup;
-use crate::stats::{self, ALPHA, Comparison, Family, Interval, McNemar, Summary, TTest, Verdict};
+use crate::stats::{self, ALPHA, Comparison, Family, Interval, McNemar, Noise, Summary, TTest, Verdict};
 
 /// What is asked of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,9 @@ pub struct Summarized {
     pub seeds: Vec<u64>,
     /// By measure: `accuracy`, `loss`, `macro F1`, `recall <class>`, `training seconds`.
     pub measures: Vec<(String, Summary)>,
+    /// Where the noise of its accuracy comes from; none with one seed, or where a run has not kept what it said of each
+    /// image.
+    pub noise: Option<Noise>,
 }
 
 /// Two groups.
@@ -146,7 +149,14 @@ fn summarized(group: &RunGroup) -> Summarized {
         name: group.name.clone(),
         seeds: group.runs.iter().map(RunResult::seed).collect(),
         measures: measures.collect(),
+        noise: noise(group),
     }
+}
+
+fn noise(group: &RunGroup) -> Option<Noise> {
+    let runs = outcomes(group, None).ok()?.runs;
+    let rows: Vec<&[bool]> = runs.iter().map(|run| &run.correct[..]).collect();
+    stats::noise(&rows).ok()?
 }
 
 /// A measure of each run, in the order of seeds.
@@ -226,7 +236,8 @@ impl Compared {
             .map(|g| {
                 let measures: serde_json::Map<_, _> =
                     g.measures.iter().map(|(name, s)| named((name, summary(s)))).collect();
-                json!({ "name": g.name, "seeds": g.seeds, "measures": measures })
+                let sd = |n: &Noise| json!({ "seeds": n.seeds, "networks": n.networks, "flicker": n.flicker, "images": n.images });
+                json!({ "name": g.name, "seeds": g.seeds, "measures": measures, "accuracy_sd": g.noise.as_ref().map(sd) })
             })
             .collect();
         let mcnemar = |(seed, m): &(u64, McNemar)| json!({ "seed": seed, "only_first": m.only_first, "only_second": m.only_second, "p_exact": m.exact, "p_mid": m.mid });
@@ -267,6 +278,13 @@ impl Compared {
                     [Some(s.mean), s.sd, s.interval.map(|i| i.low), s.interval.map(|i| i.high), None];
                 let rest = [String::new(), String::new()];
                 rows.push(cells.into_iter().chain(numbers.map(number)).chain(rest).collect());
+            }
+            for (source, sd) in group.noise.iter().flat_map(Noise::parts) {
+                let cells = ["noise", &group.name, "", &format!("accuracy, {source}")].map(str::to_owned);
+                let n = group.seeds.len().to_string();
+                let numbers = [None, Some(sd), None, None, None].map(number);
+                let rest = [String::new(), String::new()];
+                rows.push(cells.into_iter().chain([n]).chain(numbers).chain(rest).collect());
             }
         }
         for pair in &self.pairs {

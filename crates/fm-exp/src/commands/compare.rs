@@ -194,6 +194,10 @@ fn text(compared: &Compared) -> String {
         for (measure, s) in &group.measures {
             let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
         }
+        if let Some(noise) = &group.noise {
+            let parts = noise.parts().map(|(source, sd)| format!("{source} {:.2}", 100.0 * sd));
+            let _ = writeln!(out, "  {:<22} {} points", "accuracy's noise, sd", parts.join(", "));
+        }
     }
     for pair in &compared.pairs {
         let c = &pair.comparison;

@@ -4,6 +4,7 @@
 //! accuracies by seed ──────▸ summary, paired t, Welch ─────────────┐
 //! right or wrong by item ──▸ McNemar (one seed against one seed) ──┼─▸ Comparison ─▸ verdict
 //! right or wrong by seed and item ─▸ crossed effects ─▸ power ─────┘
+//! right or wrong of one model by seed and item ─▸ noise: networks, flicker, test images
 //! right or wrong, seed after seed ─▸ anytime: a verdict that may be read at any number of seeds
 //! scores by configuration and seed ─▸ selection: which may be left behind
 //! ```
@@ -18,6 +19,7 @@ mod crossed;
 mod dist;
 mod mcnemar;
 mod multiple;
+mod noise;
 mod outcomes;
 mod power;
 mod selection;
@@ -31,6 +33,7 @@ pub use crossed::{Crossed, crossed, items_alone};
 pub use dist::{chi_squared_quantile, normal_quantile, t_quantile, two_sided_t};
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
+pub use noise::{Noise, noise};
 pub use outcomes::{Outcomes, OutcomesError};
 pub use power::{MAX_SEEDS, Needed, POWER, Plan, RANGE, detectable, paired_t_power, seeds_for, t_power};
 pub use selection::{Rule, Selection, select};
