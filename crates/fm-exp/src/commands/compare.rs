@@ -8,6 +8,7 @@ use fm_report::stats::{Interval, Summary};
 use fm_report::{Compared, Found, Question, Sheet, ValidatedGroup};
 use fm_run::store;
 use fm_run::tables::ReadError;
+use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 
@@ -80,42 +81,42 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
         return on_validation(args, &found, as_json);
     }
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
-    if let Some(path) = &args.xlsx {
-        let (header, rows) = compared.to_rows();
-        write_workbook(path, &[Sheet::new("compare", &header, rows)])?;
-    }
-    if as_json {
-        return Ok(format!("{:#}\n", compared.to_json()));
-    }
-    if args.csv {
-        let (header, rows) = compared.to_rows();
-        let bytes = store::csv_bytes(&header, rows)?;
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    Ok(text(&compared))
+    said(args, as_json, "compare", compared.to_rows(), || compared.to_json(), || text(&compared))
 }
 
 fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<String> {
     let validated = fm_report::compare_validation(&found.groups, &args.question.of()).map_err(failed)?;
+    let text = || {
+        let mut out = String::new();
+        validated.groups.iter().for_each(|group| out.push_str(&validation_text(group)));
+        if !validated.pairs.is_empty() {
+            out.push('\n');
+        }
+        validated.pairs.iter().for_each(|pair| out.extend([pair.sentence.as_str(), "\n"]));
+        out
+    };
+    said(args, as_json, "compare on val", validated.to_rows(), || validated.to_json(), text)
+}
+
+/// A comparison in the form that was asked for, and as a workbook where one was.
+fn said(
+    args: &CompareArgs,
+    as_json: bool,
+    sheet: &str,
+    (header, rows): (Vec<&'static str>, Vec<Vec<String>>),
+    json: impl FnOnce() -> Value,
+    text: impl FnOnce() -> String,
+) -> Result<String> {
     if let Some(path) = &args.xlsx {
-        let (header, rows) = validated.to_rows();
-        write_workbook(path, &[Sheet::new("compare on val", &header, rows)])?;
+        write_workbook(path, &[Sheet::new(sheet, &header, rows.clone())])?;
     }
     if as_json {
-        return Ok(format!("{:#}\n", validated.to_json()));
+        return Ok(format!("{:#}\n", json()));
     }
     if args.csv {
-        let (header, rows) = validated.to_rows();
-        let bytes = store::csv_bytes(&header, rows)?;
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        return Ok(String::from_utf8_lossy(&store::csv_bytes(&header, rows)?).into_owned());
     }
-    let mut out = String::new();
-    validated.groups.iter().for_each(|group| out.push_str(&validation_text(group)));
-    if !validated.pairs.is_empty() {
-        out.push('\n');
-    }
-    validated.pairs.iter().for_each(|pair| out.extend([pair.sentence.as_str(), "\n"]));
-    Ok(out)
+    Ok(text())
 }
 
 /// Writes sheets as an `.xlsx` file.
