@@ -198,3 +198,18 @@ fn mixing_is_the_rounded_mean_with_the_partner_as_training_sees_it() {
         if row % 2 == 0 { expect(count, 10_000, 0.01, "a partner") } else { assert_eq!(count, 0) }
     }
 }
+
+#[test]
+fn mixing_rounds_every_pair_of_bytes() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    for share in (0..=ONE).step_by(257).chain([1, ONE / 2, ONE - 1, ONE]) {
+        for own in 0..=255 {
+            let mut image = vec![own; 256];
+            mix(&mut image, &bytes, share);
+            for (&mixed, &other) in image.iter().zip(&bytes) {
+                let sum = u32::from(own) * share + u32::from(other) * (ONE - share);
+                assert_eq!(u32::from(mixed), (sum + ONE / 2) / ONE, "{own}, {other}, {share}");
+            }
+        }
+    }
+}
