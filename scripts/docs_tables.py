@@ -225,6 +225,7 @@ GENERATORS = {
     "recipes-ablation": script("recipes_table.py", "ablation"),
     "recipes-lengths": script("recipes_table.py", "lengths"),
     "recipes-strong": script("recipes_table.py", "strong"),
+    "records": script("records_table.py"),
     "reference": script("reference_table.py"),
 }
 
