@@ -13,7 +13,7 @@
 use std::path::PathBuf;
 
 use fm_report::stats::{Ending, Sequence, Settle};
-use fm_report::{RunGroup, collect};
+use fm_report::{RunGroup, Wanted, collect};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -93,7 +93,8 @@ fn main() {
     println!("|---|---|--:|--:|--:|--:|");
     let mut number = 0;
     for place in places {
-        let found = collect(std::slice::from_ref(&place), None).unwrap_or_else(|e| panic!("{e}"));
+        let found =
+            collect(std::slice::from_ref(&place), &Wanted::default()).unwrap_or_else(|e| panic!("{e}"));
         let groups: Vec<(String, Vec<Vec<bool>>)> = found
             .groups
             .iter()

@@ -1,15 +1,21 @@
 //! Finished runs on disk → results, grouped.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use fm_run::tables::{Confusion, Prediction};
 use fm_run::{Identified, files, read_config};
 use serde_json::Value;
 
+use crate::compared::said;
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
+use crate::lengths;
+use crate::measures::{BRIER, CALIBRATION_ERROR, SECONDS, TEMPERATURE};
 use crate::source::{Source, sources};
+use crate::stats::calibration_error;
 use crate::validation::Validation;
+use crate::wanted::{Length, Wanted};
 
 /// What a finished run has left.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +28,8 @@ pub struct RunResult {
     pub run: Identified,
     /// The text of its `config.toml`.
     pub config: String,
-    /// Names and values: accuracy, loss, macro-F1, validation accuracy and loss, each class's recall, training seconds.
+    /// Names and values: accuracy, loss, macro F1, calibration error, validation accuracy and loss, each class's recall,
+    /// training seconds; Brier score and what temperature scaling makes of the run, where its summary has them.
     pub measures: Vec<(String, f64)>,
     /// On the validation images, where there were any.
     pub validation: Option<Validation>,
@@ -61,45 +68,89 @@ pub struct Found {
 /// When a file cannot be read, a run was not scored at that length, or one seed would stand twice in a group.
 pub fn scored(runs: impl IntoIterator<Item = (Source, Option<u32>)>) -> Result<Vec<RunGroup>> {
     let read = |(source, epochs): (Source, Option<u32>)| {
-        let path = source.dir.clone();
-        Ok((0, read_run(source, epochs)?.ok_or(Error::Nothing { path, epochs })?))
+        let (run, config) = config(&source)?;
+        let at = epochs.and_then(|epochs| at(&run, epochs));
+        Ok((0, read_run(&FoundRun { place: 0, source, run, config }, at)?))
     };
     group(&[], runs.into_iter().map(read).collect::<Result<_>>()?)
 }
 
-/// Finds the finished runs in `places`, see [`sources`](crate::sources()), and groups them. With `epochs`, runs of that length alone: longer ones count where they were scored on the way.
-///
-/// # Errors
-/// When a place holds no run, a file cannot be read, or one seed would stand twice in a group.
-pub fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
-    let mut runs: Vec<(usize, RunResult)> = Vec::new();
-    let mut unfinished = Vec::new();
-    for (index, place) in places.iter().enumerate() {
-        let before = runs.len() + unfinished.len();
-        for source in sources(place)? {
-            if !source.done() {
-                unfinished.push(source.dir);
-            } else if let Some(run) = read_run(source, epochs)? {
-                runs.push((index, run));
-            }
-        }
-        if runs.len() + unfinished.len() == before {
-            return Err(Error::Nothing { path: place.clone(), epochs });
-        }
-    }
-    Ok(Found { groups: group(places, runs)?, unfinished })
+/// A finished run that was found.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundRun {
+    /// The number of its place.
+    pub(crate) place: usize,
+    pub(crate) source: Source,
+    /// What it is, at its own length.
+    pub(crate) run: Identified,
+    config: String,
 }
 
-/// A finished run, or none if it is of another length.
-fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
-    let config = source.config()?;
-    let mut run = read_config(&config)
-        .map_err(|e| Error::File { path: source.dir.join(files::CONFIG), what: e.message().to_owned() })?;
-    let at = epochs.filter(|&wanted| wanted != run.spec.epochs);
-    let Some(summary) = source.summary(at)? else { return Ok(None) };
-    if let Some(shorter) = at {
-        run = run.of_epochs(shorter);
+/// Finds the finished runs in `places`, see [`sources`](crate::sources()), and groups those that are wanted.
+///
+/// # Errors
+/// When a place holds no run that is wanted, a file cannot be read, one seed would stand twice in a group, or lengths are to
+/// be chosen by validation scores and there are none.
+pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
+    let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
+    let epochs = if let Length::Epochs(epochs) = wanted.length { Some(epochs) } else { None };
+    for (place, path) in places.iter().enumerate() {
+        let before = (finished.len(), unfinished.len());
+        for source in sources(path)? {
+            if !source.done() {
+                unfinished.push(source.dir);
+                continue;
+            }
+            let (run, config) = config(&source)?;
+            let there = epochs.is_none_or(|wanted| at(&run, wanted).is_none_or(|at| source.scored_at(at)));
+            if there && wanted.has(&source, &run) {
+                finished.push(FoundRun { place, source, run, config });
+            }
+        }
+        // A condition may leave out a whole place.
+        if (finished.len(), unfinished.len()) == before && wanted.conditions.is_empty() {
+            return Err(Error::Nothing { path: path.clone(), epochs });
+        }
     }
+    if finished.is_empty() && unfinished.is_empty() {
+        return Err(Error::NoneSo { path: places.first().cloned().unwrap_or_default() });
+    }
+    let (taken, chosen) = match wanted.length {
+        Length::BestValidation => lengths::best(&finished)?,
+        _ => (
+            finished.iter().map(|run| (run, epochs.and_then(|n| at(&run.run, n)))).collect(),
+            BTreeMap::new(),
+        ),
+    };
+    let read = |(found, at): (&FoundRun, Option<u32>)| Ok((found.place, read_run(found, at)?));
+    let mut groups = group(places, taken.iter().copied().map(read).collect::<Result<_>>()?)?;
+    let keys: BTreeMap<&Path, String> =
+        taken.iter().map(|(found, _)| (&*found.source.dir, lengths::key(found))).collect();
+    for group in &mut groups {
+        let key = group.runs.first().and_then(|run| keys.get(&*run.dir));
+        group.chosen = key.and_then(|key| chosen.get(key)).cloned();
+    }
+    Ok(Found { groups, unfinished })
+}
+
+/// Where a run of so many epochs is found in a run: its own scores (`None`), or those on the way.
+fn at(run: &Identified, epochs: u32) -> Option<u32> {
+    Some(epochs).filter(|&wanted| wanted != run.spec.epochs)
+}
+
+fn config(source: &Source) -> Result<(Identified, String)> {
+    let config = source.config()?;
+    let run = read_config(&config)
+        .map_err(|e| Error::File { path: source.dir.join(files::CONFIG), what: e.message().to_owned() })?;
+    Ok((run, config))
+}
+
+/// A finished run at a length at which it was scored.
+fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
+    let FoundRun { source, config, .. } = found;
+    let run = at.map_or_else(|| found.run.clone(), |shorter| found.run.of_epochs(shorter));
+    let lacking = || Error::Nothing { path: source.dir.clone(), epochs: at };
+    let summary = source.summary(at)?.ok_or_else(lacking)?;
     let path = source.place(at).join(files::SUMMARY);
     let number = |value: &Value, what: &str| {
         let lacking = || Error::File { path: path.clone(), what: format!("no {what}") };
@@ -112,6 +163,10 @@ fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
         ("loss".to_owned(), number(&test["loss"], "loss")?),
         ("macro F1".to_owned(), number(&test["macro_f1"], "macro_f1")?),
     ];
+    if !predictions.is_empty() {
+        let said: Vec<(f64, bool)> = predictions.iter().map(said).collect();
+        measures.push((CALIBRATION_ERROR.to_owned(), calibration_error(&said)));
+    }
     let validation = source.validation(&summary)?;
     measures.extend(validation.iter().flat_map(|v| {
         [("validation accuracy", v.accuracy), ("validation loss", v.loss)]
@@ -120,19 +175,26 @@ fn read_run(source: Source, epochs: Option<u32>) -> Result<Option<RunResult>> {
     for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
         measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
     }
-    measures.push(("training seconds".to_owned(), number(&summary["train_seconds"], "train_seconds")?));
+    measures.push((SECONDS.to_owned(), number(&summary["train_seconds"], "train_seconds")?));
+    // Last: earlier versions wrote none of them.
+    let scaled = &summary["temperature_scaled"];
+    let newer = [test["brier"].as_f64()].into_iter().zip([BRIER]);
+    let fitted = ["temperature", "loss", "calibration_error"].map(|key| scaled[key].as_f64());
+    for (value, name) in newer.chain(fitted.into_iter().zip(TEMPERATURE)) {
+        measures.extend(value.map(|value| (name.to_owned(), value)));
+    }
     let name = summary["name"].as_str().unwrap_or_default().to_owned();
-    Ok(Some(RunResult {
+    Ok(RunResult {
         dir: source.dir.clone(),
         name,
         run,
-        config,
+        config: config.clone(),
         measures,
         validation,
         confusion,
         predictions,
-        source,
-    }))
+        source: source.clone(),
+    })
 }
 
 /// A run's lengths: epochs, test accuracy and training seconds, of those scored on the way and its own.

@@ -1,11 +1,17 @@
 //! Groups of runs compared: everything that text, JSON, CSV and the report say.
 
-use serde_json::{Value, json};
+mod tables;
+
+use fm_run::tables::Prediction;
 
 use crate::collect::RunResult;
 use crate::error::{Error, Result};
 use crate::groups::RunGroup;
-use crate::stats::{self, ALPHA, Comparison, Family, Interval, McNemar, Noise, Summary, TTest, Verdict};
+use crate::lengths::Chosen;
+use crate::measures::{CALIBRATION_ERROR, SECONDS, possible};
+use crate::stats::{
+    self, ALPHA, Comparison, Crossed, Family, Interval, Noise, Summary, Superiority, TTest, Verdict,
+};
 
 /// What is asked of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,8 +45,11 @@ pub struct Summarized {
     pub name: String,
     /// In rising order.
     pub seeds: Vec<u64>,
-    /// By measure: `accuracy`, `loss`, `macro F1`, `recall <class>`, `training seconds`.
+    /// By measure, of those that all its runs have: `accuracy`, `loss`, `macro F1`, `calibration error`, `recall <class>`,
+    /// `training seconds` …
     pub measures: Vec<(String, Summary)>,
+    /// Its length, where validation scores chose it.
+    pub chosen: Option<Chosen>,
     /// Where the noise of its accuracy comes from; none with one seed, or where a run has not kept what it said of each
     /// image.
     pub noise: Option<Noise>,
@@ -53,6 +62,10 @@ pub struct Pair {
     pub comparison: Comparison,
     /// The answer, as one of a family: all pairs that were compared.
     pub verdict: Verdict,
+    /// How often a single run of the second has a higher accuracy than a single run of the first; none with one seed.
+    pub superiority: Option<Superiority>,
+    /// Whether both have the same seeds, and the two runs of each predict the same class for every image.
+    pub same_predictions: bool,
     /// By measure the second's less the first's; none with one seed.
     pub differences: Vec<(String, Option<Difference>)>,
 }
@@ -60,8 +73,8 @@ pub struct Pair {
 /// A difference of a measure between two groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// The test by itself: crossed effects of seeds and test images for accuracy and recalls, a t test over seeds for
-    /// the others (paired where both groups have the same seeds, else Welch's).
+    /// The test by itself: crossed effects of seeds and test images for accuracy, calibration error and recalls, a t test
+    /// over seeds for the others (paired where both groups have the same seeds, else Welch's).
     pub test: TTest,
     /// 95 % interval that holds for all `together`, within what is possible.
     pub interval: Interval,
@@ -83,9 +96,15 @@ pub fn compare(groups: &[RunGroup], question: &Question) -> Result<Compared> {
     let mut pairs = Vec::new();
     for (first, second) in asked {
         let comparison = Comparison::new(&outcomes(first, None)?, &outcomes(second, None)?)?;
-        let verdict = comparison.judge(family);
+        let mut verdict = comparison.judge(family);
         let differences = measured(first, second, &comparison, &verdict)?;
-        pairs.push(Pair { comparison, verdict, differences });
+        let [a, b] = [first, second].map(|group| values(group, "accuracy"));
+        let same_predictions = comparison.paired && same_predictions(first, second);
+        if same_predictions {
+            verdict.sentence = predict_the_same(&comparison);
+        }
+        let superiority = stats::superiority(&a, &b);
+        pairs.push(Pair { comparison, verdict, superiority, same_predictions, differences });
     }
     Ok(Compared { groups: groups.iter().map(summarized).collect(), pairs })
 }
@@ -126,31 +145,65 @@ pub(crate) fn same_test(groups: &[RunGroup]) -> Result<()> {
     Ok(())
 }
 
-/// What values of a measure are possible.
-fn possible(measure: &str) -> Interval {
-    match measure {
-        "loss" | "validation loss" | SECONDS => Interval { low: 0.0, high: f64::INFINITY },
-        _ => Interval { low: 0.0, high: 1.0 },
-    }
-}
-
-/// The measure that other work on the machine changes.
-const SECONDS: &str = "training seconds";
-
 fn summarized(group: &RunGroup) -> Summarized {
     let names = group.runs.first().map_or(&[][..], |run| &run.measures);
     let measures = names.iter().filter_map(|(name, _)| {
         let mut summary = stats::summarize(&values(group, name))?;
+        if name == CALIBRATION_ERROR {
+            summary.interval = calibration(&[group]).map(|crossed| crossed.test.interval);
+        }
         // A mean cannot lie elsewhere: the part that is possible covers it as often as the whole.
         summary.interval = summary.interval.map(|interval| interval.within(possible(name)));
-        Some((name.clone(), summary))
+        (summary.n == group.runs.len()).then(|| (name.clone(), summary))
     });
     Summarized {
         name: group.name.clone(),
         seeds: group.runs.iter().map(RunResult::seed).collect(),
         measures: measures.collect(),
+        chosen: group.chosen.clone(),
         noise: noise(group),
     }
+}
+
+/// Whether the runs of each seed say the same of every image. Both have the same seeds.
+fn same_predictions(first: &RunGroup, second: &RunGroup) -> bool {
+    let said = |run: &RunResult| run.predictions.iter().map(|p| p.predicted).collect::<Vec<_>>();
+    first.runs.iter().zip(&second.runs).all(|(a, b)| said(a) == said(b))
+}
+
+fn predict_the_same(comparison: &Comparison) -> String {
+    let [first, second] = &comparison.names;
+    let seeds = match comparison.accuracies[0].n {
+        1 => "with this seed".to_owned(),
+        n => format!("with each of {n} seeds"),
+    };
+    format!("{first} and {second} predict the same: one class for every image, {seeds}")
+}
+
+/// Crossed effects of a group's mean calibration error, or of the second's less the first's; none with one seed, or
+/// where a run has no predictions.
+fn calibration(groups: &[&RunGroup]) -> Option<Crossed> {
+    let parts = |run: &RunResult| {
+        let said: Vec<(f64, bool)> = run.predictions.iter().map(said).collect();
+        (!said.is_empty()).then(|| stats::calibration_parts(&said))
+    };
+    let rows = |group: &&RunGroup| group.runs.iter().map(parts).collect::<Option<Vec<_>>>();
+    let seeds = |group: &RunGroup| group.runs.iter().map(RunResult::seed).collect::<Vec<_>>();
+    let mut arms: Vec<Vec<Vec<f64>>> = groups.iter().map(rows).collect::<Option<_>>()?;
+    if let [first, second] = groups {
+        arms[0].iter_mut().flatten().for_each(|part| *part = -*part);
+        if seeds(first) == seeds(second) {
+            let second = arms.pop()?;
+            let both = arms[0].iter_mut().zip(&second);
+            both.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        }
+    }
+    stats::crossed_values(&arms)
+}
+
+/// How sure a prediction was, and whether it was right.
+pub(crate) fn said(prediction: &Prediction) -> (f64, bool) {
+    (prediction.p_predicted, prediction.label == prediction.predicted)
 }
 
 fn noise(group: &RunGroup) -> Option<Noise> {
@@ -198,6 +251,9 @@ fn measured(
             None if name == "accuracy" => {
                 (comparison.crossed.as_ref().map(|crossed| crossed.test), verdict.family.comparisons)
             }
+            None if name == CALIBRATION_ERROR => {
+                (calibration(&[first, second]).map(|crossed| crossed.test), 1)
+            }
             None => (over_seeds(first, second, comparison.paired, name), 1),
         };
         differences.push((name.clone(), test.map(|test| difference(name, test, together))));
@@ -207,7 +263,10 @@ fn measured(
 
 fn over_seeds(first: &RunGroup, second: &RunGroup, paired: bool, name: &str) -> Option<TTest> {
     let (a, b) = (values(first, name), values(second, name));
-    if paired && a.len() == b.len() { stats::paired_t(&a, &b) } else { stats::welch(&a, &b) }
+    if a.len() < first.runs.len() || b.len() < second.runs.len() {
+        return None;
+    }
+    if paired { stats::paired_t(&a, &b) } else { stats::welch(&a, &b) }
 }
 
 pub(crate) fn difference(measure: &str, test: TTest, together: usize) -> Difference {
@@ -219,95 +278,5 @@ pub(crate) fn difference(measure: &str, test: TTest, together: usize) -> Differe
         interval: interval.within(Interval { low: low - high, high: high - low }),
         p,
         together,
-    }
-}
-
-impl Compared {
-    /// Every number, for programs. Accuracies, F1 and recalls are shares of 1.
-    pub fn to_json(&self) -> Value {
-        let interval = |i: Interval| json!([i.low, i.high]);
-        let summary = |s: &Summary| json!({ "n": s.n, "mean": s.mean, "sd": s.sd, "interval": s.interval.map(interval), "min": s.min, "max": s.max });
-        let test = |t: &TTest| json!({ "difference": t.difference, "interval": interval(t.interval), "p": t.p, "df": t.df, "standard_error": t.standard_error });
-        let difference = |d: &Difference| json!({ "difference": d.test.difference, "interval": interval(d.interval), "p": d.p, "together": d.together, "df": d.test.df, "standard_error": d.test.standard_error });
-        let named = |(name, value): (&String, Value)| (name.clone(), value);
-        let groups: Vec<Value> = self
-            .groups
-            .iter()
-            .map(|g| {
-                let measures: serde_json::Map<_, _> =
-                    g.measures.iter().map(|(name, s)| named((name, summary(s)))).collect();
-                let sd = |n: &Noise| json!({ "seeds": n.seeds, "networks": n.networks, "flicker": n.flicker, "images": n.images });
-                json!({ "name": g.name, "seeds": g.seeds, "measures": measures, "accuracy_sd": g.noise.as_ref().map(sd) })
-            })
-            .collect();
-        let mcnemar = |(seed, m): &(u64, McNemar)| json!({ "seed": seed, "only_first": m.only_first, "only_second": m.only_second, "p_exact": m.exact, "p_mid": m.mid });
-        let pairs: Vec<Value> = self
-            .pairs
-            .iter()
-            .map(|pair| {
-                let c = &pair.comparison;
-                let differences: serde_json::Map<_, _> =
-                    pair.differences.iter().map(|(name, t)| named((name, json!(t.as_ref().map(difference))))).collect();
-                let v = &pair.verdict;
-                json!({
-                    "first": c.names[0], "second": c.names[1], "answer": v.answer.name(), "verdict": v.sentence,
-                    "comparisons": v.family.comparisons, "margin": v.family.margin, "equivalent": v.equivalent,
-                    "paired_by_seed": c.paired, "difference": c.difference(), "interval": interval(v.interval),
-                    "p": v.p, "p_equivalence": v.p_equivalence, "detectable": v.detectable,
-                    "crossed_effects": c.crossed.as_ref().map(|x| test(&x.test)),
-                    "test_images_alone": test(&c.items),
-                    "mcnemar": c.mcnemar.iter().map(mcnemar).collect::<Vec<_>>(),
-                    "differences": differences,
-                })
-            })
-            .collect();
-        json!({ "groups": groups, "pairs": pairs })
-    }
-
-    /// The same numbers as rows of a table: groups first, then differences.
-    pub fn to_rows(&self) -> (Vec<&'static str>, Vec<Vec<String>>) {
-        let header = vec![
-            "what", "first", "second", "measure", "n", "mean", "sd", "low", "high", "p", "together", "answer",
-        ];
-        let number = |v: Option<f64>| v.map_or(String::new(), |v| format!("{v:.6}"));
-        let mut rows = Vec::new();
-        for group in &self.groups {
-            for (measure, s) in &group.measures {
-                let cells = ["group", &group.name, "", measure, &s.n.to_string()].map(str::to_owned);
-                let numbers =
-                    [Some(s.mean), s.sd, s.interval.map(|i| i.low), s.interval.map(|i| i.high), None];
-                let rest = [String::new(), String::new()];
-                rows.push(cells.into_iter().chain(numbers.map(number)).chain(rest).collect());
-            }
-            for (source, sd) in group.noise.iter().flat_map(Noise::parts) {
-                let cells = ["noise", &group.name, "", &format!("accuracy, {source}")].map(str::to_owned);
-                let n = group.seeds.len().to_string();
-                let numbers = [None, Some(sd), None, None, None].map(number);
-                let rest = [String::new(), String::new()];
-                rows.push(cells.into_iter().chain([n]).chain(numbers).chain(rest).collect());
-            }
-        }
-        for pair in &self.pairs {
-            let (c, v) = (&pair.comparison, &pair.verdict);
-            let [first, second] = &c.names;
-            let n = c.accuracies[1].n.to_string();
-            let row =
-                |what: &str, measure: &str, numbers: [Option<f64>; 5], together: usize, answer: &str| {
-                    let cells = [what, first, second, measure, &n].map(str::to_owned);
-                    let rest = [together.to_string(), answer.to_owned()];
-                    cells.into_iter().chain(numbers.map(number)).chain(rest).collect::<Vec<_>>()
-                };
-            let numbers =
-                [Some(c.difference()), None, Some(v.interval.low), Some(v.interval.high), Some(v.p)];
-            rows.push(row("verdict", "accuracy", numbers, v.family.comparisons, v.answer.name()));
-            for (measure, d) in &pair.differences {
-                let of = |get: fn(&Difference) -> f64| d.as_ref().map(get);
-                let p = d.as_ref().and_then(|d| d.p);
-                let ends = (of(|d| d.interval.low), of(|d| d.interval.high));
-                let numbers = [of(|d| d.test.difference), None, ends.0, ends.1, p];
-                rows.push(row("difference", measure, numbers, d.as_ref().map_or(1, |d| d.together), ""));
-            }
-        }
-        (header, rows)
     }
 }

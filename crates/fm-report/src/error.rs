@@ -15,6 +15,10 @@ pub enum Error {
     File { path: PathBuf, what: String },
     #[error("no finished run{} in {}", epochs.map_or(String::new(), |n| format!(" of {n} epochs")), path.display())]
     Nothing { path: PathBuf, epochs: Option<u32> },
+    #[error("no run in {} meets every --where", path.display())]
+    NoneSo { path: PathBuf },
+    #[error("{} and the other seeds of its group were scored at no common length", path.display())]
+    NoLength { path: PathBuf },
     #[error("{name} has two runs with seed {seed}: {} and {}", dirs[0].display(), dirs[1].display())]
     SameSeed { name: String, seed: u64, dirs: [PathBuf; 2] },
     #[error("{} and {} were scored on different test sets", first.display(), second.display())]

@@ -8,6 +8,7 @@ use fm_run::{Identified, Role, RunSpec};
 
 use crate::collect::RunResult;
 use crate::error::{Error, Result};
+use crate::lengths::Chosen;
 
 /// Runs that differ by their seed alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct RunGroup {
     pub name: String,
     /// In the order of their seeds.
     pub runs: Vec<RunResult>,
+    /// Their length, where validation scores chose it.
+    pub chosen: Option<Chosen>,
 }
 
 /// Groups runs, each with the number of its place, by everything that decides but the seed; by the place too
@@ -49,7 +52,7 @@ pub(crate) fn group(places: &[PathBuf], runs: Vec<(usize, RunResult)>) -> Result
         if let Some([a, b]) = runs.windows(2).find(|pair| pair[0].seed() == pair[1].seed()) {
             return Err(Error::SameSeed { name, seed: a.seed(), dirs: [a.dir.clone(), b.dir.clone()] });
         }
-        found.push(RunGroup { name, runs });
+        found.push(RunGroup { name, runs, chosen: None });
     }
     Ok(found)
 }

@@ -23,6 +23,8 @@ mod error;
 mod font;
 mod groups;
 mod heatmap;
+mod lengths;
+mod measures;
 mod packed;
 mod png;
 mod report;
@@ -33,6 +35,7 @@ mod source;
 pub mod stats;
 mod svg;
 mod validation;
+mod wanted;
 mod workbook;
 
 pub use collect::{Found, RunResult, collect, scored};
@@ -41,6 +44,8 @@ pub use curves::curves;
 pub use error::{Error, Result};
 pub use groups::{RunGroup, names};
 pub use heatmap::confusion_heatmap;
+pub use lengths::Chosen;
+pub use measures::{Unit, unit};
 pub use packed::pack;
 pub use png::rasterize;
 pub use report::{Images, Report, report};
@@ -51,4 +56,5 @@ pub use source::{Source, sources};
 pub use validation::{
     Validated, ValidatedGroup, ValidatedPair, Validation, compare_validation, rank_validation,
 };
+pub use wanted::{Condition, Length, Wanted};
 pub use workbook::{Sheet, workbook};

@@ -115,6 +115,14 @@ impl Source {
         Ok(lengths)
     }
 
+    /// Whether it was scored on the way at that length.
+    pub(crate) fn scored_at(&self, epochs: u32) -> bool {
+        match &self.packed {
+            Some(left) => left.at(Some(epochs)).is_some(),
+            None => self.place(Some(epochs)).join(files::SUMMARY).exists(),
+        }
+    }
+
     /// Its `summary.json` at a length; none where it was not scored then.
     ///
     /// # Errors

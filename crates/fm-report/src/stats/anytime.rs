@@ -81,7 +81,7 @@ impl Sequence {
     /// When there are more or fewer items: a bug of the caller.
     pub fn push(&mut self, first: &[bool], second: &[bool]) -> Look {
         assert_eq!(first.len(), second.len(), "the same items");
-        self.sums.push(first.iter().zip(second).map(|(&a, &b)| i8::from(b) - i8::from(a)));
+        self.sums.push(first.iter().zip(second).map(|(&a, &b)| f64::from(i8::from(b) - i8::from(a))));
         let (seeds, difference) = (self.sums.rows.len(), mean(&self.sums.rows));
         let Settle { margin, alpha } = self.settle;
         let (seeds_half, images_half) =

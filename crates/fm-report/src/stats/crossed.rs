@@ -1,5 +1,5 @@
-//! Crossed random effects: the variance of a difference of accuracies, split into what other seeds and what
-//! other test items would change, and a t interval from it.
+//! Crossed random effects: the variance of a mean over seeds and test items, or of a difference of two, split into what
+//! other seeds and what other test items would change, and a t interval from it.
 //!
 //! By the method of moments: the variance of seeds' means over `S` seeds, plus that of items' means over `N`
 //! items, less that of what remains over `S N`, which both contain; neither can be less than that remainder
@@ -9,7 +9,7 @@ use super::outcomes::{Arm, Outcomes};
 use super::summary::{mean, variance};
 use super::t_test::{TTest, satterthwaite};
 
-/// Crossed random effects of a difference of accuracies, in shares of 1.
+/// Crossed random effects of a mean or of a difference, in its unit: of accuracies in shares of 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Crossed {
     /// Difference, standard error, p and 95 % interval.
@@ -46,15 +46,28 @@ pub(crate) fn of_sums(arms: &[&Sums]) -> Option<Crossed> {
     Some(Crossed { test, seed_variances, item_variance, items })
 }
 
+/// The same of any numbers: by arm, by seed and by item. The mean is that of the arms' sum.
+#[must_use]
+pub fn crossed_values(arms: &[Vec<Vec<f64>>]) -> Option<Crossed> {
+    let items = arms.first()?.first()?.len();
+    let sums = |arm: &Vec<Vec<f64>>| {
+        let mut sums = Sums::new(items);
+        arm.iter().for_each(|row| sums.push(row.iter().copied()));
+        sums
+    };
+    let sums: Vec<Sums> = arms.iter().map(sums).collect();
+    of_sums(&sums.iter().collect::<Vec<_>>())
+}
+
 /// What the analysis of variance needs of an arm's entries; seeds can be added.
 #[derive(Debug, Clone)]
 pub(crate) struct Sums {
     /// By seed the mean over items.
     pub(crate) rows: Vec<f64>,
     /// By item the sum over seeds.
-    columns: Vec<i32>,
-    /// Entries that are not 0: as they are -1, 0 or 1, the sum of their squares.
-    counted: usize,
+    columns: Vec<f64>,
+    /// Sum of the entries' squares.
+    squares: f64,
 }
 
 /// Mean squares of an arm's two-way analysis of variance, each as a variance.
@@ -70,31 +83,31 @@ pub(crate) struct Variances {
 
 impl Sums {
     pub(crate) fn new(items: usize) -> Self {
-        Self { rows: Vec::new(), columns: vec![0; items], counted: 0 }
+        Self { rows: Vec::new(), columns: vec![0.0; items], squares: 0.0 }
     }
 
     fn of(arm: &Arm, items: usize) -> Self {
         let mut sums = Self::new(items);
         for row in arm {
-            sums.push(row.iter().copied());
+            sums.push(row.iter().copied().map(f64::from));
         }
         sums
     }
 
     /// Adds a seed's entries, one for each item.
-    pub(crate) fn push(&mut self, row: impl Iterator<Item = i8>) {
-        let mut sum = 0;
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = f64>) {
+        let mut sum = 0.0;
         for (column, entry) in self.columns.iter_mut().zip(row) {
-            *column += i32::from(entry);
-            sum += i64::from(entry);
-            self.counted += usize::from(entry != 0);
+            *column += entry;
+            sum += entry;
+            self.squares += entry * entry;
         }
-        self.rows.push(sum as f64 / self.columns.len() as f64);
+        self.rows.push(sum / self.columns.len() as f64);
     }
 
     fn item_means(&self) -> impl Iterator<Item = f64> {
         let seeds = self.rows.len() as f64;
-        self.columns.iter().map(move |&sum| f64::from(sum) / seeds)
+        self.columns.iter().map(move |&sum| sum / seeds)
     }
 
     /// None with fewer than two seeds or items.
@@ -105,7 +118,7 @@ impl Sums {
         }
         let (seeds, items) = (variance(&self.rows), variance(&self.item_means().collect::<Vec<_>>()));
         // Sums of squares: total = seeds + items + rest.
-        let total = self.counted as f64 - n * s * mean(&self.rows).powi(2);
+        let total = self.squares - n * s * mean(&self.rows).powi(2);
         let rest = total - n * (s - 1.0) * seeds - s * (n - 1.0) * items;
         Some(Variances { seeds, items, remainder: (rest / ((s - 1.0) * (n - 1.0))).max(0.0) })
     }

@@ -6,6 +6,9 @@
 //! right or wrong by seed and item ─▸ crossed effects ─▸ power ─────┘
 //! right or wrong of one model by seed and item ─▸ noise: networks, flicker, test images
 //! right or wrong, seed after seed ─▸ anytime: a verdict that may be read at any number of seeds
+//! accuracies by run ─▸ superiority: how often a single run is ahead
+//! confidence and right or wrong by item ─▸ calibration
+//! which of many differ ─▸ letters
 //! scores by configuration and seed ─▸ selection: which may be left behind
 //! ```
 //!
@@ -14,9 +17,11 @@
 //! "different" too often when the other matters. The verdict rests on crossed effects, which see both.
 
 mod anytime;
+mod calibration;
 mod comparison;
 mod crossed;
 mod dist;
+mod letters;
 mod mcnemar;
 mod multiple;
 mod noise;
@@ -24,20 +29,25 @@ mod outcomes;
 mod power;
 mod selection;
 mod summary;
+mod superiority;
 mod t_test;
 mod verdict;
 
 pub use anytime::{Ending, Look, Sequence, Settle, e_value, half_width};
+pub use calibration::{BINS, Bin, calibration_error, calibration_parts, reliability};
 pub use comparison::{CompareError, Comparison, Group, Run};
-pub use crossed::{Crossed, crossed, items_alone};
+pub use crossed::{Crossed, crossed, crossed_values, items_alone};
 pub use dist::{chi_squared_quantile, normal_quantile, t_quantile, two_sided_t};
+pub use letters::letters;
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
 pub use noise::{Noise, noise};
 pub use outcomes::{Outcomes, OutcomesError};
 pub use power::{MAX_SEEDS, Needed, POWER, Plan, RANGE, detectable, paired_t_power, seeds_for, t_power};
 pub use selection::{Rule, Selection, select};
+pub(crate) use summary::mean;
 pub use summary::{Interval, Summary, summarize};
+pub use superiority::{Superiority, superiority};
 pub use t_test::{TTest, paired_t, welch};
 pub use verdict::{ALPHA, Answer, Family, Verdict};
 

@@ -42,7 +42,7 @@ pub fn noise(runs: &[&[bool]]) -> Result<Option<Noise>, OutcomesError> {
     }
     let mut sums = Sums::new(first.len());
     for run in runs {
-        sums.push(run.iter().map(|&right| i8::from(right)));
+        sums.push(run.iter().map(|&right| f64::from(u8::from(right))));
     }
     let (seeds, images) = (runs.len() as f64, first.len() as f64);
     Ok(sums.variances().map(|v| {

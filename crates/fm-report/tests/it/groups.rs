@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fm_report::collect;
+use fm_report::{Wanted, collect};
 use fm_run::{Facts, Identified, Role, RunSpec, files};
 use toml::{Table, Value};
 
@@ -38,7 +38,7 @@ fn groups(configs: &[String]) -> Vec<(String, usize)> {
     for (index, config) in configs.iter().enumerate() {
         leave(&dir.path().join(index.to_string()), config);
     }
-    let found = collect(&[dir.path().to_owned()], None).unwrap();
+    let found = collect(&[dir.path().to_owned()], &Wanted::default()).unwrap();
     found.groups.into_iter().map(|group| (group.name, group.runs.len())).collect()
 }
 
@@ -161,6 +161,6 @@ fn names_say_everything_that_differs_and_no_more() {
 fn a_statement_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), &format!("epoch = 3\n{}", run().to_toml()));
-    let error = collect(&[dir.path().to_owned()], None).unwrap_err().to_string();
+    let error = collect(&[dir.path().to_owned()], &Wanted::default()).unwrap_err().to_string();
     assert!(error.ends_with("config.toml: unknown key 'epoch'"), "{error}");
 }
