@@ -11,10 +11,11 @@ import pandas as pd
 import scipy
 import statsmodels
 import statsmodels.formula.api as smf
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.nonparametric import rank_compare_2indep
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
@@ -102,6 +103,23 @@ def anytime(t, n, g=4.0):
     return {"t": t, "n": n, "e": value / stats.t.pdf(t, n - 1)}
 
 
+def newcombe(p, m, n):
+    """Newcombe 2006, method 5: where the estimate is z standard errors from the probability."""
+    z2 = stats.norm.ppf(0.975) ** 2
+    at = lambda x: (x - p) ** 2 * m * n - z2 * x * (1 - x) * (
+        1 + ((m + n) / 2 - 1) * ((1 - x) / (2 - x) + x / (1 + x)))
+    # Next to the estimate itself the function is below zero, and zero there where that is 0 or 1.
+    return [optimize.brentq(at, 1e-15, p - 1e-9, xtol=1e-15) if p > 0 else 0.0,
+            optimize.brentq(at, p + 1e-9, 1 - 1e-15, xtol=1e-15) if p < 1 else 1.0]
+
+
+def superiority(first, second):
+    p = stats.mannwhitneyu(second, first).statistic / (len(first) * len(second))
+    if len(set(first) & set(second)) or max(first) > min(second):
+        assert np.isclose(p, rank_compare_2indep(second, first).prob1, rtol=1e-12)
+    return {"first": first, "second": second, "probability": p, "interval": newcombe(p, len(first), len(second))}
+
+
 def crossed_effects(arms):
     """Method of moments for crossed random effects, by analysis of variance of each arm."""
     n = arms[0].shape[1]
@@ -171,6 +189,9 @@ def main():
         "anytime": [anytime(t, n) for t, n in [(0.5, 3), (2.0, 5), (5.0, 7), (3.0, 20), (4.5, 60)]],
         "two_way": [two_way(rng, "paired", (1.0, 1.3), (4, 4), 120), two_way(rng, "paired", (1.2, 1.2), (10, 10), 200),
                     two_way(rng, "unpaired", (1.0, 1.6), (3, 5), 120), mixed(6, 80), mixed(9, 150)],
+        "superiority": [superiority(cnn, mlp), superiority(mlp, cnn), superiority(cnn[:3], cnn[3:]),
+                        superiority([0.9, 0.91, 0.92], [0.91, 0.91, 0.93, 0.95]),
+                        superiority([0.1, 0.2], [0.3, 0.4, 0.5])],
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(golden, indent=1, default=float) + "\n")

@@ -42,7 +42,7 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 
-    /// More on stderr; twice for everything
+    /// More on stderr, and every number of compare; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 
@@ -148,7 +148,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
         Command::Sweep(command) => Ok(crate::sweep::run(command, global.json, console)?.text),
-        Command::Compare(args) => commands::compare::run(&args, global.json),
+        Command::Compare(args) => commands::compare::run(&args, global.json, global.verbose > 0),
         Command::Power(args) => commands::power::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use fm_report::stats::calibration_error;
 use fm_run::files;
 use fm_run::tables::{self, Confusion};
 use fm_train::metrics::Scores;
+use fm_train::temperature::Scaled;
 use serde_json::{Value, json};
 
 use crate::error::Result;
@@ -30,7 +32,24 @@ pub(crate) fn to_json(class_names: &[String], scores: &Scores) -> Value {
         "loss": scores.loss,
         "accuracy": scores.accuracy,
         "macro_f1": scores.macro_f1(),
+        "brier": scores.brier,
+        "calibration_error": calibration_error(&said(scores)),
         "weakest": weakest,
         "recall": recalls,
+    })
+}
+
+/// How sure each prediction was, and whether it was right.
+pub(crate) fn said(scores: &Scores) -> Vec<(f64, bool)> {
+    scores.predictions.iter().map(|p| (p.p_predicted, p.predicted == p.label)).collect()
+}
+
+/// What temperature scaling makes of the scores, as it stands in `summary.json` under `temperature_scaled`.
+pub(crate) fn scaled_to_json(scaled: &Scaled) -> Value {
+    json!({
+        "temperature": scaled.temperature,
+        "loss": scaled.test.loss,
+        "brier": scaled.test.brier,
+        "calibration_error": calibration_error(&said(&scaled.test)),
     })
 }

@@ -10,7 +10,7 @@ use crate::groups::RunGroup;
 use crate::lengths::Chosen;
 use crate::measures::{CALIBRATION_ERROR, SECONDS, possible};
 use crate::stats::{
-    self, ALPHA, Comparison, Crossed, Family, Interval, Noise, Summary, Superiority, TTest, Verdict,
+    self, ALPHA, Answer, Comparison, Crossed, Family, Interval, Noise, Summary, Superiority, TTest, Verdict,
 };
 
 /// What is asked of a comparison.
@@ -222,7 +222,7 @@ pub(crate) fn values(group: &RunGroup, measure: &str) -> Vec<f64> {
 fn outcomes(group: &RunGroup, class: Option<u8>) -> Result<stats::Group> {
     let run = |run: &RunResult| {
         if run.predictions.is_empty() {
-            return Err(Error::NoPredictions { path: run.dir.clone() });
+            return Err(Error::NoPredictions { path: run.dir.clone(), epochs: run.run.spec.epochs });
         }
         let of_class = run.predictions.iter().filter(|p| class.is_none_or(|class| p.label == class));
         Ok(stats::Run { seed: run.seed(), correct: of_class.map(|p| p.label == p.predicted).collect() })
@@ -278,5 +278,30 @@ pub(crate) fn difference(measure: &str, test: TTest, together: usize) -> Differe
         interval: interval.within(Interval { low: low - high, high: high - low }),
         p,
         together,
+    }
+}
+
+impl Compared {
+    /// Groups by their mean accuracy, the best first, each with its letters: groups that share one are not shown to differ.
+    /// None where not every pair was compared.
+    #[must_use]
+    pub fn ranking(&self) -> Option<Vec<(usize, String)>> {
+        let n = self.groups.len();
+        if n < 2 || self.pairs.len() < n * (n - 1) / 2 {
+            return None;
+        }
+        let accuracy = |group: &Summarized| {
+            let found = group.measures.iter().find(|(name, _)| name == "accuracy");
+            found.map_or(f64::NAN, |(_, summary)| summary.mean)
+        };
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&a, &b| accuracy(&self.groups[b]).total_cmp(&accuracy(&self.groups[a])));
+        let place = |name: &String| order.iter().position(|&group| self.groups[group].name == *name);
+        let better = self.pairs.iter().filter(|pair| pair.verdict.answer == Answer::Better);
+        let different: Vec<(usize, usize)> = better
+            .filter_map(|pair| place(&pair.comparison.names[0]).zip(place(&pair.comparison.names[1])))
+            .collect();
+        let letters = stats::letters(n, &different);
+        Some(order.into_iter().zip(letters).collect())
     }
 }

@@ -25,8 +25,8 @@ pub enum Error {
     OtherTest { first: PathBuf, second: PathBuf },
     #[error("there is no group '{name}': there are {}", known.join("; "))]
     NoGroup { name: String, known: Vec<String> },
-    #[error("{} has no predictions.csv for what is asked", path.display())]
-    NoPredictions { path: PathBuf },
+    #[error("{} has no predictions.csv of {epochs} epochs", path.display())]
+    NoPredictions { path: PathBuf, epochs: u32 },
     #[error("{} has no validation scores", path.display())]
     NoValidation { path: PathBuf },
     #[error("{name} has no runs")]

@@ -52,8 +52,9 @@ pub struct Condition {
     is: bool,
 }
 
-/// The key that is no key of a run's statement.
+/// Keys that are none of a run's statement: its directory's name, and how encoder and head were trained.
 const NAME: &str = "name";
+const ARM: &str = "arm";
 
 impl FromStr for Condition {
     type Err = String;
@@ -66,8 +67,10 @@ impl FromStr for Condition {
                 None => return Err(format!("must be KEY=VALUE or KEY!=VALUE, got '{text}'")),
             },
         };
-        if key != NAME && RunSpec::field(key).is_none() {
-            return Err(format!("there is no key '{key}': it may be name, or one that fm-exp keys lists"));
+        if ![NAME, ARM].contains(&key) && RunSpec::field(key).is_none() {
+            return Err(format!(
+                "there is no key '{key}': it may be name, arm, or one that fm-exp keys lists"
+            ));
         }
         Ok(Self { key: key.to_owned(), value: value.to_owned(), is })
     }
@@ -76,10 +79,10 @@ impl FromStr for Condition {
 impl Condition {
     fn holds(&self, source: &Source, run: &Identified) -> bool {
         let name = || source.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let said = if self.key == NAME {
-            Some(name())
-        } else {
-            run.value(&self.key).map(|value| text(&value).unwrap_or_default())
+        let said = match self.key.as_str() {
+            NAME => Some(name()),
+            ARM => Some(run.spec.arm()),
+            key => run.value(key).map(|value| text(&value).unwrap_or_default()),
         };
         self.is == (said.as_deref() == Some(&self.value))
     }

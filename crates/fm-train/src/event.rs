@@ -6,6 +6,7 @@ use fm_run::spec::Weights;
 use crate::checkpoint::Checkpoint;
 use crate::metrics::Scores;
 use crate::plan::{Phase, Plan};
+use crate::temperature::Scaled;
 
 /// One row of `epochs.csv`.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +60,8 @@ pub struct Outcome {
     pub test: Scores,
     /// Loss and accuracy of the same weights on the validation rows, where there are any.
     pub val: Option<(f64, f64)>,
+    /// Test scores of the same weights after temperature scaling, where there are validation rows.
+    pub scaled: Option<Scaled>,
     /// Epochs trained.
     pub epochs: u32,
     /// The epoch whose weights were scored; 0 for the untrained model.

@@ -69,6 +69,7 @@ pub mod recipe;
 pub mod scripted;
 pub mod sink;
 mod state;
+pub mod temperature;
 pub mod train;
 
 pub use ahead::{Ahead, Making};

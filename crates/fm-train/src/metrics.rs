@@ -10,6 +10,9 @@ pub struct Scores {
     pub loss: f64,
     /// Share classified correctly.
     pub accuracy: f64,
+    /// Brier score (1950): the mean over images of the squared distance of the classes' probabilities from the true class,
+    /// from 0 to 2.
+    pub brier: f64,
     /// Number of classes.
     pub classes: usize,
     /// Counts `[true][predicted]`, row-major.
@@ -27,7 +30,7 @@ impl Scores {
     pub fn new(logits: &[f32], labels: &[u8], classes: usize) -> Self {
         assert_eq!(logits.len(), labels.len() * classes, "one row of logits per label");
         let mut confusion = vec![0; classes * classes];
-        let mut loss_sum = 0.0;
+        let (mut loss_sum, mut brier_sum) = (0.0, 0.0);
         let mut predictions = Vec::with_capacity(labels.len());
         for (row, &label) in logits.chunks_exact(classes).zip(labels) {
             let (predicted, &max) = row
@@ -40,12 +43,15 @@ impl Scores {
             loss_sum -= log_true;
             confusion[usize::from(label) * classes + predicted] += 1;
             let (p_true, p_predicted) = (log_true.exp(), log_predicted.exp());
+            let squares: f64 = (0..classes).map(|class| log_p(class).exp().powi(2)).sum();
+            brier_sum += squares - 2.0 * p_true + 1.0;
             let loss = Some(-log_true);
             predictions.push(Prediction { label, predicted: predicted as u8, p_true, p_predicted, loss });
         }
         let n = labels.len() as f64;
         let correct: u64 = (0..classes).map(|c| confusion[c * classes + c]).sum();
-        Self { loss: loss_sum / n, accuracy: correct as f64 / n, classes, confusion, predictions }
+        let (loss, brier, accuracy) = (loss_sum / n, brier_sum / n, correct as f64 / n);
+        Self { loss, accuracy, brier, classes, confusion, predictions }
     }
 
     /// Precision, recall and F1 of each class.
@@ -102,6 +108,9 @@ mod tests {
         assert!((scores.accuracy - 0.5).abs() < 1e-12);
         let loss = -(0.75_f64.ln() + 0.25_f64.ln() + 0.75_f64.ln() + 0.5_f64.ln()) / 4.0;
         assert!((scores.loss - loss).abs() < 1e-7, "{} {loss}", scores.loss);
+        // Twice the square of what the true class lacks of 1.
+        let brier = 2.0 * (0.25_f64.powi(2) + 0.75_f64.powi(2) + 0.25_f64.powi(2) + 0.5_f64.powi(2)) / 4.0;
+        assert!((scores.brier - brier).abs() < 1e-7, "{} {brier}", scores.brier);
         assert_eq!(scores.predictions[3].predicted, 0, "the first of equals");
         assert!((scores.predictions[1].p_true - 0.25).abs() < 1e-7);
         assert!((scores.predictions[1].p_predicted - 0.75).abs() < 1e-7);

@@ -1,15 +1,14 @@
 //! `fm-exp compare`: groups of runs, their numbers and differences, and a sentence.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fm_report::stats::{Interval, Summary};
-use fm_report::{Compared, Found, Question, Sheet, ValidatedGroup};
+use fm_report::{Condition, Found, Length, Question, Sheet, Wanted};
 use fm_run::store;
 use fm_run::tables::ReadError;
 use serde_json::Value;
 
+use super::compare_text::{self, validation_text};
 use crate::error::{Error, Kind, Result};
 
 /// Flags of `compare`.
@@ -19,9 +18,8 @@ pub(crate) struct CompareArgs {
     #[arg(value_name = "RUN|DIR", required = true)]
     places: Vec<PathBuf>,
 
-    /// Runs of this length alone; longer ones as they were scored on the way
-    #[arg(long, value_name = "N")]
-    epochs: Option<u32>,
+    #[command(flatten)]
+    wanted: WantedArgs,
 
     #[command(flatten)]
     question: QuestionArgs,
@@ -48,6 +46,26 @@ enum On {
     Val,
 }
 
+/// Which runs, and at what length.
+#[derive(Debug, Args)]
+pub(crate) struct WantedArgs {
+    /// Runs of this length alone, longer ones as they were scored on the way; or best-val: each group at the length of its
+    /// highest mean validation accuracy
+    #[arg(long, value_name = "N|best-val")]
+    epochs: Option<Length>,
+
+    /// Runs with this value of a key alone, such as arch=cnn or name!=again; of several with one key any, of several keys
+    /// all
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    conditions: Vec<Condition>,
+}
+
+impl WantedArgs {
+    fn of(&self) -> Wanted {
+        Wanted { length: self.epochs.unwrap_or_default(), conditions: self.conditions.clone() }
+    }
+}
+
 /// What is asked of a comparison.
 #[derive(Debug, Args)]
 pub(crate) struct QuestionArgs {
@@ -72,8 +90,14 @@ impl QuestionArgs {
     }
 }
 
-pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
-    let found = collect(&args.places, args.epochs)?;
+pub(crate) fn run(args: &CompareArgs, as_json: bool, details: bool) -> Result<String> {
+    if args.on == On::Val && args.wanted.epochs == Some(Length::BestValidation) {
+        return Err(Error::usage(
+            "--epochs best-val chooses by validation scores, which --on val would compare",
+        )
+        .help("compare the choice on the test set: leave --on val out"));
+    }
+    let found = find(&args.places, &args.wanted.of())?;
     if found.groups.len() < 2 && !as_json && !args.csv {
         tracing::warn!("one group alone: there is nothing to compare it with");
     }
@@ -81,7 +105,8 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool) -> Result<String> {
         return on_validation(args, &found, as_json);
     }
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
-    said(args, as_json, "compare", compared.to_rows(), || compared.to_json(), || text(&compared))
+    let text = || compare_text::text(&compared, details);
+    said(args, as_json, "compare", compared.to_rows(), || compared.to_json(), text)
 }
 
 fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<String> {
@@ -127,23 +152,15 @@ pub(crate) fn write_workbook(path: &Path, sheets: &[Sheet]) -> Result<()> {
     store::write(path, &fm_report::workbook(sheets).map_err(failed)?)
 }
 
-/// A group's validation scores in lines.
-pub(crate) fn validation_text(group: &ValidatedGroup) -> String {
-    let mut out = heading(&group.name, group.seeds.len());
-    for (measure, s) in group.measures() {
-        let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
-    }
-    out
-}
-
-/// A group's name and the number of its seeds.
-fn heading(name: &str, seeds: usize) -> String {
-    format!("{name} ({seeds} {})\n", if seeds == 1 { "seed" } else { "seeds" })
-}
-
-/// Finds the runs; says which were passed over.
+/// Finds the runs, at their own length or at so many epochs.
 pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> {
-    let found = fm_report::collect(places, epochs).map_err(failed)?;
+    let length = epochs.map_or(Length::Own, Length::Epochs);
+    find(places, &Wanted { length, ..Wanted::default() })
+}
+
+/// Finds the runs that are wanted; says which were passed over.
+fn find(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
+    let found = fm_report::collect(places, wanted).map_err(failed)?;
     if !found.unfinished.is_empty() {
         tracing::warn!(
             "{} unfinished runs are left out: {}",
@@ -181,83 +198,21 @@ pub(crate) fn failed(error: fm_report::Error) -> Error {
             .note("--protocol notebook holds no images out")
             .help("choose between runs of --protocol holdout"),
         fm_report::Error::NoGroup { .. } => Error::usage(text),
-        fm_report::Error::SameSeed { .. } => {
-            Error::new(Kind::Mismatch, text).help("name the runs that are meant, not the directory of all")
+        fm_report::Error::SameSeed { dirs, .. } => {
+            let again = dirs[1].file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Error::new(Kind::Mismatch, text).help(format!(
+                "leave one of them out, such as with --where 'name!={again}', or give the directories of the runs that \
+                 are meant"
+            ))
         }
+        fm_report::Error::NoneSo { .. } => {
+            Error::new(Kind::Mismatch, text).help("fm-exp keys lists keys; a run's config.toml has its values")
+        }
+        fm_report::Error::NoLength { .. } => Error::new(Kind::Mismatch, text)
+            .help("score all seeds at the same lengths: --score-at when they are trained"),
+        fm_report::Error::NoPredictions { .. } => Error::new(Kind::Mismatch, text).help(
+            "compare lengths whose predictions were kept (--epochs), or score the run again: fm-exp eval, or train it anew",
+        ),
         _ => Error::new(Kind::Mismatch, text),
     }
-}
-
-fn text(compared: &Compared) -> String {
-    let mut out = String::new();
-    for group in &compared.groups {
-        out.push_str(&heading(&group.name, group.seeds.len()));
-        for (measure, s) in &group.measures {
-            let _ = writeln!(out, "  {measure:<22} {}", spread(measure, s));
-        }
-        if let Some(noise) = &group.noise {
-            let parts = noise.parts().map(|(source, sd)| format!("{source} {:.2}", 100.0 * sd));
-            let _ = writeln!(out, "  {:<22} {} points", "accuracy's noise, sd", parts.join(", "));
-        }
-    }
-    for pair in &compared.pairs {
-        let c = &pair.comparison;
-        let how = if c.paired { "paired by seed" } else { "other seeds, not paired" };
-        let _ = writeln!(
-            out,
-            "\n{} less {} ({how}; mean difference, 95 % interval, of recalls for all classes together)",
-            c.names[1], c.names[0]
-        );
-        for (measure, difference) in &pair.differences {
-            if let Some(difference) = difference {
-                let scale = scale(measure);
-                let Interval { low, high } = difference.interval;
-                let (d, low, high) = (scale.0 * difference.test.difference, scale.0 * low, scale.0 * high);
-                let _ = writeln!(out, "  {measure:<22} {d:>8.2}  ({low:.2} to {high:.2}){}", scale.1);
-            }
-        }
-        let separate: Vec<String> =
-            c.mcnemar.iter().map(|(seed, m)| format!("seed {seed} {}", p_text(m.mid))).collect();
-        if !separate.is_empty() {
-            let _ = writeln!(out, "  McNemar's mid-p by seed: {}", separate.join(", "));
-        }
-    }
-    if !compared.pairs.is_empty() {
-        out.push('\n');
-    }
-    for pair in &compared.pairs {
-        let _ = writeln!(out, "{}", pair.verdict.sentence);
-    }
-    out
-}
-
-/// What a measure is multiplied with, and its unit.
-fn scale(measure: &str) -> (f64, &'static str) {
-    match measure {
-        "loss" | "validation loss" | "best epoch" => (1.0, ""),
-        "training seconds" => (1.0, " s"),
-        _ => (100.0, " points"),
-    }
-}
-
-fn spread(measure: &str, s: &Summary) -> String {
-    let (factor, _) = scale(measure);
-    let digits = if measure.ends_with("loss") { 4 } else { 2 };
-    let show = |v: f64| format!("{:.digits$}", factor * v);
-    let unit = match measure {
-        "loss" | "validation loss" | "best epoch" => "",
-        "training seconds" => " s",
-        _ => " %",
-    };
-    match (s.sd, s.interval) {
-        (Some(sd), Some(Interval { low, high })) => {
-            let (mean, sd, low, high) = (show(s.mean), show(sd), show(low), show(high));
-            format!("{mean:>8}{unit}  sd {sd}  95 % interval of the mean {low} to {high}")
-        }
-        _ => format!("{:>8}{unit}", show(s.mean)),
-    }
-}
-
-fn p_text(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }

@@ -13,6 +13,7 @@ use fm_train::engine::{Engine, Input, Want};
 use fm_train::metrics::Scores;
 use serde_json::{Value, json};
 
+use super::calibrate::Calibrated;
 use super::inference::{self, Chosen, DataArgs, ModelArgs, Split};
 use crate::error::{Error, Kind, Result};
 use crate::{npy, scored};
@@ -63,6 +64,8 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     let classes = trained.network.classes.unwrap_or(0);
     let scores = Scores::new(&logits, &images.labels, classes);
     let names = trained.names(&data.class_names);
+    let said = (&logits[..], &images.labels[..]);
+    let calibrated = Calibrated::new(&mut *engine, &trained, &data, said, &scores)?;
 
     let out = args.out.clone().unwrap_or_else(|| trained.beside("eval").join(directory(&data.name, split)));
     let of = json!({
@@ -89,6 +92,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
         split.name(): scored::to_json(&names, &scores),
     });
     summary.as_object_mut().into_iter().zip(of.as_object()).for_each(|(all, of)| all.extend(of.clone()));
+    summary["temperature_scaled"] = calibrated.to_json();
     if let Some(scores) = &flipped {
         summary[format!("{}_with_mirror_images", split.name())] = scored::to_json(&names, scores);
     }
@@ -98,6 +102,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
         let confusion = Confusion::read(&out.join(files::CONFUSION))?;
         Ok(fm_report::confusion_heatmap(&confusion, &title))
     })?;
+    calibrated.write(&out, &title)?;
     if args.logits {
         store::write(&out.join("logits.npy"), &npy::floats(&logits, classes)?)?;
     }
@@ -107,7 +112,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if as_json {
         return Ok(format!("{summary:#}\n"));
     }
-    Ok(report(&title, (&scores, flipped.as_ref()), &names, &data, &out))
+    Ok(report(&title, (&scores, flipped.as_ref()), &calibrated, &names, &data, &out))
 }
 
 /// The directory of a data set's split: directories of data go by their last name.
@@ -221,6 +226,7 @@ fn hard(
 fn report(
     title: &str,
     (scores, flipped): (&Scores, Option<&Scores>),
+    calibrated: &Calibrated<'_>,
     names: &[String],
     data: &Dataset,
     out: &Path,
@@ -236,6 +242,7 @@ fn report(
     if let Some((class, recall)) = scores.weakest() {
         let _ = writeln!(text, "  weakest class   {} (recall {recall:.3})", names[class]);
     }
+    text.push_str(&calibrated.text());
     let _ = writeln!(text, "  results         {}", out.display());
     text
 }

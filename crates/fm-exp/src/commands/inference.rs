@@ -104,7 +104,10 @@ impl Split {
 }
 
 /// The rows that a model's run validated on.
-fn held_out(data: &Dataset, trained: &Trained) -> Result<Vec<u32>> {
+///
+/// # Errors
+/// When the run held none out, its configuration is not beside the model, or it trained on other data.
+pub(super) fn held_out(data: &Dataset, trained: &Trained) -> Result<Vec<u32>> {
     let path = trained.beside(files::CONFIG);
     let config = fm_run::store::read_text(&path, fm_run::store::MAX_KEYS).and_then(|text| read_config(&text));
     let run = config.map_err(|error| {

@@ -1,7 +1,9 @@
 //! The commands: each takes its checked flags and returns what goes to stdout.
 
 pub(crate) mod bench;
+mod calibrate;
 pub(crate) mod compare;
+pub(crate) mod compare_text;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod encode;

@@ -114,6 +114,7 @@ impl Files {
                 outcome.val.map_or(Value::Null, |(loss, acc)| json!({ "loss": loss, "accuracy": acc })),
             ),
             ("test".to_owned(), scored::to_json(&self.class_names, &outcome.test)),
+            ("temperature_scaled".to_owned(), json!(outcome.scaled.as_ref().map(scored::scaled_to_json))),
         ]);
         serde_json::Value::Object(summary)
     }

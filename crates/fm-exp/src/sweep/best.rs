@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::merge::{finished, sources};
 use super::planned::SweepPlan;
-use crate::commands::compare::{failed, validation_text};
+use crate::commands::compare::failed;
+use crate::commands::compare_text::validation_text;
 use crate::error::{Error, Kind, Result};
 
 /// Flags of `sweep best`.

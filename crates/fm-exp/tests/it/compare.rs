@@ -44,7 +44,31 @@ fn groups_numbers_and_a_sentence() {
     assert_eq!(pair["mcnemar"].as_array().unwrap().len(), 2);
     let verdict = pair["verdict"].as_str().unwrap();
     let text = compare(&[], &[&out]);
-    assert!(text.succeeds().out.trim_end().ends_with(verdict), "{}", text.out);
+    assert!(text.succeeds().out.starts_with(verdict) && !text.out.contains("McNemar"), "{}", text.out);
+    assert!(text.out.contains("\ngroup        seeds  accuracy "), "{}", text.out);
+    // Both runs of the one against both of the other, on accuracy.
+    let pairs = ["cnn-3ep-seed0", "cnn-3ep-seed1"].map(|a| {
+        ["encoder-mlp-3ep-seed0", "encoder-mlp-3ep-seed1"].map(|b| {
+            let (a, b) = (accuracy(a), accuracy(b));
+            if b > a { 1.0 } else { f64::from(u8::from(b.to_bits() == a.to_bits())) / 2.0 }
+        })
+    });
+    let share = pairs.iter().flatten().sum::<f64>() / 4.0;
+    let superiority = &pair["superiority"];
+    assert!((superiority["probability"].as_f64().unwrap() - share).abs() < 1e-12, "{superiority}");
+    assert!(text.out.contains("trained once each, "), "{}", text.out);
+    let details = compare(&["-v"], &[&out]);
+    assert!(
+        details.succeeds().out.starts_with(verdict) && details.out.contains("McNemar"),
+        "{}",
+        details.out
+    );
+    // What temperature scaling makes of each run stands with its group.
+    for measure in
+        ["calibration error", "Brier score", "temperature", "loss, scaled", "calibration error, scaled"]
+    {
+        assert_eq!(groups[0]["measures"][measure]["n"], 2, "{measure}");
+    }
 
     let table = compare(&["--csv"], &[&out]);
     let lines: Vec<&str> = table.succeeds().out.split_inclusive('\n').collect();
@@ -69,6 +93,12 @@ fn single_runs_arms_and_places() {
     let (a, b) = (out.join("cnn-3ep-seed0"), out.join("encoder-mlp-3ep-seed1"));
     let single = compare(&[], &[&a, &b]);
     assert!(single.succeeds().out.contains("takes at least two seeds of each"), "{}", single.out);
+    assert!(!single.out.contains("trained once each"), "{}", single.out);
+    let single = compare(&["-v"], &[&a, &b]);
+    assert!(
+        single.succeeds().out.contains("one seed has no intervals")
+            && !single.out.contains("mean difference")
+    );
     place.run(&["--arch", "encoder-mlp", "--seed", "0", "--epochs", "3", "--encoder", "frozen"]).succeeds();
     let arms = compare(&["--json"], &[&out]);
     let all: Value = serde_json::from_str(&arms.succeeds().out).unwrap();
@@ -76,6 +106,9 @@ fn single_runs_arms_and_places() {
         all["groups"].as_array().unwrap().iter().map(|g| g["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["cnn", "encoder-mlp joint", "encoder-mlp frozen on random"]);
     assert!(all["pairs"][0]["comparisons"] == 3 && all["pairs"].as_array().unwrap().len() == 3);
+    // Nothing is shown to differ: one letter.
+    let ranking = all["ranking"].as_array().unwrap();
+    assert!(ranking.len() == 3 && ranking.iter().all(|group| group["letters"] == "a"), "{ranking:?}");
     let reference = compare(&["--json", "--reference", "cnn", "--margin", "5"], &[&out]);
     let reference: Value = serde_json::from_str(&reference.succeeds().out).unwrap();
     let pairs = reference["pairs"].as_array().unwrap();
@@ -106,8 +139,14 @@ fn single_runs_arms_and_places() {
     place.run(&["--arch", "cnn", "--epochs", "3", "--score-at", "1", "--name", "again"]).succeeds();
     let both = compare(&[], &[&a, &again]);
     assert!(both.succeeds().out.contains(&format!("cnn in {}", a.display())), "{}", both.out);
+    assert!(
+        both.out.contains(" predict the same: one class for every image, with this seed"),
+        "{}",
+        both.out
+    );
 
-    compare(&[], &[&out]).fails(7, &["cnn has two runs with seed 0", "again"]);
+    compare(&[], &[&out]).fails(7, &["cnn has two runs with seed 0", "again", "--where 'name!=again'"]);
+    compare(&["--where", "name!=again"], &[&out]).succeeds();
     std::fs::remove_dir_all(&again).unwrap();
 
     std::fs::remove_file(a.join("DONE")).unwrap();
@@ -116,6 +155,64 @@ fn single_runs_arms_and_places() {
     compare(&[], &[&a]).fails(7, &["none of the runs is finished"]);
     compare(&[], &[&place.data()]).fails(7, &["no finished run in"]);
     compare(&[], &[Path::new("nowhere")]).fails(4, &["cannot read nowhere"]);
+}
+
+#[test]
+fn lengths_are_chosen_by_validation_and_runs_by_their_keys() {
+    let place = runs();
+    let out = place.out();
+    let ran = compare(&["--json", "--epochs", "best-val"], &[&out]);
+    let all: Value = serde_json::from_str(&ran.succeeds().out).unwrap();
+    let mut lengths = Vec::new();
+    for group in all["groups"].as_array().unwrap() {
+        let arch = group["name"].as_str().unwrap().split(',').next().unwrap();
+        let mean = |at: &str| {
+            let of = |seed: u32| {
+                let path = out.join(format!("{arch}-3ep-seed{seed}/{at}summary.json"));
+                let summary: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+                summary["val"]["accuracy"].as_f64().unwrap()
+            };
+            f64::midpoint(of(0), of(1))
+        };
+        let (early, own) = (mean("at-1/"), mean(""));
+        // The shorter one of equals.
+        let expected = if own > early { 3 } else { 1 };
+        let chosen = &group["length_chosen"];
+        assert_eq!(chosen["epochs"], expected, "{chosen}");
+        assert!((chosen["of"][0][1].as_f64().unwrap() - early).abs() < 1e-12, "{chosen}");
+        lengths.push(expected);
+        let text = compare(&["--epochs", "best-val"], &[&out]);
+        let sentence = format!(": {expected} epochs, chosen of 1, 3 by mean validation accuracy (");
+        assert!(text.succeeds().out.contains(&sentence), "{}", text.out);
+    }
+    // The test scores are those of the length.
+    let same = compare(&["--json", "--epochs", &lengths[0].to_string()], &[&out]);
+    let same: Value = serde_json::from_str(&same.succeeds().out).unwrap();
+    assert_eq!(same["groups"][0]["measures"], all["groups"][0]["measures"]);
+    assert_eq!(same["groups"][0]["length_chosen"], Value::Null);
+    compare(&["--epochs", "best-val", "--on", "val"], &[&out]).fails(2, &["chooses by validation scores"]);
+    compare(&["--epochs", "best"], &[&out]).fails(2, &["must be a number of epochs, or best-val"]);
+    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "2"]).succeeds();
+    compare(&["--epochs", "best-val", "--where", "arch=cnn"], &[&out])
+        .fails(7, &["scored at no common length", "--score-at"]);
+
+    let names = |flags: &[&str]| {
+        let ran = compare(&[&["--json"], flags].concat(), &[&out]);
+        let all: Value = serde_json::from_str(&ran.succeeds().out).unwrap();
+        let groups = all["groups"].as_array().unwrap().iter();
+        groups.map(|g| (g["name"].as_str().unwrap().to_owned(), g["seeds"].to_string())).collect::<Vec<_>>()
+    };
+    let group = |name: &str, seeds: &str| (name.to_owned(), seeds.to_owned());
+    assert_eq!(names(&["--where", "arch=cnn", "--where", "epochs=3"]), [group("cnn", "[0,1]")]);
+    assert_eq!(
+        names(&["--where", "arm=joint", "--where", "seed=1"]),
+        [group("cnn", "[1]"), group("encoder-mlp", "[1]")]
+    );
+    let either = ["--where", "seed=1", "--where", "seed=2", "--where", "arch!=encoder-mlp"];
+    assert_eq!(names(&either), [group("cnn, 2 epochs", "[2]"), group("cnn, 3 epochs", "[1]")]);
+    compare(&["--where", "seed=9"], &[&out]).fails(7, &["no run in", "meets every --where"]);
+    compare(&["--where", "colour=red"], &[&out]).fails(2, &["there is no key 'colour'"]);
+    compare(&["--where", "arch"], &[&out]).fails(2, &["must be KEY=VALUE"]);
 }
 
 #[test]
@@ -159,7 +256,7 @@ fn packed_runs_compare_and_report_as_their_directories_do() {
     let one = compare(&[], &[&out.join("cnn-3ep-seed0"), &out.join("encoder-mlp-3ep-seed1")]);
     assert!(one.succeeds().out.contains("takes at least two seeds of each"), "{}", one.out);
     place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
-    assert!(said(&[]).contains("cnn (3 seeds)"));
+    assert!(said(&["-v"]).contains("cnn (3 seeds)"));
     assert!(run(command().arg("pack").arg(&out)).succeeds().out.starts_with("5 runs in "));
     run(command().arg("pack").arg(place.data())).fails(7, &["no finished run in", "holds runs"]);
 }

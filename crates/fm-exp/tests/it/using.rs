@@ -42,6 +42,23 @@ fn eval_repeats_what_the_run_found_and_shows_the_hard_ones() {
     let logits = read(&eval.join("logits.npy"));
     assert_eq!(logits.len() % 64, (30 * 3 * 4) % 64, "30 rows of 3 after a header");
 
+    // As the run has left it: the temperature of its validation images, and the bins of both.
+    assert_eq!(
+        json(eval.join("summary.json"))["temperature_scaled"],
+        json(dir.join("summary.json"))["temperature_scaled"]
+    );
+    let bins = String::from_utf8(read(&eval.join("calibration.csv"))).unwrap();
+    assert!(
+        bins.starts_with("temperature,low,high,images,confidence,accuracy\r\n1.000000,0.000000,"),
+        "{bins}"
+    );
+    assert_eq!(bins.lines().count(), 1 + 2 * 15);
+    let images = |line: &str| line.split(',').nth(3).unwrap().parse::<usize>().unwrap();
+    let test = json(dir.join("summary.json"))["test"]["images"].as_u64().unwrap() as usize;
+    assert_eq!(bins.lines().skip(1).map(images).sum::<usize>(), 2 * test);
+    assert!(read(&eval.join("calibration.png")).starts_with(b"\x89PNG"));
+    assert!(ran.out.contains("  calibration     calibration error "), "{}", ran.out);
+
     // On the training file there is nothing wrong; with labels moved by one, there is.
     place.labels("t10k", &(0..30).map(|i| if i < 4 { (i + 1) % 3 } else { i % 3 }).collect::<Vec<u8>>());
     let eval = place.out().join("moved");

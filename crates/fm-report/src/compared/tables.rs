@@ -49,7 +49,11 @@ impl Compared {
                 })
             })
             .collect();
-        json!({ "groups": groups, "pairs": pairs })
+        let ranking = self.ranking().map(|ranking| {
+            let ranked = |(group, letters): (usize, String)| json!({ "name": self.groups[group].name, "letters": letters });
+            ranking.into_iter().map(ranked).collect::<Vec<_>>()
+        });
+        json!({ "groups": groups, "pairs": pairs, "ranking": ranking })
     }
 
     /// The same numbers as rows of a table: groups first, then differences.
@@ -84,6 +88,15 @@ impl Compared {
                 let rest = [String::new(), String::new()];
                 rows.push(cells.into_iter().chain([n]).chain(numbers).chain(rest).collect());
             }
+        }
+        for (place, (group, letters)) in self.ranking().into_iter().flatten().enumerate() {
+            let group = &self.groups[group];
+            let cells =
+                ["rank", &group.name, "", "accuracy", &group.seeds.len().to_string()].map(str::to_owned);
+            let numbers = [Some(place as f64 + 1.0), None, None, None, None].map(number);
+            rows.push(
+                cells.into_iter().chain(numbers).chain([self.pairs.len().to_string(), letters]).collect(),
+            );
         }
         for pair in &self.pairs {
             let (c, v) = (&pair.comparison, &pair.verdict);

@@ -1,10 +1,12 @@
-//! Every statistic against SciPy and statsmodels: `scripts/golden-stats/make.py` makes the file.
+//! Every statistic against others' computation: `scripts/golden-stats` has what makes the files, with SciPy, statsmodels,
+//! lme4, multcompView, scikit-learn and torchmetrics.
 
 use std::sync::LazyLock;
 
 use fm_report::stats::{
-    Interval, McNemar, Needed, Outcomes, TTest, chi_squared_quantile, crossed, detectable, e_value, holm,
-    normal_quantile, paired_t, paired_t_power, seeds_for, summarize, t_power, t_quantile, two_sided_t, welch,
+    Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, crossed, detectable,
+    e_value, holm, letters, noise, normal_quantile, paired_t, paired_t_power, seeds_for, summarize,
+    superiority, t_power, t_quantile, two_sided_t, welch,
 };
 use serde_json::Value;
 
@@ -143,25 +145,114 @@ fn e_values() {
     }
 }
 
-fn outcomes(case: &Value) -> Outcomes {
-    let rows = |key: &str| -> Vec<Vec<bool>> {
-        let rows = case[key].as_array().unwrap().iter().map(|row| row.as_str().unwrap());
-        rows.map(|row| row.bytes().map(|byte| byte == b'1').collect()).collect()
-    };
-    let (first, second) = (rows("first"), rows("second"));
+/// By seed and item, from a text of zeros and ones for each seed.
+fn rows(case: &Value, key: &str) -> Vec<Vec<bool>> {
+    let rows = case[key].as_array().unwrap().iter().map(|row| row.as_str().unwrap());
+    rows.map(|row| row.bytes().map(|byte| byte == b'1').collect()).collect()
+}
+
+fn outcomes(case: &Value, paired: bool) -> Outcomes {
+    let [first, second] = ["first", "second"].map(|key| rows(case, key));
     let [a, b] = [&first, &second].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    if case["kind"] == "paired" { Outcomes::paired(&a, &b) } else { Outcomes::unpaired(&a, &b) }.unwrap()
+    if paired { Outcomes::paired(&a, &b) } else { Outcomes::unpaired(&a, &b) }.unwrap()
 }
 
 #[test]
 fn crossed_effects() {
     for case in cases("two_way") {
-        let (found, expected) = (crossed(&outcomes(case)).unwrap().test, &case["crossed"]);
+        let (found, expected) =
+            (crossed(&outcomes(case, case["kind"] == "paired")).unwrap().test, &case["crossed"]);
         test_agrees(&found, expected);
         close(found.standard_error, expected, "standard_error");
         // From another's analysis of variance.
         if let Some(anova) = case["anova_error"].as_f64() {
             near(found.standard_error, anova, "standard error");
+        }
+    }
+}
+
+#[test]
+fn probability_of_superiority() {
+    for case in cases("superiority") {
+        let found = superiority(&numbers(case, "first"), &numbers(case, "second")).unwrap();
+        close(found.probability, case, "probability");
+        interval(found.interval, case);
+    }
+}
+
+/// Another file's cases.
+fn file(text: &str) -> Vec<Value> {
+    let cases = serde_json::from_str::<Value>(text).unwrap()["cases"].as_array().unwrap().clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// Components and standard error agree to six digits, as far as REML's search goes. Degrees of freedom are Satterthwaite's by
+/// two ways, from mean squares here and from the likelihood there: within 2 %, so ends of the interval within 0.5 % of
+/// its width.
+#[test]
+fn crossed_effects_are_those_of_lme4() {
+    let six = |found: f64, expected: f64, what: &str| {
+        assert!((found / expected - 1.0).abs() < 1e-6, "{found} instead of {expected}: {what}");
+    };
+    for case in file(include_str!("../golden/lme4.json")) {
+        let (found, expected) = (crossed(&outcomes(&case, true)).unwrap(), &case["difference"]);
+        let (seeds, items) = (found.seed_variances[0].1 as f64, found.items as f64);
+        let part = |key: &str| number(expected, key);
+        six(found.test.difference, part("mean"), "mean");
+        six(found.test.standard_error, part("standard_error"), "standard error");
+        six(found.seed_variances[0].0, part("seeds") + part("remainder") / items, "variance of seeds' means");
+        six(found.item_variance, part("items") / items, "what other items add");
+        assert!((found.test.df / part("df") - 1.0).abs() < 0.02, "{}: {expected}", found.test.df);
+        let ends = numbers(expected, "interval");
+        let off = (found.test.interval.low - ends[0]).abs().max((found.test.interval.high - ends[1]).abs());
+        assert!(off < 0.005 * (ends[1] - ends[0]), "{:?}: {expected}", found.test.interval);
+
+        let (second, expected) = (rows(&case, "second"), &case["of_second"]);
+        let found = noise(&second.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap().unwrap();
+        six(found.networks.powi(2), number(expected, "seeds"), "between networks");
+        six(found.flicker.powi(2), number(expected, "remainder") / items, "flicker");
+        six(found.images.powi(2), number(expected, "items") / items, "other images");
+        assert!(seeds > 2.0);
+    }
+}
+
+/// Letters are those of multcompView up to their order: as sets of groups that share one.
+#[test]
+fn letters_are_those_of_multcomp_view() {
+    for case in file(include_str!("../golden/letters.json")) {
+        let n = case["n"].as_u64().unwrap() as usize;
+        let pair = |pair: &Value| (pair[0].as_u64().unwrap() as usize, pair[1].as_u64().unwrap() as usize);
+        let different: Vec<_> = case["different"].as_array().unwrap().iter().map(pair).collect();
+        let sets = |said: &[String]| {
+            let mut all: std::collections::BTreeMap<char, Vec<usize>> = std::collections::BTreeMap::new();
+            for (group, said) in said.iter().enumerate() {
+                said.chars().for_each(|letter| all.entry(letter).or_default().push(group));
+            }
+            all.into_values().collect::<std::collections::BTreeSet<_>>()
+        };
+        let expected: Vec<String> =
+            case["letters"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect();
+        assert_eq!(sets(&letters(n, &different)), sets(&expected), "{case}");
+    }
+}
+
+/// To six digits: torchmetrics adds in 32 bits.
+#[test]
+fn calibration_errors() {
+    for case in file(include_str!("../../../fm-train/tests/golden/calibration.json")) {
+        let classes = case["classes"].as_u64().unwrap() as usize;
+        let logits = numbers(&case, "logits");
+        for (key, temperature) in [("as_it_is", 1.0), ("scaled", number(&case, "temperature"))] {
+            let said = |(row, label): (&[f64], f64)| {
+                let sum: f64 = row.iter().map(|z| (z / temperature).exp()).sum();
+                let (at, z) = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+                ((z / temperature).exp() / sum, (label - at as f64).abs() < 0.5)
+            };
+            let said: Vec<_> = logits.chunks(classes).zip(numbers(&case, "labels")).map(said).collect();
+            let expected = number(&case[key], "calibration_error");
+            let found = calibration_error(&said);
+            assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::{Input, Source, Want};
 use crate::event::{Beside, Event, Outcome, Validated};
 use crate::metrics::{Scores, reconstruction_loss};
 use crate::plan::{Objective, Phase};
+use crate::temperature::Scaled;
 
 impl Trainer<'_> {
     /// Loss on the validation rows, and accuracy where the phase classifies.
@@ -28,11 +29,16 @@ impl Trainer<'_> {
     }
 
     pub(super) fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {
+        let (logits, labels) = self.said(source, rows)?;
+        Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
+    }
+
+    /// Logits of images, and their labels.
+    fn said(&mut self, source: Source, rows: &[u32]) -> Result<(Vec<f32>, Vec<u8>)> {
         let truth = self.run.truth;
         let all = if source == Source::Train { truth.train } else { truth.test };
-        let labels: Vec<u8> = rows.iter().map(|&row| all.labels[row as usize]).collect();
-        let logits = self.engine.infer(Input::Rows(source, rows), Want::Output)?;
-        Ok(Scores::new(&logits, &labels, logits.len() / rows.len()))
+        let labels = rows.iter().map(|&row| all.labels[row as usize]).collect();
+        Ok((self.engine.infer(Input::Rows(source, rows), Want::Output)?, labels))
     }
 
     /// Keeps the weights of the epoch that ended, where a mean of the last ones is scored.
@@ -127,16 +133,24 @@ impl Trainer<'_> {
         let Run { plan, clock, .. } = self.run;
         let start = clock();
         self.engine.load(tensors)?;
-        let test = self.score(Source::Test, &plan.test_rows)?;
-        let val =
-            if plan.val_rows.is_empty() { None } else { Some(self.score(Source::Train, &plan.val_rows)?) };
+        let (logits, labels) = self.said(Source::Test, &plan.test_rows)?;
+        let classes = logits.len() / labels.len();
+        let test = Scores::new(&logits, &labels, classes);
         if !test.loss.is_finite() {
             return Err(self.diverged(self.at.epochs, None));
+        }
+        let (mut val, mut scaled) = (None, None);
+        if !plan.val_rows.is_empty() {
+            let (fitted, truth) = self.said(Source::Train, &plan.val_rows)?;
+            let scores = Scores::new(&fitted, &truth, classes);
+            val = Some((scores.loss, scores.accuracy));
+            scaled = Some(Scaled::new((&fitted, &truth), (&logits, &labels), classes));
         }
         Ok(Outcome {
             weights,
             test,
-            val: val.map(|val| (val.loss, val.accuracy)),
+            val,
+            scaled,
             epochs: self.at.epochs,
             scored_epoch: ended.scored_epoch,
             stopped_early: ended.stopped_early,
