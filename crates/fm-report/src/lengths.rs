@@ -33,10 +33,11 @@ impl Chosen {
         let of: Vec<String> = self.of.iter().map(|(epochs, _)| epochs.to_string()).collect();
         let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
         let mut text = format!(
-            "{name}: {} epochs, chosen of {} by mean validation accuracy ({} over {seeds} seeds)",
+            "{name}: {} epochs, chosen of {} by mean validation accuracy ({} over {seeds} {})",
             self.epochs,
             of.join(", "),
-            percent(self.accuracy)
+            percent(self.accuracy),
+            if seeds == 1 { "seed" } else { "seeds" }
         );
         if let Some((epoch, accuracy)) = self.unscored {
             text += &format!(

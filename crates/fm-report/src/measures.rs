@@ -9,7 +9,7 @@ pub(crate) const CALIBRATION_ERROR: &str = "calibration error";
 /// Mean squared distance of an image's probabilities from its class, from 0 to 2.
 pub(crate) const BRIER: &str = "Brier score";
 /// What logits are divided by, fitted on validation images; with the two measures that follow from it.
-pub(crate) const TEMPERATURE: [&str; 3] = ["temperature", "loss, scaled", "calibration error, scaled"];
+pub(crate) const TEMPERATURE: [&str; 3] = ["temperature", "scaled loss", "scaled calibration error"];
 
 /// What values of a measure are possible.
 pub(crate) fn possible(measure: &str) -> Interval {

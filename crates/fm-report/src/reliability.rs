@@ -15,12 +15,14 @@ const SIDE: f64 = 480.0;
 const BARS: f64 = 110.0;
 const GAP: f64 = 26.0;
 const SMALL: f64 = 13.0;
+/// Bins of fewer images say nothing of accuracy and have no dot.
+const FEWEST: usize = 10;
 
 /// Draws bins of one or two models, or of one before and after scaling, each with its name.
 pub fn reliability_diagram(models: &[(String, Vec<Bin>)], title: &str) -> String {
     let width = LEFT + SIDE + MARGIN;
     let bottom = TOP + SIDE + GAP + BARS;
-    let mut svg = Svg::new(width, bottom + 60.0, &format!("{title}: accuracy by confidence"));
+    let mut svg = Svg::new(width, bottom + 76.0, &format!("{title}: accuracy by confidence"));
     let title = font::fit(title, 18.0, 0.9 * (width - 2.0 * MARGIN));
     svg.text(&Text::new((MARGIN, 34.0), &title, 18.0).bold(true));
     for (number, ((name, _), color)) in models.iter().zip(COLORS).enumerate() {
@@ -54,8 +56,10 @@ pub fn reliability_diagram(models: &[(String, Vec<Bin>)], title: &str) -> String
             let (Some(confidence), Some(accuracy)) = (bin.confidence, bin.accuracy) else { continue };
             let (low, high) = wilson(accuracy, bin.images as f64);
             let at = (x.at(confidence), y.at(accuracy));
-            svg.polyline(&[(at.0, y.at(low)), (at.0, y.at(high))], Stroke::solid(color, 1.5));
-            line.push(at);
+            if bin.images >= FEWEST {
+                svg.polyline(&[(at.0, y.at(low)), (at.0, y.at(high))], Stroke::solid(color, 1.5));
+                line.push(at);
+            }
             let slot = SIDE / BINS as f64;
             let (left, wide) = (x.at(bin.low) + 2.0, (slot - 4.0) / count as f64);
             let height = BARS * share(bin, bins) / most;
@@ -73,6 +77,8 @@ pub fn reliability_diagram(models: &[(String, Vec<Bin>)], title: &str) -> String
     let middle = LEFT + SIDE / 2.0;
     let confidence = "confidence: the predicted class's probability";
     svg.text(&Text::new((middle, bottom + 44.0), confidence, SMALL).anchor(Anchor::Middle).color(MUTED));
+    let few = format!("bins of fewer than {FEWEST} images have no dot");
+    svg.text(&Text::new((middle, bottom + 62.0), &few, SMALL).anchor(Anchor::Middle).color(MUTED));
     for (name, at) in [("accuracy", TOP + SIDE / 2.0), ("images", bottom - BARS / 2.0)] {
         let text = Text::new((MARGIN, at), name, SMALL).anchor(Anchor::Middle).color(MUTED);
         svg.text(&text.centered().rotated(-90.0));
@@ -96,6 +102,7 @@ mod tests {
     #[test]
     fn a_dot_stands_where_its_bin_is_right_and_sure() {
         let said: Vec<(f64, bool)> = (0..400).map(|i| (0.95, i % 4 != 0)).chain([(0.35, true)]).collect();
+        let said: Vec<_> = said.into_iter().chain((0..20).map(|_| (0.55, true))).collect();
         let models = [("as it is".to_owned(), reliability(&said))];
         let svg = reliability_diagram(&models, "a & b");
         let document = roxmltree::Document::parse(&svg).unwrap();
@@ -104,7 +111,7 @@ mod tests {
             .filter(|node| node.has_tag_name("circle"))
             .map(|node| ["cx", "cy"].map(|name| node.attribute(name).unwrap().parse().unwrap()).into())
             .collect();
-        // The legend's, and one for each of two bins.
+        // The legend's, and one for each of two bins; a third has one image.
         assert_eq!(dots.len(), 3);
         let expected = (LEFT + 0.95 * SIDE, TOP + 0.25 * SIDE);
         assert!((dots[2].0 - expected.0).abs() < 0.1 && (dots[2].1 - expected.1).abs() < 0.1, "{dots:?}");

@@ -104,13 +104,10 @@ fn verdicts(compared: &Compared) -> Markup {
     }
 }
 
-/// Multiplied with that, in that unit.
+/// Multiplied with that, to so many decimals, in that unit.
 fn unit(measure: &str) -> (f64, usize, &'static str) {
-    match measure {
-        "loss" | "validation loss" => (1.0, 3, ""),
-        "training seconds" => (1.0, 1, " s"),
-        _ => (100.0, 2, " %"),
-    }
+    let unit = crate::measures::unit(measure);
+    (unit.factor, unit.digits, unit.of_value)
 }
 
 fn numbers(compared: &Compared) -> Markup {

@@ -49,7 +49,7 @@ pub(crate) use summary::mean;
 pub use summary::{Interval, Summary, summarize};
 pub use superiority::{Superiority, superiority};
 pub use t_test::{TTest, paired_t, welch};
-pub use verdict::{ALPHA, Answer, Family, Verdict};
+pub use verdict::{ALPHA, Answer, Decision, Family, Verdict};
 
 /// The level of every interval, and one minus that of every test: 95 %.
 pub const LEVEL: f64 = 0.95;

@@ -64,6 +64,21 @@ impl Answer {
     }
 }
 
+/// The answer without words, and without what undecided comparisons would have found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The answer.
+    pub answer: Answer,
+    /// See [`Verdict::equivalent`].
+    pub equivalent: bool,
+    /// See [`Verdict::interval`].
+    pub interval: Interval,
+    /// See [`Verdict::p`].
+    pub p: f64,
+    /// See [`Verdict::p_equivalence`].
+    pub p_equivalence: f64,
+}
+
 /// The answer, and the numbers that carry it. Accuracies are shares of 1, the second's less the first's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -86,8 +101,8 @@ pub struct Verdict {
 }
 
 impl Comparison {
-    /// Judges the comparison as one of a family.
-    pub fn judge(&self, family: Family) -> Verdict {
+    /// Decides the comparison as one of a family.
+    pub fn decide(&self, family: Family) -> Decision {
         let test = self.test();
         let interval = test.interval_at(1.0 - family.alpha());
         let (p, p_equivalence) =
@@ -99,7 +114,15 @@ impl Comparison {
             () if equivalent => Answer::Equivalent,
             () => Answer::Undecided,
         };
-        let detectable = seeds.then(|| detectable(test.standard_error, test.df, family.alpha()));
+        Decision { answer, equivalent, interval, p, p_equivalence }
+    }
+
+    /// The same with everything that is said of it.
+    pub fn judge(&self, family: Family) -> Verdict {
+        let Decision { answer, equivalent, interval, p, p_equivalence } = self.decide(family);
+        let test = self.test();
+        let detectable =
+            self.crossed.as_ref().map(|_| detectable(test.standard_error, test.df, family.alpha()));
         let sentence = String::new();
         let verdict =
             Verdict { answer, equivalent, interval, p, p_equivalence, detectable, family, sentence };
