@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use fm_report::stats::{
-    Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, crossed, detectable,
-    e_value, holm, letters, noise, normal_quantile, paired_t, paired_t_power, seeds_for, summarize,
-    superiority, t_power, t_quantile, two_sided_t, welch,
+    Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, crossed,
+    crossed_values, detectable, e_value, holm, letters, noise, normal_quantile, paired_t, paired_t_power,
+    seeds_for, summarize, superiority, t_power, t_quantile, two_sided_t, welch,
 };
 use serde_json::Value;
 
@@ -151,6 +151,10 @@ fn rows(case: &Value, key: &str) -> Vec<Vec<bool>> {
     rows.map(|row| row.bytes().map(|byte| byte == b'1').collect()).collect()
 }
 
+fn values(rows: &[Vec<bool>]) -> Vec<Vec<f64>> {
+    rows.iter().map(|row| row.iter().map(|&right| f64::from(u8::from(right))).collect()).collect()
+}
+
 fn outcomes(case: &Value, paired: bool) -> Outcomes {
     let [first, second] = ["first", "second"].map(|key| rows(case, key));
     let [a, b] = [&first, &second].map(|rows| rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -164,6 +168,15 @@ fn crossed_effects() {
             (crossed(&outcomes(case, case["kind"] == "paired")).unwrap().test, &case["crossed"]);
         test_agrees(&found, expected);
         close(found.standard_error, expected, "standard_error");
+        // The same of numbers that need not be 0 or 1.
+        let [first, second] = ["first", "second"].map(|key| values(&rows(case, key)));
+        let arms = if case["kind"] == "paired" {
+            let less = |(b, a): (&Vec<f64>, &Vec<f64>)| b.iter().zip(a).map(|(b, a)| b - a).collect();
+            vec![second.iter().zip(&first).map(less).collect()]
+        } else {
+            vec![first.iter().map(|row| row.iter().map(|v| -v).collect()).collect(), second]
+        };
+        test_agrees(&crossed_values(&arms).unwrap().test, expected);
         // From another's analysis of variance.
         if let Some(anova) = case["anova_error"].as_f64() {
             near(found.standard_error, anova, "standard error");
