@@ -25,10 +25,10 @@ fn scores_and_temperature_are_those_of_scikit_learn_and_pytorch() {
         };
         let plain = Scores::new(&logits, &test, classes);
         let scaled = Scaled::new((&fitted, &truth), (&logits, &test), classes);
-        // LBFGS ends where the loss no longer falls; scaled logits are rounded to 32 bits.
+        // Logits are 32-bit numbers, and so are their differences; LBFGS ends where the loss no longer falls.
         close(scaled.temperature, &case["temperature"], 1e-6);
         for (scores, expected, within) in
-            [(plain, &case["as_it_is"], 1e-9), (scaled.test, &case["scaled"], 1e-6)]
+            [(plain, &case["as_it_is"], 1e-7), (scaled.test, &case["scaled"], 1e-6)]
         {
             close(scores.loss, &expected["loss"], within);
             close(scores.brier, &expected["brier"], within);
