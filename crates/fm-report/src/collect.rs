@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::compared::said;
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
-use crate::lengths;
+use crate::lengths::{self, Choice};
 use crate::measures::{BRIER, CALIBRATION_ERROR, SECONDS, TEMPERATURE};
 use crate::source::{Source, sources};
 use crate::stats::calibration_error;
@@ -115,12 +115,12 @@ pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
     if finished.is_empty() && unfinished.is_empty() {
         return Err(Error::NoneSo { path: places.first().cloned().unwrap_or_default() });
     }
-    let (taken, chosen) = match wanted.length {
-        Length::BestValidation => lengths::best(&finished)?,
-        _ => (
-            finished.iter().map(|run| (run, epochs.and_then(|n| at(&run.run, n)))).collect(),
-            BTreeMap::new(),
-        ),
+    let Choice { taken, lengths } = if wanted.length == Length::BestValidation {
+        lengths::best(&finished)?
+    } else {
+        let at = |run: &Identified| epochs.and_then(|epochs| at(run, epochs));
+        let taken = finished.iter().map(|found| (found, at(&found.run))).collect();
+        Choice { taken, lengths: BTreeMap::new() }
     };
     let read = |(found, at): (&FoundRun, Option<u32>)| Ok((found.place, read_run(found, at)?));
     let mut groups = group(places, taken.iter().copied().map(read).collect::<Result<_>>()?)?;
@@ -128,7 +128,7 @@ pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
         taken.iter().map(|(found, _)| (&*found.source.dir, lengths::key(found))).collect();
     for group in &mut groups {
         let key = group.runs.first().and_then(|run| keys.get(&*run.dir));
-        group.chosen = key.and_then(|key| chosen.get(key)).cloned();
+        group.chosen = key.and_then(|key| lengths.get(key)).cloned();
     }
     Ok(Found { groups, unfinished })
 }

@@ -5,6 +5,7 @@
 //! at a test score.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use fm_run::spec::{Shorter, Weights};
 
@@ -40,7 +41,8 @@ impl Chosen {
             if seeds == 1 { "seed" } else { "seeds" }
         );
         if let Some((epoch, accuracy)) = self.unscored {
-            text += &format!(
+            let _ = write!(
+                text,
                 "; after epoch {epoch} it was {}, but test images were not scored there (--score-at {epoch})",
                 percent(accuracy)
             );
@@ -63,11 +65,19 @@ pub(crate) fn key(run: &FoundRun) -> String {
     run.run.of_epochs(1).traits().to_string()
 }
 
-/// For each run that is kept the length at which it is taken, and by [`key`] what was chosen.
+/// What was chosen of runs.
+pub(crate) struct Choice<'a> {
+    /// The runs that were scored at their group's length, and where: on the way, or at their own end (`None`).
+    pub(crate) taken: Vec<(&'a FoundRun, Option<u32>)>,
+    /// What was chosen, by [`key`].
+    pub(crate) lengths: BTreeMap<String, Chosen>,
+}
+
+/// Chooses the length of each group of runs.
 ///
 /// # Errors
 /// When a run has no validation scores, or the seeds of a group were scored at no common length.
-pub(crate) fn best(runs: &[FoundRun]) -> Result<(Vec<(&FoundRun, Option<u32>)>, BTreeMap<String, Chosen>)> {
+pub(crate) fn best(runs: &[FoundRun]) -> Result<Choice<'_>> {
     let mut pools: BTreeMap<String, Vec<Offer<'_>>> = BTreeMap::new();
     let mut order = Vec::new();
     for run in runs {
@@ -77,7 +87,7 @@ pub(crate) fn best(runs: &[FoundRun]) -> Result<(Vec<(&FoundRun, Option<u32>)>, 
         }
         pools.entry(key).or_default().extend(offers(run)?);
     }
-    let (mut taken, mut choices) = (Vec::new(), BTreeMap::new());
+    let (mut taken, mut lengths) = (Vec::new(), BTreeMap::new());
     for key in order {
         let Some(offers) = pools.remove(&key) else { continue };
         let chosen = choose(&offers)?;
@@ -85,9 +95,9 @@ pub(crate) fn best(runs: &[FoundRun]) -> Result<(Vec<(&FoundRun, Option<u32>)>, 
         let mut seen = BTreeSet::new();
         let at = offers.iter().filter(|offer| offer.epochs == chosen.epochs);
         taken.extend(at.filter(|offer| seen.insert(place(offer))).map(|offer| (offer.run, offer.at)));
-        choices.insert(key, chosen);
+        lengths.insert(key, chosen);
     }
-    Ok((taken, choices))
+    Ok(Choice { taken, lengths })
 }
 
 /// A seed of a place of runs.

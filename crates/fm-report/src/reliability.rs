@@ -68,7 +68,9 @@ pub fn reliability_diagram(models: &[(String, Vec<Bin>)], title: &str) -> String
             svg.rect(corner, (wide, height), color, Some(&tooltip));
         }
         svg.polyline(&line, Stroke::solid(color, 2.0));
-        line.into_iter().for_each(|at| svg.dot(at, 4.0, color));
+        for at in line {
+            svg.dot(at, 4.0, color);
+        }
     }
     svg.polyline(&[(LEFT, bottom), (LEFT + SIDE, bottom)], Stroke::solid(AXIS, 1.0));
     let label = format!("{:.0} %", 100.0 * most);

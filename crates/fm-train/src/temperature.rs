@@ -49,7 +49,8 @@ pub fn temperature(logits: &[f32], labels: &[u8], classes: usize) -> f64 {
     let mut inverse = 1.0;
     for _ in 0..100 {
         let (slope, curvature) = slope(inverse);
-        if slope == 0.0 {
+        // Logits that say nothing, or the least loss itself.
+        if slope.abs() <= f64::MIN_POSITIVE {
             break;
         }
         *(if slope > 0.0 { &mut high } else { &mut low }) = inverse;

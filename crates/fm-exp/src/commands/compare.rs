@@ -183,7 +183,6 @@ pub(crate) fn names(dirs: &[PathBuf]) -> String {
 }
 
 /// Its kind: what cannot be read, or does not fit together.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(crate) fn failed(error: fm_report::Error) -> Error {
     let text = error.to_string();
     match error {

@@ -52,7 +52,9 @@ pub fn crossed_values(arms: &[Vec<Vec<f64>>]) -> Option<Crossed> {
     let items = arms.first()?.first()?.len();
     let sums = |arm: &Vec<Vec<f64>>| {
         let mut sums = Sums::new(items);
-        arm.iter().for_each(|row| sums.push(row.iter().copied()));
+        for row in arm {
+            sums.push(row.iter().copied());
+        }
         sums
     };
     let sums: Vec<Sums> = arms.iter().map(sums).collect();

@@ -19,7 +19,7 @@ pub fn letters(n: usize, different: &[(usize, usize)]) -> Vec<String> {
                 kept.push(part);
             }
         }
-        columns = absorbed(kept);
+        columns = absorbed(&kept);
     }
     columns.sort_by(|a, b| b.cmp(a));
     let mut said = vec![String::new(); n];
@@ -32,7 +32,7 @@ pub fn letters(n: usize, different: &[(usize, usize)]) -> Vec<String> {
 }
 
 /// The columns that lie in no other, each once.
-fn absorbed(columns: Vec<Vec<bool>>) -> Vec<Vec<bool>> {
+fn absorbed(columns: &[Vec<bool>]) -> Vec<Vec<bool>> {
     let within = |a: &[bool], b: &[bool]| a.iter().zip(b).all(|(a, b)| !a || *b);
     let stays = |at: usize| {
         let others = columns.iter().enumerate().filter(|(other, _)| *other != at);

@@ -10,6 +10,8 @@
 //! has no width. It takes the two groups for independent. Runs with the same seed may be alike, which makes the
 //! statistic vary less: for paired seeds the interval is no narrower than it must be.
 
+use std::cmp::Ordering;
+
 use super::LEVEL;
 use super::dist::normal_quantile;
 use super::summary::Interval;
@@ -31,7 +33,11 @@ pub fn superiority(first: &[f64], second: &[f64]) -> Option<Superiority> {
         return None;
     }
     let pairs = (first.len() * second.len()) as f64;
-    let ahead = |(a, b): (&f64, &f64)| if b > a { 1.0 } else { f64::from(u8::from(a == b)) / 2.0 };
+    let ahead = |(a, b): (&f64, &f64)| match b.partial_cmp(a) {
+        Some(Ordering::Greater) => 1.0,
+        Some(Ordering::Equal) => 0.5,
+        _ => 0.0,
+    };
     let all = first.iter().flat_map(|a| second.iter().map(move |b| (a, b)));
     let probability = all.map(ahead).sum::<f64>() / pairs;
     let z = normal_quantile(f64::midpoint(1.0, LEVEL));
