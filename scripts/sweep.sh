@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Trains every architecture for every number of epochs and every seed, and puts the results into one table.
-# Goes on where it stopped; runs that are done are not trained again.
+# Given again, it resumes; runs that are done are not trained again. After set-up and build it is fm-exp sweep.
 #
 #   scripts/sweep.sh                                             cnn and encoder-mlp, 5 and 10 epochs, seeds 0 to 2
 #   scripts/sweep.sh --arch cnn --epochs 1,2,5,10,20 --seeds 0..9
-#   OUT=results/mine JOBS=2 scripts/sweep.sh --lr 1e-3,3e-4      any flags of fm-exp sweep plan
+#   OUT=results/mine JOBS=2 scripts/sweep.sh --lr 1e-3,3e-4      any flags of fm-exp sweep
 #
 # FM_EXP names another binary than the release build. For Slurm see scripts/slurm.
 set -euo pipefail
@@ -17,8 +17,4 @@ if [ -z "${FM_EXP:-}" ]; then
   FM_EXP=target/release/fm-exp
 fi
 if [ $# = 0 ]; then set -- --arch cnn,encoder-mlp --epochs 5,10 --seeds 0..2; fi
-mkdir -p "$out"
-"$FM_EXP" sweep plan "$@" >"$out/plan.json.new"
-mv "$out/plan.json.new" "$out/plan.json"
-"$FM_EXP" sweep run --plan "$out/plan.json" --out "$out" --jobs "${JOBS:-1}"
-"$FM_EXP" sweep merge --plan "$out/plan.json" --out "$out"
+"$FM_EXP" sweep --out "$out" --jobs "${JOBS:-1}" "$@"

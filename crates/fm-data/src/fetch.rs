@@ -178,6 +178,9 @@ fn download(wanted: &Wanted, url: &str) -> Result<NamedTempFile, Failure> {
         .new_agent();
     let mut response = agent.get(url).call().map_err(|e| Failure::Mirror(words(&e)))?;
     let length = response.body().content_length();
+    if let Some(bytes) = length {
+        tracing::info!("{:.1} MB", bytes as f64 / 1e6);
+    }
     let body = response.body_mut().with_config().limit(DOWNLOAD_LIMIT).reader();
 
     let mut temporary = wanted.temporary()?;

@@ -15,6 +15,7 @@ use fm_run::spec::{AUTO, to_text};
 use fm_run::{Field, RunSpec};
 use toml::{Table, Value};
 
+use crate::completion;
 use crate::error::Error;
 use crate::families::WidthFlags;
 use crate::recipes;
@@ -27,7 +28,7 @@ pub struct RunArgs {
     pub keys: Keys,
 
     /// Keys for whatever is not said otherwise, by name or from a file.
-    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", env = "FM_RECIPE")]
+    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", env = "FM_RECIPE", add = completion::recipes())]
     pub recipe: Option<String>,
 
     /// Which member of a family of networks.
@@ -44,11 +45,11 @@ pub struct RunArgs {
 #[expect(clippy::struct_excessive_bools, reason = "flags are on or off")]
 #[command(next_help_heading = "Results")]
 pub struct ProcessFlags {
-    /// Resume an interrupted run of that name; start one where there is none
+    /// Resume the interrupted run of that name, prolong a shorter one, or start it
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
 
-    /// Leave out the row in runs.csv, such as where many machines write into one directory
+    /// Do not add a row to runs.csv (useful when many machines share a directory)
     #[arg(long)]
     pub no_record: bool,
 
@@ -153,7 +154,8 @@ pub(crate) fn flag(field: &'static Field) -> Arg {
     };
     if choices.is_empty() {
         // A path may be no UTF-8.
-        return arg.value_parser(OsStringValueParser::new().map(|text| to_text(&text)));
+        return completion::of(field, arg)
+            .value_parser(OsStringValueParser::new().map(|text| to_text(&text)));
     }
     let values = choices.into_iter().map(|(name, help)| PossibleValue::new(name).help(help));
     arg.value_parser(Choice(PossibleValuesParser::new(values)))

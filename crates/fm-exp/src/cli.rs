@@ -7,12 +7,15 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fm_run::terminal::visible;
+use serde_json::json;
 
 use crate::args::RunArgs;
 use crate::commands;
+use crate::completion;
 use crate::error::{Error, Kind, Result};
 use crate::logging::{self, Console};
 use crate::signals;
+use crate::sweep::Said;
 
 /// Trains, records and compares small image classifiers on Fashion-MNIST and its relatives.
 ///
@@ -67,12 +70,12 @@ enum When {
 enum Command {
     /// Train a network, score it on the test set, and write the results
     Train(Box<RunArgs>),
-    /// Plan many runs, carry them out on one machine or many, and put their results together
-    #[command(subcommand)]
-    Sweep(crate::sweep::SweepCommand),
+    /// Plan, run and merge many runs, on one machine or many
+    #[command(arg_required_else_help = true)]
+    Sweep(Box<crate::sweep::SweepArgs>),
     /// Compare runs, or groups of runs that differ by their seeds: means, intervals, a verdict
     Compare(commands::compare::CompareArgs),
-    /// Say how many seeds, and hours, a difference takes to be found, from runs that are there
+    /// Estimate from finished runs how many seeds, and hours, it takes to find a difference
     Power(commands::power::PowerArgs),
     /// Make one HTML file about a directory of runs: verdict, numbers, curves, confusion matrices
     Report(commands::report::ReportArgs),
@@ -80,9 +83,9 @@ enum Command {
     Pack(commands::pack::PackArgs),
     /// Train runs again from their records, and say whether the same comes out or what differs first
     Verify(crate::verify::VerifyArgs),
-    /// Score a trained model on a data set; leaves the same files as a run
+    /// Score a trained model on a data set; writes the same files as a run
     Eval(Box<commands::eval::EvalArgs>),
-    /// Say what a trained model takes PNG and JPEG images for
+    /// Classify PNG and JPEG images with a trained model
     Predict(Box<commands::predict::PredictArgs>),
     /// Write a trained model for elsewhere: ONNX, or C99 of floats or 8-bit integers
     Export(Box<commands::export::ExportArgs>),
@@ -108,28 +111,86 @@ enum Command {
     },
 }
 
-/// Reads the command line and does what it says. The code is not 0 where a sweep ends otherwise than by a better group.
-///
-/// # Errors
-/// Whatever the command does; the binary prints it and exits with its code.
-pub fn main() -> Result<ExitCode> {
+/// The command line as it is read: with what only some commands take hidden from the others' help.
+pub(crate) fn command() -> clap::Command {
+    let is_refused =
+        |arg: &clap::Arg| arg.get_long().is_some_and(|flag| commands::bench::REFUSED.contains(&flag));
+    let hide =
+        |bench: clap::Command| bench.mut_args(|arg| if is_refused(&arg) { arg.hide(true) } else { arg });
+    Cli::command().mut_subcommand("bench", hide)
+}
+
+/// Reads the command line, does what it says, and prints what came of it: results on stdout, errors on stderr and,
+/// with `--json`, on stdout too.
+#[must_use]
+pub fn main() -> ExitCode {
     signals::ignore_size_limit();
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    refuse_misplaced(&matches)?;
+    completion::answer();
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return not_read(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return not_read(&error),
+    };
     let color = match cli.global.color {
         When::Always => true,
         When::Never => false,
         When::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
     };
+    let as_json = cli.global.json;
+    let done = refuse_misplaced(&matches).and_then(|()| carry_out(cli, color)).and_then(|said| {
+        print(&said.text)?;
+        Ok(said.code.into())
+    });
+    done.unwrap_or_else(|error| {
+        if as_json {
+            // Somebody reads stdout to its end: what is there says how it ended.
+            let _ = print(&failure(&error));
+        }
+        // A closed stderr is no reason to panic.
+        let _ = writeln!(io::stderr(), "{}{}", label(error.kind(), color), visible(&error.to_string()));
+        error.exit_code().into()
+    })
+}
+
+/// What stands before an error. One that was asked for is none.
+fn label(kind: Kind, color: bool) -> &'static str {
+    match kind {
+        Kind::Stopped | Kind::Interrupted => "",
+        _ if color => "\x1b[1;31merror:\x1b[0m ",
+        _ => "error: ",
+    }
+}
+
+/// An error as JSON.
+fn failure(error: &Error) -> String {
+    let kind = format!("{:?}", error.kind()).to_lowercase();
+    let said = json!({ "kind": kind, "exit_code": error.exit_code(), "message": error.message(),
+        "notes": error.notes(), "helps": error.helps() });
+    format!("{:#}\n", json!({ "error": said }))
+}
+
+/// A command line that clap refuses, or answers itself with help.
+fn not_read(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let _ = print(&failure(&Error::usage(first)));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+}
+
+fn carry_out(cli: Cli, color: bool) -> Result<Said> {
     let bars = io::stderr().is_terminal() && !cli.global.no_progress && !cli.global.quiet;
     let console = logging::init(cli.global.quiet, cli.global.verbose, color, bars);
-    let said = match cli.command.unwrap_or(Command::Train(Box::new(cli.train))) {
-        Command::Sweep(command) => crate::sweep::run(command, cli.global.json, &console)?,
-        command => run(command, cli.global, &console)?.into(),
-    };
-    print(&said.text)?;
-    Ok(said.code.into())
+    match cli.command.unwrap_or(Command::Train(Box::new(cli.train))) {
+        Command::Sweep(args) => crate::sweep::run(*args, cli.global.json, &console),
+        Command::Predict(args) => commands::predict::run(&args, cli.global.json),
+        command => run(command, cli.global, &console).map(Said::from),
+    }
 }
 
 /// Training's flags before a subcommand would be read and not used.
@@ -139,7 +200,7 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
     let given =
         |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     match flags.get_arguments().find(given).and_then(clap::Arg::get_long) {
-        Some(flag) => Err(Error::usage(format!("--{flag} belongs behind `{subcommand}`, if it takes it"))),
+        Some(flag) => Err(Error::usage(format!("--{flag} comes after `{subcommand}`, if that takes it"))),
         None => Ok(()),
     }
 }
@@ -147,14 +208,14 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
 fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     match command {
         Command::Train(args) => commands::train::run(*args, global.json, console),
-        Command::Sweep(command) => Ok(crate::sweep::run(command, global.json, console)?.text),
+        Command::Sweep(args) => Ok(crate::sweep::run(*args, global.json, console)?.text),
         Command::Compare(args) => commands::compare::run(&args, global.json, global.verbose > 0),
         Command::Power(args) => commands::power::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Verify(args) => crate::verify::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
-        Command::Predict(args) => commands::predict::run(&args, global.json),
+        Command::Predict(args) => Ok(commands::predict::run(&args, global.json)?.text),
         Command::Export(args) => commands::export::run(&args, global.json, console.bars.is_some()),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
@@ -163,11 +224,7 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Keys => Ok(commands::keys::run(global.json)),
         Command::Bench(args) => commands::bench::run(*args, global.json),
         Command::Doctor(args) => commands::doctor::run(&args, global.json),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "fm-exp", &mut script);
-            Ok(String::from_utf8_lossy(&script).into_owned())
-        }
+        Command::Completions { shell } => completion::script(shell),
     }
 }
 

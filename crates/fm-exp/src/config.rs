@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use fm_net::family::Families;
 use fm_run::RunSpec;
+use fm_run::spec::nearest;
 use fm_run::store::Claim;
 use toml::Table;
 
 use crate::args::{ProcessFlags, RunArgs};
 use crate::error::{Error, Result};
-use crate::{families, recipes};
+use crate::{completion, families, recipes};
 
 /// A run as asked for, every value in range, and what this process does with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +71,8 @@ impl RunConfig {
 /// Says which variables look like keys and are none.
 fn warn_of_unknown_variables() {
     // Of this program, and of the scripts that start it.
-    let others = ["FM_DATA_DIR", "FM_RECIPE", "FM_FAULT", "FM_EXP", "FM_BUILD_REVISION"];
+    let others =
+        ["FM_DATA_DIR", "FM_RECIPE", "FM_FAULT", "FM_EXP", "FM_BUILD_REVISION", completion::VARIABLE];
     for (name, _) in std::env::vars_os() {
         let Some(name) =
             name.to_str().filter(|name| name.starts_with("FM_") && !name.starts_with("FM_CRASH_"))
@@ -79,7 +81,12 @@ fn warn_of_unknown_variables() {
         };
         let is_key = RunSpec::fields().iter().any(|field| field.variable == name);
         if !is_key && !others.contains(&name) {
-            tracing::warn!("{name} is no variable of a run and is ignored; fm-exp train --help lists them");
+            let key = name.trim_start_matches("FM_").to_lowercase().replace('_', "-");
+            let hint = nearest(&key).map_or_else(
+                || "fm-exp train --help lists those that are read".to_owned(),
+                |field| format!("did you mean {}?", field.variable),
+            );
+            tracing::warn!("{name} is unknown and ignored; {hint}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::inputs;
 #[command(next_help_heading = "Training")]
 pub struct WidthFlags {
     /// Any key, or the width of a family, such as --set w=8
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", add = crate::completion::keys())]
     pub set: Vec<String>,
 
     /// The largest width of a family whose network has at most N parameters

@@ -13,13 +13,25 @@ use tracing_subscriber::fmt::MakeWriter;
 pub struct Console {
     /// The terminal's bars; none when stderr is no terminal or bars are not wanted.
     pub bars: Option<MultiProgress>,
+    /// Whether only warnings and errors are wanted.
+    pub quiet: bool,
+}
+
+impl Console {
+    /// Prints text for people on stderr, unless only warnings and errors are wanted.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            // A closed stderr must not stop anything.
+            let _ = io::stderr().write_all(fm_run::terminal::visible(text).as_bytes());
+        }
+    }
 }
 
 /// Starts logging, once a process.
 ///
 /// `RUST_LOG` goes before `quiet` and `verbose`.
 pub fn init(quiet: bool, verbose: u8, color: bool, bars: bool) -> Console {
-    let console = Console { bars: bars.then(MultiProgress::new) };
+    let console = Console { bars: bars.then(MultiProgress::new), quiet };
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::WARN,
         (false, 0) => LevelFilter::INFO,

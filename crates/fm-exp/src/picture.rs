@@ -30,6 +30,10 @@ pub(crate) struct Picture {
     pub(crate) original: (u32, u32),
     /// Whether the border was light; colours are never inverted.
     pub(crate) inverted: bool,
+    /// Whether all of it is one colour, or nearly so.
+    pub(crate) is_plain: bool,
+    /// Whether trimming was asked for and found nothing to cut away.
+    pub(crate) is_untrimmed: bool,
     /// `[channels, height, width]` as the network takes them.
     pub(crate) pixels: Vec<u8>,
 }
@@ -102,11 +106,12 @@ fn in_grey(image: &DynamicImage, trim: bool, height: u32, width: u32) -> Picture
     for (to, &LumaA([value, alpha])) in grey.pixels_mut().zip(image.to_luma_alpha8().pixels()) {
         to.0 = [on_white(value, alpha)];
     }
-    let inverted = is_border_light(&grey);
+    let (inverted, is_plain) = (is_border_light(&grey), is_plain(&grey));
     if trim {
         grey = trimmed(&grey);
     }
-    fit(grey, original, inverted, height, width)
+    let is_untrimmed = trim && grey.dimensions() == original;
+    Picture { is_plain, is_untrimmed, ..fit(grey, original, inverted, height, width) }
 }
 
 /// Red, green and blue, one plane after the other.
@@ -118,9 +123,18 @@ fn in_colours(image: &DynamicImage, height: u32, width: u32) -> Picture {
         for (to, from) in plane.pixels_mut().zip(colours.pixels()) {
             to.0 = [on_white(from.0[channel], from.0[3])];
         }
-        fit(plane, original, false, height, width).pixels
+        (is_plain(&plane), fit(plane, original, false, height, width).pixels)
     };
-    Picture { original, inverted: false, pixels: (0..3).flat_map(plane).collect() }
+    let planes = [0, 1, 2].map(plane);
+    let is_plain = planes.iter().all(|(is_plain, _)| *is_plain);
+    let pixels = planes.into_iter().flat_map(|(_, pixels)| pixels).collect();
+    Picture { original, inverted: false, is_plain, is_untrimmed: false, pixels }
+}
+
+/// Whether all pixels are nearly the same: noise of a few shades shows nothing either.
+fn is_plain(image: &GrayImage) -> bool {
+    let (low, high) = image.pixels().fold((u8::MAX, 0), |(low, high), p| (low.min(p.0[0]), high.max(p.0[0])));
+    high.saturating_sub(low) < 8
 }
 
 /// What is transparent would show the page it lies on, and pages are white.
@@ -140,7 +154,7 @@ fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
     reader.limits(limits);
     if reader.format().is_none() {
-        return Err("not an image that is known; PNG and JPEG are".to_owned());
+        return Err("unknown image format; use PNG or JPEG".to_owned());
     }
     let decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
     // By the header, before anything is made of the pixels.
@@ -182,7 +196,7 @@ fn fit(mut image: GrayImage, original: (u32, u32), inverted: bool, height: u32, 
     let mut whole = GrayImage::new(width, height);
     let (left, top) = ((width - small.width()) / 2, (height - small.height()) / 2);
     imageops::replace(&mut whole, &small, i64::from(left), i64::from(top));
-    Picture { original, inverted, pixels: whole.into_raw() }
+    Picture { original, inverted, is_plain: false, is_untrimmed: false, pixels: whole.into_raw() }
 }
 
 /// Without the edges that are close to the corners' grey: within a twentieth of the range, as Fashion-MNIST's
@@ -330,7 +344,7 @@ mod tests {
     #[test]
     fn what_is_no_image_is_told() {
         assert_eq!(decode(b"").unwrap_err(), "an empty file");
-        assert!(decode(b"hello, this is text").unwrap_err().contains("PNG and JPEG"));
+        assert!(decode(b"hello, this is text").unwrap_err().contains("PNG or JPEG"));
         assert!(decode(b"\x89PNG\r\n\x1a\n").unwrap_err().starts_with("not a readable image"));
     }
 }

@@ -1,6 +1,7 @@
 //! Where a result comes from: the command, the versions and the machine, for `config.toml` and `doctor`.
 
 use fm_cuda::driver::{DeviceInfo, Driver};
+use fm_run::terminal::shell_word;
 use fm_train::engine::Device;
 use toml::{Table, Value};
 
@@ -43,7 +44,7 @@ pub(crate) fn table(device: Device, engine: &str) -> Table {
     let program =
         |arg: std::ffi::OsString| std::path::Path::new(&arg).file_name().map_or(arg.clone(), Into::into);
     let args = std::env::args_os().enumerate().map(|(i, arg)| if i == 0 { program(arg) } else { arg });
-    let command: Vec<String> = args.map(|arg| quoted(&arg.to_string_lossy())).collect();
+    let command: Vec<String> = args.map(|arg| shell_word(&arg.to_string_lossy())).collect();
     set("command", command.join(" ").into());
     set("device-name", device_name(device).into());
     if let Some(driver) = driver(device) {
@@ -129,21 +130,9 @@ pub(crate) fn cores() -> String {
     format!("{cores} {}", if cores == 1 { "core" } else { "cores" })
 }
 
-/// An argument as one would type it in a shell.
-fn quoted(arg: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
-    if !arg.is_empty() && arg.chars().all(plain) {
-        arg.to_owned()
-    } else {
-        format!("'{}'", arg.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use fm_train::engine::Device;
-
-    use super::quoted;
 
     #[test]
     fn the_sources_have_a_revision_or_none() {
@@ -159,13 +148,5 @@ mod tests {
         assert!(set("eager+fused").contains(" in libtorch, "), "{}", set("eager+fused"));
         assert_eq!(super::instruction_set(Device::Cuda(0), "cuda"), None);
         assert!(super::processor().contains("model "), "{}", super::processor());
-    }
-
-    #[test]
-    fn arguments_can_be_typed_again() {
-        assert_eq!(quoted("--lr=1e-3"), "--lr=1e-3");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

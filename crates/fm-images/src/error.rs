@@ -176,12 +176,25 @@ impl DataError {
 
 fn how_to_get(set: &DatasetName) -> Vec<String> {
     let Some(published) = set.published() else {
-        return vec![format!("known data sets are {}; any other name is a directory", known())];
+        let all = format!("known data sets are {}; any other name is a directory", known());
+        return meant(&set.title()).into_iter().chain([all]).collect();
     };
     let mut lines: Vec<String> = published.help.iter().map(|&line| line.to_owned()).collect();
     let count = count(published.format.files().len());
-    lines.push(format!("--data-dir DIR uses the {count} files in DIR, plain or gzipped"));
+    let folder = published.folder;
+    lines.push(format!(
+        "put the {count} files into data/{folder}, or name their directory with --data-dir; plain or gzipped"
+    ));
     lines
+}
+
+/// The published data set whose name was meant, such as `fashion_mnist` or `CIFAR10`.
+fn meant(name: &str) -> Option<String> {
+    let plain = |name: &str| -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+    };
+    let set = CATALOG.iter().find(|set| plain(set.slug) == plain(name))?;
+    Some(format!("did you mean {}?", set.slug))
 }
 
 /// The catalog's names: "a, b and c".

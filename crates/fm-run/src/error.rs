@@ -10,7 +10,7 @@ use std::path::Path;
 /// Kinds of failure; each is an exit code of the binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A bug, or something that nobody foresaw.
+    /// An internal error: a bug.
     Other = 1,
     /// A flag, a configuration key or their combination.
     Usage = 2,
@@ -22,7 +22,7 @@ pub enum Kind {
     Device = 5,
     /// Training diverged: the loss is no longer a number.
     Diverged = 6,
-    /// What is on disk does not fit the command.
+    /// Existing files conflict with the command.
     Mismatch = 7,
     /// Another process holds the run directory.
     Locked = 8,
@@ -125,6 +125,18 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Facts, one each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Remedies, one each.
+    #[must_use]
+    pub fn helps(&self) -> &[String] {
+        &self.helps
     }
 
     /// The process's exit code.

@@ -30,8 +30,12 @@ pub const CLEARING: &str = ".clearing";
 pub const LOCK: &str = ".lock";
 /// The directory of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoint";
+/// The directory of TensorBoard's event files.
+pub const TENSORBOARD: &str = "tensorboard";
 /// The table of all runs in a directory of results.
 pub const RUNS: &str = "runs.csv";
+/// What a sweep is to run.
+pub const PLAN: &str = "plan.json";
 /// Seconds of a sweep's runs.
 pub const TIMINGS: &str = "timings.csv";
 /// Every rung of a successive halving.
@@ -44,7 +48,7 @@ pub const PACKED: &str = "runs.npz";
 pub const PICTURES: [&str; 3] = ["curves", "confusion", "reconstructions"];
 
 /// Every file that a run may leave in its directory; `--overwrite` removes these, [`CHECKPOINTS`],
-/// [`scores_at`] and [`scores_of`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
+/// [`TENSORBOARD`], [`scores_at`] and [`scores_of`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
 /// run.
 pub const RUN_FILES: [&str; 16] = [
     DONE,

@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use crate::spec::{PROVENANCE, Role, RunSpec, Weights, same, text};
+use crate::spec::{PROVENANCE, Role, RunSpec, SCORED_TOO, Shorter, Weights, same, text};
 
 /// Counts changes to what the files of a run contain.
 pub const RESULTS_FORMAT: u32 = 1;
@@ -121,7 +121,7 @@ impl Identified {
         let mut keys = self.deciding();
         // Written at its default too: a reader of the file need not know the default.
         keys.extend(self.value("dataset").map(|value| ("dataset".to_owned(), value)));
-        for key in ["score-at", "average", "data-dir"] {
+        for key in SCORED_TOO.into_iter().chain(["data-dir"]) {
             keys.extend(self.spec.get(key).map(|value| (key.to_owned(), value)));
         }
         let mut provenance = self.provenance.clone();
@@ -141,6 +141,23 @@ impl Identified {
     pub fn to_json(&self) -> String {
         let table: Table = self.to_toml().parse().unwrap_or_default();
         format!("{:#}\n", serde_json::to_value(table).unwrap_or_default())
+    }
+
+    /// What this run, which is to have more epochs, is to another that differs by nothing else; none where the text is
+    /// not the `config.toml` of such a run.
+    #[must_use]
+    pub fn shorter(&self, other: &str) -> Option<(Self, Shorter)> {
+        let there = read_config(other).ok()?;
+        let longer = there.spec.epochs < self.spec.epochs;
+        let same = longer && self.with_epochs(there.spec.epochs).differences(other)?.is_empty();
+        same.then(|| (self.with_epochs(there.spec.epochs), self.spec.shorter(there.spec.epochs)))
+    }
+
+    /// The same run of another length, scored on the way as this one.
+    fn with_epochs(&self, epochs: u32) -> Self {
+        let mut other = self.clone();
+        other.spec.epochs = epochs;
+        other
     }
 
     /// What differs in another run's `config.toml`, a line a key; none if it is no such file.

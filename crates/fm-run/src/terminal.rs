@@ -24,9 +24,39 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A number of things in English: `1 run`, `2 runs`.
+#[must_use]
+pub fn counted(n: impl Into<u64>, thing: &str) -> String {
+    let n = n.into();
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A word of a POSIX shell: quoted where it must be.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("a/b-1.json"), "a/b-1.json");
+        assert_eq!(shell_word("my plan's.json"), r"'my plan'\''s.json'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0_u32, 1, 2].map(|n| counted(n, "run")), ["0 runs", "1 run", "2 runs"]);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown() {

@@ -162,7 +162,7 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
     let arch = match (arch.cloned(), said.transpose()?) {
         (Some(arch), _) | (None, Some(arch)) => arch,
         (None, None) => guess(&contents.tensors).ok_or_else(|| {
-            file.mismatch("neither its metadata nor its tensors say what architecture it is")
+            file.mismatch("cannot tell the architecture from metadata or tensor names")
                 .help("name it with --arch")
         })?,
     };

@@ -278,8 +278,7 @@ impl Trainer<'_> {
         if self.saved != Some(epochs) {
             self.checkpoint()?;
         }
-        let text = format!("stopped after epoch {epochs}, as asked, saved");
-        Err(Error::new(Kind::Stopped, text).help("resume with --resume"))
+        Err(Error::new(Kind::Stopped, format!("stopped after epoch {epochs}, as asked; saved")))
     }
 
     /// The loss, or a weight, is no longer a number.

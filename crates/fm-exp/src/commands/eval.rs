@@ -1,4 +1,4 @@
-//! `fm-exp eval`: scores a trained model on a data set and leaves the same files as a run.
+//! `fm-exp eval`: scores a trained model on a data set and writes the same files as a run.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ pub(crate) struct EvalArgs {
     #[arg(long, help_heading = "Results")]
     flip: bool,
 
-    /// Also show the N images that the model is most sure and most wrong of: hard.png, hard.svg, hard.csv
-    #[arg(long, value_name = "N", help_heading = "Results")]
+    /// Also show the N most confident mistakes: hard.png, hard.svg, hard.csv
+    #[arg(long, value_name = "N", help_heading = "Results", allow_negative_numbers = true)]
     hard: Option<usize>,
 }
 
@@ -216,7 +216,7 @@ fn hard(
         .collect();
     let shown = tiles.len();
     let note = format!(
-        "{shown} of {all} wrong ones, the most confident first: what was predicted, how surely, what it is"
+        "{shown} of {all} mistakes, the most confident first: predicted class, confidence, true class"
     );
     picture(dir, "hard", || {
         fm_report::contact_sheet(&tiles, COLUMNS, &format!("{title}: hard images"), &note)

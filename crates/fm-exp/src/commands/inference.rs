@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fm_data::{Dataset, Labelled};
+use fm_data::{Dataset, ImageShape, Labelled};
 use fm_engines::ENGINES;
 use fm_net::Scope;
 use fm_run::trained::Trained;
@@ -25,7 +25,7 @@ pub(crate) struct ModelArgs {
     pub(crate) run: PathBuf,
 
     /// The model's network, where its file does not say
-    #[arg(long)]
+    #[arg(long, add = crate::completion::networks())]
     arch: Option<String>,
 
     #[command(flatten)]
@@ -162,18 +162,24 @@ fn data_of(config: &Path) -> Table {
 /// When it cannot be loaded, or does not fit the model.
 pub(crate) fn data(trained: &Trained, spec: &RunSpec, progress: bool) -> Result<Dataset> {
     let data = inputs::load(spec, progress)?;
-    recipe::network(&spec.arch, &data)?;
+    let (wanted, found) = (&trained.network.arch, data.shape());
+    let shape = ImageShape { channels: wanted.channels, height: wanted.height, width: wanted.width };
+    if shape != found {
+        return Err(Error::new(Kind::Data, format!("images are {found}, the model takes {shape}"))
+            .note(format!("data set {}", data.dir.display()))
+            .note(format!("model {}, {wanted}", trained.path.display()))
+            .help(
+                "train a network on such images, or bring them to the model's size with fm-exp import --size",
+            ));
+    }
     let (found, known) = (data.classes, trained.network.classes.unwrap_or(0));
     if found > known {
-        return Err(Error::new(
-            Kind::Data,
-            format!("the data have {found} classes, the model knows {known}"),
-        )
-        .note(format!("data set {}", data.dir.display()))
-        .note(format!("model {}", trained.path.display())));
+        return Err(Error::new(Kind::Data, format!("the data set has {found} classes, the model {known}"))
+            .note(format!("data set {}", data.dir.display()))
+            .note(format!("model {}", trained.path.display())));
     }
     if trained.class_names.as_ref().is_some_and(|names| !data.class_names.iter().all(|n| names.contains(n))) {
-        tracing::warn!("the data's classes have other names than the model's; classes are matched by number");
+        tracing::warn!("class names differ from the model's; matching by label number");
     }
     Ok(data)
 }

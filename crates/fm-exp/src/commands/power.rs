@@ -22,7 +22,7 @@ pub(crate) struct PowerArgs {
     #[arg(long, value_name = "POINTS", value_parser = points)]
     detect: f64,
 
-    /// Runs of this length alone; longer ones as they were scored on the way
+    /// Only runs of this length; longer runs count if scored at this epoch
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
 

@@ -20,7 +20,7 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     question: QuestionArgs,
 
-    /// Directory for report.html and its plots [default: report, in the first place]
+    /// Directory for report.html and its plots [default: report/ in the first directory given]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 

@@ -20,7 +20,7 @@ use crate::recipes;
 #[derive(Debug, Args)]
 pub(crate) struct SummaryArgs {
     /// Network: a name, or a string of layers
-    #[arg(long, env = "FM_ARCH", default_value = "cnn")]
+    #[arg(long, env = "FM_ARCH", default_value = "cnn", add = crate::completion::networks())]
     arch: String,
 
     #[command(flatten)]

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use fm_data::Dataset;
 use fm_engines::ENGINES;
 use fm_net::{NamedTensor, Network, Part};
 use fm_run::spec::EncoderMode;
 use fm_run::store::{Claim, Row, RunDir, Runs};
+use fm_run::terminal::{counted, shell_word};
 use fm_run::{Facts, Identified, files};
 use fm_train::checkpoint::Identity;
 use fm_train::engine::{self, CodeStore, Engine, Setup};
@@ -22,10 +24,11 @@ use crate::error::{Error, Kind, Result};
 use crate::logging::Console;
 use crate::record::Record;
 use crate::signals::Signals;
-use crate::{epoch_rows, inputs, provenance, sink};
+use crate::{epoch_rows, inputs, naming, prolong, provenance, sink};
 
 pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
-    let config = RunConfig::check(args)?;
+    let mut config = RunConfig::check(args)?;
+    let claim = config.claim();
     let spec = &config.spec;
     let machine = inputs::machine(spec)?;
     let data = inputs::load(spec, console.bars.is_some())?;
@@ -41,8 +44,12 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };
     let provenance = provenance::table(machine.device, &facts.engine);
-    let run = Identified { spec: spec.clone(), facts, provenance };
+    let mut run = Identified { spec: spec.clone(), facts, provenance };
     expected(&config, &run)?;
+    let is_named = spec.name.is_some();
+    run.spec.name = Some(naming::of(&run, &plan, &data));
+    config.spec.name.clone_from(&run.spec.name);
+    let spec = &config.spec;
     if config.process.dry_run {
         return Ok(if as_json { run.to_json() } else { dry_run(&config, &network, &plan, &run) });
     }
@@ -59,10 +66,10 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     let given = given.map_or(Vec::new(), |given| given.weights);
     let mut engine = PerPhase::new(&plan.phases[0], spec.seed, &given, Box::new(build))?;
     let runs = (!config.process.no_record).then(|| Runs::open(&spec.out)).transpose();
-    if config.claim() != Claim::Resume {
+    if claim != Claim::Resume {
         runs.clone()?;
     }
-    let dir = RunDir::claim(&run_dir, &run, config.claim())?;
+    let dir = RunDir::claim(&run_dir, &run, claim)?;
     if dir.is_done() {
         tracing::info!("{} is finished already", dir.path().display());
         return if as_json {
@@ -72,12 +79,68 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         };
     }
     let runs = runs?;
-    tracing::info!("{} on {}, results in {}", spec.arch, machine.device, dir.path().display());
     let record = Record { run: &run, data: &data, plan: &plan, machine };
-    let found = if dir.resumed() { resume(dir.path(), &record)? } else { None };
+    announce(&record, &dir);
+    let mut found = match dir.beginning() {
+        Some(there) => Some(prolong::in_place(&dir, there, &record)?),
+        None if dir.resumed() => resume(dir.path(), &record)?,
+        None => None,
+    };
+    if found.is_none() && claim == Claim::Resume && !is_named {
+        found = prolong::beside(&dir, &spec.out, &record)?;
+    }
+    if dir.resumed() || found.is_some() {
+        log_resumed(dir.path(), found.as_ref(), &record.identity());
+    }
     let carried_out = carry_out(&config, &record, &dir, runs.as_ref(), &mut engine, found, console);
-    let (row, outcome) = carried_out.map_err(|error| checkpoint_files::explain(dir.path(), error))?;
+    let (row, outcome) = carried_out.map_err(|error| match error.kind() {
+        Kind::Stopped | Kind::Interrupted => error.help(format!("resume with: {}", resuming())),
+        _ => checkpoint_files::explain(dir.path(), error),
+    })?;
+    warn_of_chance(&data, &outcome);
     if as_json { summary(dir.path()) } else { Ok(report(&config, &row, &outcome)) }
+}
+
+/// Says what is about to happen.
+fn announce(record: &Record<'_>, dir: &RunDir) {
+    let Record { run, data, plan, machine } = record;
+    let spec = &run.spec;
+    let [train, val, test] = [&plan.train_rows, &plan.val_rows, &plan.test_rows].map(Vec::len);
+    let epochs = counted(plan.epochs(), "epoch");
+    let (seed, engine, device) = (spec.seed, &run.facts.engine, machine.device);
+    tracing::info!("{} on {}: {epochs}, seed {seed}, {engine} engine on {device}", spec.arch, data.name);
+    tracing::info!("{train} images train, {val} validate, {test} test, in batches of {}", spec.batch_size);
+    tracing::info!("results in {}", dir.path().display());
+    if std::env::args_os().len() == 1 {
+        tracing::info!(
+            "this is the default run; fm-exp --help lists what else there is, Ctrl-C saves and stops"
+        );
+    }
+}
+
+/// The command that resumes what this process does.
+fn resuming() -> String {
+    let mut words: Vec<String> = std::env::args_os().map(|arg| shell_word(&arg.to_string_lossy())).collect();
+    words.retain(|word| !["--overwrite", "--overwrite=true", "--resume"].contains(&word.as_str()));
+    words.push("--resume".to_owned());
+    words.join(" ")
+}
+
+/// Says that a network is no better than naming one class whatever it sees.
+fn warn_of_chance(data: &Dataset, outcome: &Outcome) {
+    let total = outcome.test.predictions.len() as f64;
+    let counts = (0..data.classes)
+        .map(|class| outcome.test.predictions.iter().filter(|p| usize::from(p.label) == class).count());
+    let largest = counts.max().unwrap_or(0) as f64 / total;
+    // Two standard errors of a guess.
+    let chance = largest + 2.0 * (largest * (1.0 - largest) / total).sqrt();
+    if outcome.epochs > 0 && largest < 1.0 && outcome.test.accuracy <= chance {
+        tracing::warn!(
+            "test accuracy {:.4} is no better than always naming the most frequent class ({largest:.4}): the network \
+             has learned nothing; try a smaller --lr or more --epochs",
+            outcome.test.accuracy
+        );
+    }
 }
 
 /// Sees that this is the run that a sweep planned.
@@ -93,12 +156,10 @@ fn expected(config: &RunConfig, run: &Identified) -> Result<()> {
     }
 }
 
-/// The newest checkpoint that can be read; logs from where the run resumes.
+/// The newest checkpoint that can be read.
 fn resume(dir: &Path, record: &Record<'_>) -> Result<Option<Found>> {
     let networks: Vec<&Network> = record.plan.phases.iter().map(|p| &p.network).collect();
-    let found = checkpoint_files::load(dir, &record.run.run_id(), &networks)?;
-    log_resumed(dir, found.as_ref(), &record.identity());
-    Ok(found)
+    checkpoint_files::load(dir, &record.run.run_id(), &networks)
 }
 
 /// Trains, scores, and writes all that a run leaves.
@@ -149,7 +210,8 @@ fn log_resumed(dir: &Path, found: Option<&Found>, here: &Identity) {
     let epochs = at.epochs;
     if let Some(partial) = at.partial {
         tracing::info!("resuming within epoch {} after step {}", epochs + 1, partial.steps);
-    } else if let Some((_, lost)) = sink::reached(dir).filter(|(epoch, _)| *epoch == epochs + 1) {
+    } else if let Some(reached) = sink::reached(dir).filter(|reached| reached.epoch == epochs + 1) {
+        let lost = reached.step;
         tracing::info!("resuming after epoch {epochs}; {lost} steps of an unfinished epoch discarded");
     } else {
         tracing::info!("resuming after epoch {epochs}");
@@ -168,8 +230,7 @@ fn report(config: &RunConfig, row: &Row, outcome: &Outcome) -> String {
     let arm = spec.arm();
     let arm = if arm == "joint" { String::new() } else { format!(" {arm}") };
     let recipe = spec.recipe();
-    let epochs =
-        if outcome.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", outcome.epochs) };
+    let epochs = counted(outcome.epochs, "epoch");
     let (protocol, device) = (spec.protocol.name(), row.get("device"));
     let _ =
         writeln!(out, "{}{arm}, seed {}, {protocol} protocol, {epochs} on {device}", spec.arch, spec.seed);
@@ -211,8 +272,9 @@ fn dry_run(config: &RunConfig, network: &Network, plan: &Plan, run: &Identified)
         let (trainable, frozen) = phase.scope.counts(&phase.network);
         let _ = writeln!(
             out,
-            "phase {}: {} epochs of {steps} steps, {trainable} parameters train, {frozen} are frozen",
-            phase.name, phase.epochs
+            "phase {}: {} of {steps} steps, {trainable} parameters train, {frozen} are frozen",
+            phase.name,
+            counted(phase.epochs, "epoch")
         );
     }
     let _ = writeln!(out, "would write {}", config.run_dir().display());

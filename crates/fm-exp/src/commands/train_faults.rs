@@ -38,7 +38,7 @@ fn train(data: &Path, out: &Path) -> Result<String> {
         ("name", "r"),
     ];
     args.keys.table.extend(keys.map(|(key, text)| (key.to_owned(), text.into())));
-    super::run(args, false, &Console { bars: None })
+    super::run(args, false, &Console { bars: None, quiet: true })
 }
 
 /// Every file below `dir`; locks and the count of steps are no result.

@@ -1,10 +1,11 @@
-//! `epochs.csv`: a row an epoch, on disk as soon as the epoch is done.
+//! `epochs.csv`: a row per epoch, on disk as soon as the epoch is done.
 
 use std::path::{Path, PathBuf};
 
 use fm_run::files;
 use fm_run::store::{self, Growing};
 use fm_run::tables::{EpochRow, Record as _};
+use fm_train::event::Epoch;
 use fm_train::{Event, Sink};
 
 use super::Context;
@@ -68,31 +69,37 @@ impl Sink for EpochsCsv {
             return self.finish();
         }
         let Event::EpochEnded(e) = event else { return Ok(()) };
-        let average = |name: &str| {
-            let found = e.averages.iter().find(|average| average.weights.name() == name);
-            (found.map(|average| average.loss), found.map(|average| average.accuracy))
-        };
-        let row = EpochRow {
-            run_id: self.run_id.clone(),
-            arch: self.arch.clone(),
-            seed: self.seed,
-            phase: e.phase.clone(),
-            epoch: e.epoch,
-            train_loss: e.train_loss,
-            train_acc: e.train_acc,
-            val_loss: e.val_loss,
-            val_acc: e.val_acc,
-            lr: e.lr,
-            trainable_params: e.trainable_params as u64,
-            train_seconds: e.train_seconds,
-            eval_seconds: e.eval_seconds,
-            images_per_second: Some(e.images_per_second),
-            ema: average("ema"),
-            mean: average("mean"),
-        };
+        let (run_id, arch) = (self.run_id.clone(), self.arch.clone());
+        let row = EpochRow { run_id, arch, seed: self.seed, ..row(e) };
         let row = store::csv_row(&row.cells(0))?;
         // The copy first: what the checkpoint counts.
         self.copy.append(&row)?;
         self.file.append(&row)
+    }
+}
+
+/// An epoch as a row, without the columns that say which run it is of.
+pub(super) fn row(e: &Epoch) -> EpochRow {
+    let average = |name: &str| {
+        let found = e.averages.iter().find(|average| average.weights.name() == name);
+        (found.map(|average| average.loss), found.map(|average| average.accuracy))
+    };
+    EpochRow {
+        run_id: String::new(),
+        arch: String::new(),
+        seed: 0,
+        phase: e.phase.clone(),
+        epoch: e.epoch,
+        train_loss: e.train_loss,
+        train_acc: e.train_acc,
+        val_loss: e.val_loss,
+        val_acc: e.val_acc,
+        lr: e.lr,
+        trainable_params: e.trainable_params as u64,
+        train_seconds: e.train_seconds,
+        eval_seconds: e.eval_seconds,
+        images_per_second: Some(e.images_per_second),
+        ema: average("ema"),
+        mean: average("mean"),
     }
 }

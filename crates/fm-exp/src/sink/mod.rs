@@ -8,10 +8,11 @@ mod files;
 mod plots;
 mod progress;
 mod reconstructions;
+mod tensorboard;
 
 use std::path::Path;
 
-pub use checkpoints::{Checkpoints, reached};
+pub use checkpoints::{Checkpoints, Reached, reached};
 pub use epochs_csv::EpochsCsv;
 pub use files::Files;
 use fm_train::{Sink, Sinks};
@@ -19,6 +20,7 @@ use indicatif::MultiProgress;
 pub use plots::Plots;
 pub use progress::Progress;
 pub use reconstructions::Reconstructions;
+pub use tensorboard::TensorBoard;
 
 use crate::error::Result;
 use crate::record::Record;
@@ -36,18 +38,22 @@ pub(crate) struct Context<'a> {
     pub(crate) bars: Option<&'a MultiProgress>,
 }
 
-/// Makes a sink for a run.
-type Make = fn(&Context<'_>) -> Result<Box<dyn Sink>>;
+/// Makes a sink for a run; none where the run does not ask for it.
+type Make = fn(&Context<'_>) -> Result<Option<Box<dyn Sink>>>;
 
 /// Every sink, in the order in which each gets an event. Checkpoints count on the rows of `epochs.csv`, and
 /// plots are drawn from the tables: they come after those.
 const SINKS: &[Make] = &[
-    |c| Ok(Box::new(EpochsCsv::of(c)?)),
-    |c| Ok(Box::new(Checkpoints::new(c.dir, c.record.identity())?)),
-    |c| Ok(Box::new(Files::of(c))),
-    |c| Ok(Box::new(Reconstructions { dir: c.dir.to_owned() })),
-    |c| Ok(Box::new(Plots { dir: c.dir.to_owned() })),
-    |c| Ok(Box::new(Progress::new(c.bars.cloned()))),
+    |c| Ok(Some(Box::new(EpochsCsv::of(c)?))),
+    |c| Ok(Some(Box::new(Checkpoints::new(c.dir, c.record.identity())?))),
+    |c| Ok(Some(Box::new(Files::of(c)))),
+    |c| Ok(Some(Box::new(Reconstructions { dir: c.dir.to_owned() }))),
+    |c| Ok(Some(Box::new(Plots { dir: c.dir.to_owned() }))),
+    |c| {
+        let is_wanted = c.record.run.spec.tensorboard;
+        Ok(if is_wanted { Some(Box::new(TensorBoard::of(c)?)) } else { None })
+    },
+    |c| Ok(Some(Box::new(Progress::new(c.bars.cloned())))),
 ];
 
 /// All sinks of a run.
@@ -57,7 +63,9 @@ const SINKS: &[Make] = &[
 pub(crate) fn all(context: &Context<'_>) -> Result<Sinks> {
     let mut sinks = Sinks::default();
     for make in SINKS {
-        sinks.add(make(context)?);
+        if let Some(sink) = make(context)? {
+            sinks.add(sink);
+        }
     }
     Ok(sinks)
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 /// Flags of `sweep best`.
 #[derive(Debug, Args)]
 pub(crate) struct BestArgs {
-    /// What `sweep plan` printed
+    /// The plan file written by `sweep plan`
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
 
@@ -59,9 +59,9 @@ pub(super) fn run(args: &BestArgs, as_json: bool) -> Result<String> {
         }
     }
     if runs.is_empty() || (!missing.is_empty() && !args.allow_missing) {
-        let text = format!("{} of {} runs are not there", missing.len(), plan.runs.len());
+        let text = format!("{} of {} runs are missing", missing.len(), plan.runs.len());
         let error = missing.iter().fold(Error::new(Kind::Incomplete, text), Error::note);
-        let help = "carry them out with fm-exp sweep run, or choose among what is there with --allow-missing";
+        let help = "run them with fm-exp sweep run, or choose among the others with --allow-missing";
         return Err(error.help(help));
     }
     if !missing.is_empty() {

@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use toml::Value;
 
+use super::place::{Phases, place};
 use super::planned::PlannedRun;
 use super::state::{State, state};
 use crate::error::{Error, Kind, Result};
@@ -25,8 +26,7 @@ pub(super) struct Child {
     pub(super) started: Instant,
     /// Which of the `--jobs` places it has.
     pub(super) slot: usize,
-    /// Epochs that it will have, without pretraining.
-    pub(super) epochs: u32,
+    phases: Phases,
     /// After which epoch it was asked to stop, counted over all phases.
     stop_after: Option<u32>,
     run: PlannedRun,
@@ -113,10 +113,10 @@ impl Child {
         let process = command
             .spawn()
             .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;
-        let epochs = run.lengths().last().copied().unwrap_or(0);
+        let phases = Phases::of(run);
         let (name, run, out) = (run.name.clone(), run.clone(), out.to_owned());
         let stop_after = start.stop_after;
-        Ok(Self { name, log, started: Instant::now(), slot, epochs, stop_after, run, out, log_from, process })
+        Ok(Self { name, log, started: Instant::now(), slot, phases, stop_after, run, out, log_from, process })
     }
 
     /// How it ended, if it has.
@@ -186,6 +186,14 @@ impl Child {
     pub(super) fn progress(&self) -> Option<(u32, f64)> {
         let row = tables::read::<EpochRow>(&self.out.join(&self.name).join(files::EPOCHS)).ok()?.pop()?;
         Some((row.epoch, row.train_loss))
+    }
+
+    /// Where it is, in words.
+    pub(super) fn at(&self) -> String {
+        // What an earlier process left does not tell where this one is.
+        let place =
+            place(&self.out.join(&self.name)).filter(|place| place.reached.age <= self.started.elapsed());
+        self.phases.words(place.as_ref())
     }
 
     /// Its test accuracy, once it is done.

@@ -1,8 +1,9 @@
 //! `fm-exp sweep emit`: scripts for schedulers. Prints text, submits nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use fm_run::terminal::shell_word;
 
 /// Flags of `sweep emit`.
 #[derive(Debug, Args)]
@@ -11,7 +12,7 @@ pub(crate) struct EmitArgs {
     #[arg(value_enum)]
     target: Target,
 
-    /// What `sweep plan` printed, as the tasks will find it
+    /// The plan file written by `sweep plan`, as the tasks will find it
     #[arg(long, value_name = "FILE", default_value = "plan.json")]
     plan: PathBuf,
 
@@ -19,21 +20,33 @@ pub(crate) struct EmitArgs {
     #[arg(long, default_value = "results/sweep", value_name = "DIR")]
     out: PathBuf,
 
-    /// Tasks among which the runs are divided; each takes many, for runs take seconds to minutes
+    /// Tasks among which the runs are divided; each does several runs, since a run takes only seconds to minutes
     #[arg(long, default_value_t = 4)]
     shards: usize,
 
-    /// Tasks at the same time
+    /// Tasks to run at once
     #[arg(long, default_value_t = 4)]
     parallel: usize,
 
-    /// Runs at the same time in each task
+    /// Runs at once in each task
     #[arg(long, default_value_t = 1)]
     jobs: usize,
 
-    /// Ask for a GPU a task
+    /// Request one GPU per task
     #[arg(long)]
     gpu: bool,
+
+    /// CPU cores per task [default: --jobs]
+    #[arg(long, value_name = "N")]
+    cpus: Option<usize>,
+
+    /// Memory per task, such as 2G for slurm, 2Gi for k8s [default: the cluster's]
+    #[arg(long, value_name = "SIZE")]
+    mem: Option<String>,
+
+    /// Time limit per task, such as 01:00:00, for slurm [default: the cluster's]
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
 
     /// The program, as the tasks will find it
     #[arg(long, default_value = "fm-exp")]
@@ -50,23 +63,13 @@ enum Target {
     Slurm,
     /// An indexed Job for kubectl
     K8s,
-    /// A line a shard, for GNU parallel or xargs
+    /// One line per shard, for GNU parallel or xargs
     Parallel,
-}
-
-/// A word of a POSIX shell.
-fn word(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 pub(super) fn run(args: &EmitArgs) -> String {
     let (shards, jobs) = (args.shards.max(1), args.jobs.max(1));
+    let word = |path: &Path| shell_word(&path.to_string_lossy());
     let (binary, plan, out) = (word(&args.binary), word(&args.plan), word(&args.out));
     let command = format!("{binary} sweep run --plan {plan} --out {out} --jobs {jobs}");
     match args.target {
@@ -84,14 +87,19 @@ fn slurm(args: &EmitArgs, command: &str) -> String {
     let last = shards - 1;
     let parallel = args.parallel.max(1);
     let gpu = if args.gpu { "#SBATCH --gpus=1\n" } else { "" };
-    let cpus = args.jobs.max(1);
+    let cpus = args.cpus.unwrap_or(args.jobs).max(1);
+    let asked = |key: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |value| format!("#SBATCH --{key}={value}\n"))
+    };
+    let (mem, time) = (asked("mem", &args.mem), asked("time", &args.time));
     format!(
         "#!/bin/bash\n\
          # Submit with: sbatch THIS_FILE; again whenever runs are missing. Afterwards: fm-exp sweep merge.\n\
          #SBATCH --job-name=fm-exp\n\
          #SBATCH --array=0-{last}%{parallel}\n\
          #SBATCH --cpus-per-task={cpus}\n\
-         {gpu}\
+         {mem}{time}{gpu}\
+         #SBATCH --output=fm-exp-%A_%a.log\n\
          #SBATCH --requeue\n\
          #SBATCH --open-mode=append\n\
          #SBATCH --signal=B:USR1@90\n\
@@ -108,9 +116,12 @@ fn k8s(args: &EmitArgs, shards: usize) -> String {
             .join(", ");
     let (binary, image) = (serde_json::Value::from(args.binary.to_string_lossy()), &args.image);
     let (parallel, jobs) = (args.parallel.max(1), args.jobs.max(1));
+    let cpus = args.cpus.unwrap_or(args.jobs).max(1);
+    let mem = args.mem.as_ref().map_or(String::new(), |mem| format!("\n              memory: \"{mem}\""));
     let gpu = if args.gpu { "\n              nvidia.com/gpu: 1" } else { "" };
     format!(
-        "# kubectl apply -f THIS_FILE. The plan and the results lie on a volume that all pods mount as /data.\n\
+        "# kubectl apply -f THIS_FILE. The plan and the results lie on a volume that all pods mount as /data; copy the\n\
+         # plan there first, for instance with kubectl cp to a pod that mounts it.\n\
          apiVersion: batch/v1\n\
          kind: Job\n\
          metadata:\n  name: fm-exp\n\
@@ -121,19 +132,7 @@ fn k8s(args: &EmitArgs, shards: usize) -> String {
          \x20         env:\n            # JOB_COMPLETION_INDEX is set by Kubernetes, how many there are is not.\n\
          \x20           - name: JOB_COMPLETIONS\n              value: \"{shards}\"\n\
          \x20         workingDir: /data\n          volumeMounts:\n            - name: data\n              mountPath: /data\n\
-         \x20         resources:\n            limits:\n              cpu: \"{jobs}\"{gpu}\n\
+         \x20         resources:\n            limits:\n              cpu: \"{cpus}\"{mem}{gpu}\n\
          \x20     volumes:\n        - name: data\n          persistentVolumeClaim:\n            claimName: fm-exp\n"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        let word = |text: &str| word(std::path::Path::new(text));
-        assert_eq!(word("a/b-1.json"), "a/b-1.json");
-        assert_eq!(word("my plan's.json"), r"'my plan'\''s.json'");
-    }
 }

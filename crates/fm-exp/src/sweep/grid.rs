@@ -123,14 +123,15 @@ fn values_of(key: &str, values: &Value) -> Result<Vec<Value>> {
     }
 }
 
-/// `0..9` (both ends), `4`, or `0,2,5..7`.
+/// `0..9` or `0-9` (both ends), `4`, or `0,2,5..7`.
 pub(super) fn seeds(text: &str) -> Result<Vec<Value>> {
     let wrong =
         || Error::usage(format!("seeds are numbers and ranges such as 0..9 or 0,3,5..7, got '{text}'"));
     let number = |text: &str| text.trim().parse::<i64>().ok().filter(|n| *n >= 0).ok_or_else(wrong);
     let mut all = Vec::new();
     for part in text.split(',') {
-        let (first, last) = part.split_once("..").unwrap_or((part, part));
+        let range = part.split_once("..").or_else(|| part.split_once('-'));
+        let (first, last) = range.unwrap_or((part, part));
         let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
         if last < first {
             return Err(wrong());
@@ -182,8 +183,8 @@ mod tests {
     fn seeds_and_what_is_wrong() {
         let numbers = |text| seeds(text).unwrap().iter().map(|v| v.as_integer().unwrap()).collect::<Vec<_>>();
         assert_eq!(
-            (numbers("0..2"), numbers("7"), numbers("1, 5..=6")),
-            (vec![0, 1, 2], vec![7], vec![1, 5, 6])
+            (numbers("0..2"), numbers("7"), numbers("1, 5..=6"), numbers("0-2")),
+            (vec![0, 1, 2], vec![7], vec![1, 5, 6], vec![0, 1, 2])
         );
         for text in ["", "3..1", "a", "-1"] {
             assert!(seeds(text).is_err(), "{text}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fm_report::{Sheet, Source, Validation};
 use fm_run::store::{Runs, SCORED_EPOCH, decimals, number, write_table};
+use fm_run::terminal::counted;
 use fm_run::{RunSpec, files};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 /// Flags of `sweep merge`.
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// What `sweep plan` printed
+    /// The plan file written by `sweep plan`
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
 
@@ -24,7 +25,7 @@ pub(crate) struct MergeArgs {
     #[arg(long, default_value = "results/sweep", value_name = "DIR")]
     out: PathBuf,
 
-    /// Make tables of what is there, though runs are missing
+    /// Make tables of the runs that are finished, though others are missing
     #[arg(long)]
     allow_missing: bool,
 
@@ -39,13 +40,30 @@ fn own() -> Vec<&'static str> {
     ["name", "run_id", "arm"].into_iter().chain(deciding.map(|f| f.column)).chain([SCORED_EPOCH]).collect()
 }
 
+/// What a merge is to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// With the runs that are finished, though others are missing.
+    pub(super) allow_missing: bool,
+    /// With a workbook.
+    pub(super) xlsx: bool,
+}
+
 pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
-    let plan = SweepPlan::read(&args.plan)?;
+    let how = How { allow_missing: args.allow_missing, xlsx: args.xlsx };
+    merge(&SweepPlan::read(&args.plan)?, &args.out, how, as_json)
+}
+
+/// Makes the tables of a plan's runs.
+///
+/// # Errors
+/// [`Kind::Incomplete`] when runs are missing, unless that is allowed and some are there.
+pub(super) fn merge(plan: &SweepPlan, out: &Path, how: How, as_json: bool) -> Result<String> {
     let (mut rows, mut times, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     let mut classes: Vec<String> = Vec::new();
-    let there = sources(&args.out)?;
+    let there = sources(out)?;
     for run in &plan.runs {
-        match summaries(run, &args.out, &there) {
+        match summaries(run, out, &there) {
             Ok(summaries) => {
                 for (summary, validation) in summaries {
                     let recall = summary["test"]["recall"].as_object().cloned().unwrap_or_default();
@@ -68,10 +86,14 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
         }
     }
     let with_missing = |error: Error| missing.iter().fold(error, Error::note);
-    let text = format!("{} of {} runs are not there", missing.len(), plan.runs.len());
-    if !missing.is_empty() && !args.allow_missing {
-        return Err(with_missing(Error::new(Kind::Incomplete, text))
-            .help("carry them out with fm-exp sweep run, or merge what is there with --allow-missing"));
+    let text = format!("{} of {} runs are missing", missing.len(), plan.runs.len());
+    if !missing.is_empty() && (!how.allow_missing || rows.is_empty()) {
+        let error = with_missing(Error::new(Kind::Incomplete, text));
+        return Err(error.help(if rows.is_empty() {
+            "run them with fm-exp sweep run; there is nothing to merge yet"
+        } else {
+            "run them with fm-exp sweep run, or merge the others with --allow-missing"
+        }));
     }
     let recalls: Vec<String> = classes.iter().map(|class| format!("recall {class}")).collect();
     let measures = [
@@ -87,25 +109,25 @@ pub(super) fn run(args: &MergeArgs, as_json: bool) -> Result<String> {
     let header: Vec<&str> =
         own().into_iter().chain(measures).chain(recalls.iter().map(String::as_str)).collect();
     let count = rows.len();
-    let sheet = args.xlsx.then(|| Sheet::new("runs", &header, rows.clone()));
-    Runs::merge(&args.out, &header, rows)?;
+    let sheet = how.xlsx.then(|| Sheet::new("runs", &header, rows.clone()));
+    Runs::merge(out, &header, rows)?;
     let header = ["name", "run_id", "train_seconds", "test_seconds"];
     if let Some(sheet) = sheet {
         let sheets = [sheet, Sheet::new("timings", &header, times.clone())];
-        write_workbook(&args.out.join("runs.xlsx"), &sheets)?;
+        write_workbook(&out.join("runs.xlsx"), &sheets)?;
     }
-    write_table(&args.out.join(files::TIMINGS), &header, times)?;
+    write_table(&out.join(files::TIMINGS), &header, times)?;
     if !missing.is_empty() {
         tracing::warn!("{}", with_missing(Error::new(Kind::Incomplete, text)));
     }
-    if let Err(error) = pack(&args.out) {
+    if let Err(error) = pack(out) {
         tracing::warn!("the runs are not packed: {error}");
     }
-    let path = args.out.join(files::RUNS).display().to_string();
+    let path = out.join(files::RUNS).display().to_string();
     if as_json {
         return Ok(format!("{:#}\n", json!({ "rows": count, "missing": missing, "runs_csv": path })));
     }
-    Ok(format!("{count} rows in {path}\n"))
+    Ok(format!("{} in {path}\n", counted(count as u64, "row")))
 }
 
 /// The summaries of a run at each of its lengths with its validation scores, or why they are not there.

@@ -8,40 +8,58 @@
 //! time: whatever is not DONE is resumed. Each run is a child process of this very binary; one that
 //! fails harms no other.
 
+mod all;
 mod best;
 mod child;
 mod emit;
+mod estimate;
 mod grid;
 mod halve;
 mod merge;
+mod overview;
+mod place;
 mod plan;
 mod planned;
 mod run;
 mod sample;
 mod state;
+mod status;
 mod table;
 mod until;
 mod work;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::error::Result;
 use crate::logging::Console;
 
-/// What can be done with a sweep.
+/// A sweep in one, or a step of it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SweepArgs {
+    #[command(subcommand)]
+    command: Option<SweepCommand>,
+
+    #[command(flatten)]
+    all: all::AllArgs,
+}
+
+/// Steps of a sweep.
 #[derive(Debug, Subcommand)]
-pub(crate) enum SweepCommand {
-    /// Print the plan of a grid: every combination of architectures, epochs, seeds and other flags
+enum SweepCommand {
+    /// Write the plan of a grid: every combination of architectures, epochs, seeds and other flags
     Plan(Box<plan::PlanArgs>),
-    /// Carry out a plan, or a shard of it: runs that are done are skipped, others are resumed
+    /// Run a plan (or one shard): finished runs are skipped, interrupted ones resumed
     Run(run::RunArgs),
-    /// Carry out a plan by successive halving: configurations that fall behind by more than noise stop early
+    /// Say how far the runs of a plan are, wherever they run
+    Status(status::StatusArgs),
+    /// Run a plan by successive halving: configurations that fall behind by more than noise stop early
     Halve(halve::HalveArgs),
-    /// Put the results of a plan's runs together
+    /// Merge the results of a plan's runs into one table
     Merge(merge::MergeArgs),
     /// Choose the configuration with the best validation scores, and print the test scores of that one alone
     Best(best::BestArgs),
-    /// Print a script that carries out a plan elsewhere
+    /// Print a job script for a scheduler
     Emit(emit::EmitArgs),
 }
 
@@ -61,10 +79,12 @@ impl From<String> for Said {
 ///
 /// # Errors
 /// [`Kind::Incomplete`](crate::error::Kind::Incomplete) when runs failed or are missing.
-pub(crate) fn run(command: SweepCommand, as_json: bool, console: &Console) -> Result<Said> {
+pub(crate) fn run(args: SweepArgs, as_json: bool, console: &Console) -> Result<Said> {
+    let Some(command) = args.command else { return all::run(&args.all, as_json, console) };
     match command {
-        SweepCommand::Plan(args) => plan::run(*args).map(Said::from),
+        SweepCommand::Plan(args) => plan::run(&args, console).map(Said::from),
         SweepCommand::Run(args) => run::run(&args, as_json, console),
+        SweepCommand::Status(args) => status::run(&args, as_json, console).map(Said::from),
         SweepCommand::Halve(args) => halve::run(&args, as_json, console).map(Said::from),
         SweepCommand::Merge(args) => merge::run(&args, as_json).map(Said::from),
         SweepCommand::Best(args) => best::run(&args, as_json).map(Said::from),

@@ -2,37 +2,56 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fm_data::Dataset;
 use fm_engines::ENGINES;
-use fm_run::spec::{DeviceRequest, Shorter};
-use fm_run::{Facts, Field, Identified, Role, RunSpec};
+use fm_run::spec::{DeviceRequest, Shorter, fitting, shown, with_keys};
+use fm_run::terminal::counted;
+use fm_run::{Facts, Field, Identified, Role, RunSpec, store};
 use fm_train::engine::{self, Device};
 use fm_train::{Machine, recipe};
 use toml::{Table, Value};
 
-use super::grid;
-use super::planned::{FORMAT, LONGEST_NAME, PlannedRun, SweepPlan};
+use super::all::json;
+use super::overview::Overview;
+use super::planned::{FORMAT, PlannedRun, SweepPlan};
+use super::{estimate, grid};
 use crate::commands::compare::points;
 use crate::commands::power;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::families::WidthFlags;
-use crate::{args, inputs, recipes};
+use crate::logging::Console;
+use crate::{args, completion, inputs, recipes};
 
 /// What says which data set: its name, and where its files are.
 type DataKey = (PathBuf, Option<PathBuf>);
 
-/// Flags of `sweep plan`: a list for each key of a run, separated by commas.
+/// Flags of `sweep plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    grid: GridArgs,
+
+    /// Write the plan into this file
+    #[arg(long, value_name = "FILE", help_heading = "Plan")]
+    out: Option<PathBuf>,
+
+    /// Print a table of what would run and how long it takes in place of the plan
+    #[arg(long, help_heading = "Plan")]
+    table: bool,
+}
+
+/// Flags that make a grid: a list for each key of a run, separated by commas.
+#[derive(Debug, Args)]
+pub(crate) struct GridArgs {
     /// TOML file: keys of `train` with a value or a list each, and [[arm]] tables
     grid: Option<PathBuf>,
 
-    /// Seeds: 0..9, or 0,3,5..7
-    #[arg(long, value_name = "SEEDS")]
+    /// Seeds: 0..9 (both ends), or 0,3,5..7
+    #[arg(long, value_name = "SEEDS", visible_alias = "seed")]
     seeds: Option<String>,
 
     /// As many seeds as find a true difference of so many percentage points in 80 % of cases, by the runs in --pilot
@@ -43,7 +62,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "DIR", requires = "detect")]
     pilot: Option<PathBuf>,
 
-    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", value_delimiter = ',', add = completion::recipes())]
     recipe: Vec<String>,
 
     #[command(flatten)]
@@ -88,6 +107,19 @@ impl FromArgMatches for Axes {
     }
 }
 
+impl GridArgs {
+    /// Whether they say nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { grid, seeds, detect, recipe, width, axes, .. } = self;
+        grid.is_none()
+            && seeds.is_none()
+            && detect.is_none()
+            && recipe.is_empty()
+            && axes.0.is_empty()
+            && width.set.is_empty()
+    }
+}
+
 impl Args for Axes {
     fn augment_args(command: Command) -> Command {
         let axis = |field: &'static Field| {
@@ -129,22 +161,32 @@ fn device_of(request: DeviceRequest) -> Result<Device> {
     }
 }
 
-pub(super) fn run(args: PlanArgs) -> Result<String> {
-    let plan = make(args)?;
-    let lines: Vec<u32> = plan.runs.iter().flat_map(PlannedRun::lengths).collect();
-    let trained = plan.runs.iter().map(PlannedRun::trained_epochs).sum::<Result<u64>>()?;
-    let alone: u64 = lines.iter().map(|&epochs| u64::from(epochs)).sum();
-    tracing::info!(
-        "{} runs for {} rows train {trained} epochs, where a run for each row would train {alone}; {}",
-        plan.runs.len(),
-        lines.len(),
-        plan.note
-    );
-    let text = serde_json::to_string_pretty(&plan).map_err(|e| Error::new(Kind::Other, e.to_string()))?;
-    Ok(format!("{text}\n"))
+pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<String> {
+    let (plan, data) = make(&args.grid)?;
+    // A terminal is for people.
+    let is_table = args.table || (args.out.is_none() && std::io::stdout().is_terminal());
+    let table = Overview::of(&plan, None)?;
+    if is_table {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let table = table.timed(estimate::seconds(&plan.runs, &data, threads)?.as_ref(), 1).to_string();
+        let Some(out) = &args.out else {
+            let hint = if args.table { "" } else { "--out FILE, or > FILE, writes the plan\n" };
+            return Ok(table + hint);
+        };
+        store::write(out, json(&plan)?.as_bytes())?;
+        return Ok(table);
+    }
+    console.say(&table.to_string());
+    let Some(out) = &args.out else { return json(&plan) };
+    store::write(out, json(&plan)?.as_bytes())?;
+    Ok(format!("{} in {}\n", counted(plan.runs.len() as u64, "run"), out.display()))
 }
 
-fn make(args: PlanArgs) -> Result<SweepPlan> {
+/// The plan of a grid, and the data set that its runs train on.
+///
+/// # Errors
+/// A usage error about a key; what loading the data says.
+pub(super) fn make(args: &GridArgs) -> Result<(SweepPlan, Dataset)> {
     let grid = with_flags(args)?;
     let mut runs = Vec::new();
     let mut data: Option<(DataKey, Dataset)> = None;
@@ -205,29 +247,31 @@ fn make(args: PlanArgs) -> Result<SweepPlan> {
     let note = "where a shorter run is the beginning of a longer one, each is trained once, to its largest number of \
                 epochs: with a constant learning rate it is scored at the smaller ones, with wsd it branches off and \
                 cools down to each; with other schedules and with patience each is trained for itself";
-    Ok(SweepPlan { format: FORMAT, data_sha256: data.sha256, note: note.to_owned(), runs })
+    let data_sha256 = data.sha256.clone();
+    Ok((SweepPlan { format: FORMAT, data_sha256, note: note.to_owned(), runs }, data))
 }
 
 /// The grid of the file, with the flags in place of its keys.
-fn with_flags(args: PlanArgs) -> Result<Table> {
+fn with_flags(args: &GridArgs) -> Result<Table> {
     let mut grid = Table::new();
     if let Some(path) = &args.grid {
         let text = fm_run::store::read_text(path, fm_run::store::MAX_KEYS)?;
-        let bad =
-            |e: toml::de::Error| Error::usage(format!("{} is no grid: {}", path.display(), e.message()));
+        let bad = |e: toml::de::Error| {
+            Error::usage(format!("{} is not a valid grid file: {}", path.display(), e.message()))
+        };
         grid = text.parse().map_err(bad)?;
     }
-    grid.extend(args.axes.0);
+    grid.extend(args.axes.0.clone());
     let planned = match (args.detect, &args.pilot) {
         (Some(detect), Some(pilot)) => Some(power::seeds(pilot, detect)?),
         _ => None,
     };
-    if let Some(seeds) = args.seeds.or(planned.map(|seeds| format!("0..{}", seeds - 1))) {
+    if let Some(seeds) = args.seeds.clone().or(planned.map(|seeds| format!("0..{}", seeds - 1))) {
         grid.remove("seed");
         grid.insert("seeds".to_owned(), seeds.into());
     }
     if !args.recipe.is_empty() {
-        grid.insert(recipes::KEY.to_owned(), args.recipe.into());
+        grid.insert(recipes::KEY.to_owned(), args.recipe.clone().into());
     }
     args.width.put_into(&mut grid)?;
     Ok(grid)
@@ -275,23 +319,12 @@ fn name_apart(runs: &mut [PlannedRun]) {
     let axes: Vec<&str> =
         deciding.map(|f| f.key.as_str()).filter(|key| !said.contains(key) && varied(key)).collect();
     for run in runs.iter_mut().filter(|run| count[&run.name] > 1) {
-        for key in &axes {
-            if let Some(value) = run.flags.get(*key) {
-                let value = match value {
-                    // Debug writes 1e30 as that, not with thirty zeros.
-                    Value::Float(f) => format!("{f:?}"),
-                    other => other.to_string(),
-                };
-                let _ = write!(run.name, "-{key}{}", value.trim_matches('"'));
-            }
-        }
+        let said = |key: &&'static str| Some((*key, shown(run.flags.get(*key)?)));
+        run.name = with_keys(&run.name, axes.iter().filter_map(said).collect::<Vec<_>>());
     }
     let mut seen = std::collections::BTreeSet::new();
     for run in runs {
-        if run.name.len() > LONGEST_NAME {
-            let end = (0..=LONGEST_NAME - 9).rev().find(|&at| run.name.is_char_boundary(at)).unwrap_or(0);
-            run.name = format!("{}~{}", &run.name[..end], &run.run_id[..8]);
-        }
+        run.name = fitting(&run.name, &run.run_id);
         if !seen.insert(run.name.clone()) {
             run.name = format!("{}-{}", run.name, &run.run_id[..8]);
         }

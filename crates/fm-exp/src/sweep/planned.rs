@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use fm_run::spec::{check_name, same};
+use fm_run::spec::{LONGEST_NAME, check_name, same};
 use fm_run::{RunSpec, is_run_id};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -15,8 +15,6 @@ use crate::error::{Error, Kind, Result};
 
 /// The format that this build writes and reads.
 pub(super) const FORMAT: u32 = 1;
-/// The longest name of a run, in bytes: `logs/NAME.failed` is a file too.
-pub(super) const LONGEST_NAME: usize = 200;
 /// The largest file.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -65,7 +63,7 @@ impl SweepPlan {
     }
 
     /// A plan of which every run can be started, or why not.
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let plan: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
         if plan.format != FORMAT {
             return Err(format!("format {}, this build reads {FORMAT}", plan.format));

@@ -1,9 +1,10 @@
-//! `fm-exp sweep run`: carries out a plan with child processes.
+//! `fm-exp sweep run`: runs a plan with child processes.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use fm_run::terminal::counted;
 use serde_json::json;
 
 use super::planned::{PlannedRun, SweepPlan};
@@ -16,7 +17,7 @@ use crate::signals::Signals;
 /// Flags of `sweep run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// What `sweep plan` printed
+    /// The plan file written by `sweep plan`
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: PathBuf,
 
@@ -39,20 +40,34 @@ pub(super) fn run(args: &RunArgs, as_json: bool, console: &Console) -> Result<Sa
     if let Some(question) = &args.until {
         return until::run(question, &plan, (index, count), &args.workers, as_json, console);
     }
-    let signals = Signals::listen()?;
     let mine: Vec<&PlannedRun> = plan.runs.iter().skip(index).step_by(count).collect();
-    let (tally, asked) = work(&mine, |_| Left::All, &args.workers, &signals, console)?;
-    conclude(&tally, asked, as_json, &args.workers.out).map(Said::from)
+    carry_out(&mine, &args.workers, as_json, console).map(Said::from)
+}
+
+/// Runs to their ends, and what came of them.
+///
+/// # Errors
+/// [`Kind::Incomplete`] when runs failed; what a request to stop says.
+pub(super) fn carry_out(
+    runs: &[&PlannedRun],
+    workers: &Workers,
+    as_json: bool,
+    console: &Console,
+) -> Result<String> {
+    let signals = Signals::listen()?;
+    let (tally, asked) = work(runs, |_| Left::All, workers, &signals, console)?;
+    conclude(&tally, asked, as_json, &workers.out)
 }
 
 fn conclude(tally: &Tally, asked: Asked, as_json: bool, out: &Path) -> Result<String> {
     let Tally { done, skipped, failed, stopped, lasting } = tally;
+    let runs = |n: usize| counted(n as u64, "run");
     if let Some((kind, name)) = asked {
-        let text = format!("stopped by {name}: {done} runs done, {} saved", stopped.len());
+        let text = format!("stopped by {name}: {} done, {} saved", runs(*done), stopped.len());
         return Err(Error::new(kind, text).help("the same command resumes them"));
     }
     if !failed.is_empty() {
-        let error = Error::new(Kind::Incomplete, format!("{} runs failed, {done} are done", failed.len()));
+        let error = Error::new(Kind::Incomplete, format!("{} failed, {done} done", runs(failed.len())));
         let mut error = failed.iter().fold(error, |e, name| e.note(format!("failed: {name}")));
         if failed.len() > *lasting {
             error = error.help(
@@ -62,7 +77,7 @@ fn conclude(tally: &Tally, asked: Asked, as_json: bool, out: &Path) -> Result<St
         return Err(error.help(format!("see {}; --retry-failed tries again", out.join("logs").display())));
     }
     if !stopped.is_empty() {
-        let text = format!("{} runs were stopped, {done} are done", stopped.len());
+        let text = format!("{} stopped, {done} done", runs(stopped.len()));
         return Err(Error::new(Kind::Stopped, text).help("the same command resumes them"));
     }
     if as_json {
@@ -72,7 +87,7 @@ fn conclude(tally: &Tally, asked: Asked, as_json: bool, out: &Path) -> Result<St
         ));
     }
     let before = if *skipped > 0 { format!(", {skipped} of them before") } else { String::new() };
-    Ok(format!("{done} runs done{before}, in {}\n", out.display()))
+    Ok(format!("{} done{before}, in {}\n", runs(*done), out.display()))
 }
 
 /// Which runs are this process's: `i/n`, or the task's number in an array job.

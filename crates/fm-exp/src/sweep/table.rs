@@ -12,7 +12,7 @@ use crate::logging::Console;
 /// The display.
 pub(super) struct Table {
     total: usize,
-    /// Runs settled, by this process or before.
+    /// Runs that ended, in this process or before.
     settled: usize,
     /// Of those, the ones that this process had nothing to do for.
     before: usize,
@@ -57,7 +57,7 @@ impl Table {
         let failed =
             if tally.failed.is_empty() { String::new() } else { format!("  {} failed", tally.failed.len()) };
         self.head.set_message(format!(
-            "{} of {} runs settled{failed}  {} running  elapsed {}  left {eta}",
+            "{} of {} runs done{failed}  {} running  elapsed {}  time left: {eta}",
             self.settled,
             self.total,
             running.len(),
@@ -73,10 +73,7 @@ impl Table {
                 row.set_message("");
                 continue;
             };
-            let at = child.progress().map_or("starting".to_owned(), |(epoch, loss)| {
-                format!("epoch {epoch} of {}  loss {loss:.4}", child.epochs.max(epoch))
-            });
-            row.set_message(format!("{}  {at}  {}", child.name, clock(child.started)));
+            row.set_message(format!("{}  {}  {}", child.name, child.at(), clock(child.started)));
         }
     }
 
@@ -86,6 +83,6 @@ impl Table {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

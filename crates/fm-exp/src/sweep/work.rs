@@ -41,6 +41,11 @@ pub(super) struct Workers {
 }
 
 impl Workers {
+    /// So many at a time, on what the plan says.
+    pub(super) fn new(out: PathBuf, jobs: usize, retry_failed: bool) -> Self {
+        Self { out, jobs, threads: None, device: Vec::new(), retry_failed }
+    }
+
     /// Sees that the flags make sense, and makes the directory of results.
     ///
     /// # Errors
@@ -55,7 +60,10 @@ impl Workers {
     }
 
     /// CPU threads of each run.
-    fn threads(&self) -> Result<usize> {
+    ///
+    /// # Errors
+    /// A usage error.
+    pub(super) fn threads(&self) -> Result<usize> {
         let Some(text) = self.threads.as_deref().filter(|text| !text.is_empty()) else {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             return Ok((cores / self.jobs).max(1));

@@ -11,7 +11,9 @@ fn runs() -> Place {
     let place = Place::new();
     for arch in ["cnn", "encoder-mlp"] {
         for seed in ["0", "1"] {
-            place.run(&["--arch", arch, "--seed", seed, "--epochs", "3", "--score-at", "1"]).succeeds();
+            let name = format!("{arch}-3ep-seed{seed}");
+            let run = ["--arch", arch, "--seed", seed, "--epochs", "3", "--score-at", "1", "--name", &name];
+            place.run(&run).succeeds();
         }
     }
     place
@@ -139,14 +141,16 @@ fn single_runs_arms_and_places() {
     compare(&["--margin", "0"], &[&out]).fails(2, &["must be percentage points above 0"]);
 
     // A seed that one lacks ends the pairing, and all runs count; another patience is another experiment.
-    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
+    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3", "--name", "cnn-3ep-seed2"]).succeeds();
     let more = compare(&["--json"], &[&out]);
     let more: Value = serde_json::from_str(&more.succeeds().out).unwrap();
     assert_eq!(
         (&more["pairs"][0]["paired_by_seed"], &more["groups"][0]["measures"]["accuracy"]["n"]),
         (&false.into(), &3.into())
     );
-    place.run(&["--arch", "cnn", "--seed", "3", "--epochs", "3", "--patience", "2"]).succeeds();
+    place
+        .run(&["--arch", "cnn", "--seed", "3", "--epochs", "3", "--patience", "2", "--name", "cnn-3ep-seed3"])
+        .succeeds();
     let other = compare(&["--json"], &[&out]);
     assert!(other.succeeds().out.contains(r#""name": "cnn, patience 2""#), "{}", other.out);
     std::fs::remove_dir_all(out.join("cnn-3ep-seed3")).unwrap();
@@ -272,7 +276,7 @@ fn packed_runs_compare_and_report_as_their_directories_do() {
     // One of them by its name; another beside the packed ones; and all packed again.
     let one = compare(&[], &[&out.join("cnn-3ep-seed0"), &out.join("encoder-mlp-3ep-seed1")]);
     assert!(one.succeeds().out.contains("takes at least two seeds of each"), "{}", one.out);
-    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3"]).succeeds();
+    place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3", "--name", "cnn-3ep-seed2"]).succeeds();
     assert!(said(&["-v"]).contains("cnn (3 seeds)"));
     assert!(run(command().arg("pack").arg(&out)).succeeds().out.starts_with("5 runs in "));
     run(command().arg("pack").arg(place.data())).fails(7, &["no finished run in", "holds runs"]);

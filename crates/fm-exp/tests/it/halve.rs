@@ -67,7 +67,7 @@ fn poor_configurations_stop_and_the_others_are_the_grids_own_runs() {
 
     // What was chosen is the run of the whole grid, and a sweep of it goes on with the rest.
     let whole = place.out().join("whole");
-    on("run", &plan, &whole, &["--jobs", "2"]).fails(9, &["3 runs failed, 9 are done"]);
+    on("run", &plan, &whole, &["--jobs", "2"]).fails(9, &["3 runs failed, 9 done"]);
     let chosen = said.lines().find(|line| line.contains("seed0")).unwrap().trim();
     let name = Path::new(chosen).file_name().unwrap();
     for file in ["model.safetensors", "predictions.csv", "DONE"] {
@@ -85,7 +85,7 @@ fn poor_configurations_stop_and_the_others_are_the_grids_own_runs() {
     assert_eq!((&over["chosen"], &over["rungs"]), (&json["chosen"], &json["rungs"]));
     assert_eq!(over["cost"]["epochs"], json["cost"]["epochs"]);
     assert!(json["cost"]["share"].as_f64().unwrap() < 0.75, "{json}");
-    on("run", &plan, &out, &["--jobs", "2"]).fails(9, &["3 runs failed, 9 are done"]);
+    on("run", &plan, &out, &["--jobs", "2"]).fails(9, &["3 runs failed, 9 done"]);
     assert_eq!(
         std::fs::read(slow.join("model.safetensors")).unwrap(),
         std::fs::read(whole.join("4C3-MP2--16-4ep-seed1-lr1e-7/model.safetensors")).unwrap()

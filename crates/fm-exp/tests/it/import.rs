@@ -145,7 +145,7 @@ fn unreadable_files_are_named_and_nothing_is_left() {
     folder.put("mine/a/note.txt", b"hello");
     folder.put("mine/b/cut.png", &picture(0, 0, 30, 30)[..80]);
     let ran = folder.import("mine", &[]);
-    ran.fails(3, &["a/note.txt: not an image", "--skip-unreadable"]);
+    ran.fails(3, &["a/note.txt: unknown image format", "--skip-unreadable"]);
     std::fs::remove_file(folder.path("mine/a/note.txt")).unwrap();
     // Cut behind the header: found when it is decoded, in the midst of writing.
     folder.import("mine", &[]).fails(3, &["b/cut.png: not a readable image", "nothing was imported"]);

@@ -107,7 +107,7 @@ fn tables_are_the_same_for_any_shards_and_after_a_death() {
     std::thread::sleep(Duration::from_millis(150));
     first.kill().unwrap();
     first.wait().unwrap();
-    on("merge", &plan, &three, &[]).fails(9, &["of 6 runs are not there", "not begun", "--allow-missing"]);
+    on("merge", &plan, &three, &[]).fails(9, &["of 6 runs are missing", "not begun", "--allow-missing"]);
     // What the killed process had started notices, saves and ends, but not at once: until then a run is someone
     // else's, to wait for.
     for shard in ["2/3", "1/3", "0/3"] {
@@ -135,11 +135,10 @@ fn a_failing_run_leaves_the_others_alone() {
     let plan = plan(&place, &["--arch", "cnn", "--seeds", "0..1", "--epochs", "3", "--lr", "1e-3,1e30"]);
     let out = place.out();
     let ran = on("run", &plan, &out, &["--jobs", "2"]);
-    ran.fails(9, &["2 runs failed, 2 are done", "exit code 6: loss became NaN", "--retry-failed"]);
-    on("run", &plan, &out, &[]).fails(9, &["failed before: exit code 6", "2 are done"]);
+    ran.fails(9, &["2 runs failed, 2 done", "exit code 6: loss became NaN", "--retry-failed"]);
+    on("run", &plan, &out, &[]).fails(9, &["failed before: exit code 6", "2 done"]);
     on("run", &plan, &out, &["--retry-failed"]).fails(9, &["[3/4]", "failed: exit code 6"]);
-    on("merge", &plan, &out, &[])
-        .fails(9, &["2 of 4 runs are not there", "seed0-lr1e30: failed, exit code 6"]);
+    on("merge", &plan, &out, &[]).fails(9, &["2 of 4 runs are missing", "seed0-lr1e30: failed, exit code 6"]);
     on("merge", &plan, &out, &["--allow-missing"]).succeeds();
     assert_eq!(String::from_utf8(read(&out.join("runs.csv"))).unwrap().lines().count(), 3);
 }
@@ -227,20 +226,17 @@ fn row_41_and_other_flags_that_make_no_sense() {
     let text = String::from_utf8(read(&other)).unwrap().replace("cnn-notebook-1ep-seed0", "cnn-1ep-seed0");
     write(&other, text.as_bytes());
     let ran = on("run", &other, &place.out(), &[]);
-    ran.fails(
-        9,
-        &["holds another run", "protocol: there \"holdout\", planned \"notebook\"", "1 runs failed"],
-    );
+    ran.fails(9, &["holds another run", "protocol: there \"holdout\", planned \"notebook\"", "1 run failed"]);
     // A grid that grows trains again what it must; data that have changed are not trained on.
     let ran = on("run", &plan(&place, &["--epochs", "1,2"]), &place.out(), &[]);
-    assert!(ran.succeeds().out.starts_with("1 runs done, in"), "{}", ran.out);
+    assert!(ran.succeeds().out.starts_with("1 run done, in"), "{}", ran.out);
     let ran = on("run", &plan(&place, &["--epochs", "0,1,2"]), &place.out(), &[]);
     assert!(ran.succeeds().out.contains("2 runs done, 1 of them before"), "{}", ran.out);
     assert!(
         on("run", &plan(&place, &["--epochs", "2,3"]), &place.out(), &[])
             .succeeds()
             .out
-            .starts_with("1 runs")
+            .starts_with("1 run ")
     );
     let longer = on("run", &plan(&place, &["--epochs", "1,2,3"]), &place.out(), &[]);
     assert!(longer.succeeds().err.contains("trained again: other lengths"), "{}", longer.err);

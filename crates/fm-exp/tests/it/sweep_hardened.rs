@@ -23,7 +23,7 @@ fn done_means_done_whatever_is_noted() {
 
     // And nothing else does.
     write(&out.join("cnn-1ep-seed1/DONE"), b"junk\n");
-    sweep("merge", &plan, &out, &[]).fails(9, &["1 of 2 runs are not there", "not finished"]);
+    sweep("merge", &plan, &out, &[]).fails(9, &["1 of 2 runs are missing", "not finished"]);
     let ran = sweep("run", &plan, &out, &[]);
     assert!(ran.succeeds().out.contains("1 of them before"), "{}", ran.out);
     sweep("merge", &plan, &out, &[]).succeeds();
@@ -59,7 +59,7 @@ fn a_child_that_dies_before_it_begins_is_not_what_was_there_before() {
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock"]);
     traced.args(["-e", "inject=flock:signal=KILL:when=1", env!("CARGO_BIN_EXE_fm-exp"), "sweep", "run"]);
     let ran = run(traced.arg("--plan").arg(&plan).arg("--out").arg(place.out()));
-    ran.fails(9, &["trained again", "signal: 9", "1 runs failed, 0 are done"]);
+    ran.fails(9, &["trained again", "signal: 9", "1 run failed, 0 done"]);
     sweep("run", &plan, &place.out(), &[]).succeeds();
     sweep("merge", &plan, &place.out(), &[]).succeeds();
 }

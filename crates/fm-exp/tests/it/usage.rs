@@ -119,7 +119,7 @@ fn row_40_paths_that_are_not_utf8() {
 #[test]
 fn unknown_flags_are_refused() {
     run(command().arg("--nesterov")).fails(2, &["unexpected argument '--nesterov'"]);
-    run(command().args(["--arch", "cnn", "summary"])).fails(2, &["--arch belongs behind `summary`"]);
+    run(command().args(["--arch", "cnn", "summary"])).fails(2, &["--arch comes after `summary`"]);
     run(command().args(["--json", "summary"])).succeeds();
     run(command().args(["--resume", "--overwrite"])).fails(2, &["cannot be used with"]);
 }

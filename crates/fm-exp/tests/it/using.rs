@@ -103,7 +103,7 @@ fn eval_of_other_data_says_what_does_not_fit() {
     }
     let dir = other.data();
     let flags = ["--dataset", dir.to_str().unwrap()];
-    on(&place, "eval", &flags).fails(3, &["the data have 5 classes, the model knows 3"]);
+    on(&place, "eval", &flags).fails(3, &["the data set has 5 classes, the model 3"]);
     for (which, n) in [("train", 60), ("t10k", 30)] {
         other.labels(which, &(0..n).map(|i| i % 2).collect::<Vec<u8>>());
     }
@@ -116,7 +116,7 @@ fn eval_of_other_data_says_what_does_not_fit() {
     assert_eq!(String::from_utf8(read(&other.out().join("predictions.csv"))).unwrap().lines().count(), 61);
     other.images("train", 60, 30, 30);
     other.images("t10k", 30, 30, 30);
-    on(&place, "eval", &flags).fails(3, &["images are 30x30, model encoder-mlp expects 28x28"]);
+    on(&place, "eval", &flags).fails(3, &["images are 30x30, the model takes 28x28"]);
     let nowhere = run(command().args(["eval", "nowhere"]));
     nowhere.fails(4, &["cannot read nowhere", "a run's directory or a model.safetensors"]);
 }
@@ -202,7 +202,7 @@ fn predict_refuses_what_is_no_image() {
     let crc = crc32(&huge[12..29]);
     huge[29..33].copy_from_slice(&crc.to_be_bytes());
     let files: [(&str, &[u8], &str); 6] = [
-        ("text.png", b"this is no picture", "not an image that is known; PNG and JPEG are"),
+        ("text.png", b"this is no picture", "unknown image format; use PNG or JPEG"),
         ("empty.jpg", b"", "an empty file"),
         ("half.png", &good[..good.len() / 2], "not a readable image"),
         ("huge.png", &huge, "28672x28672 pixels, at most"),
@@ -213,12 +213,37 @@ fn predict_refuses_what_is_no_image() {
         write(&dir.join(name), bytes);
         on(&place, "predict", &[dir.join(name).to_str().unwrap()]).fails(3, &[name, reason, "PNG or JPEG"]);
     }
-    on(&place, "predict", &[dir.to_str().unwrap()]).fails(3, &["it is a directory, expected a file"]);
+    on(&place, "predict", &[place.out().to_str().unwrap()]).fails(3, &["has no PNG or JPEG files in it"]);
     write(&dir.join("good.png"), &good);
     let name = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let all = on(&place, "predict", &[&name("good.png"), &name("text.png"), &name("gone.png")]);
-    all.fails(3, &["2 of 3 files are no images", "text.png: not an image", "gone.png: "]);
-    assert_eq!(all.out, "", "all or nothing");
+    all.fails(3, &["text.png: unknown image format", "gone.png: "]);
+    assert!(all.out.starts_with(&name("good.png")), "the others are predicted: {}", all.out);
+    let none = on(&place, "predict", &[&name("text.png"), &name("gone.png")]);
+    none.fails(3, &["none of 2 files is an image", "text.png: unknown", "gone.png: "]);
+}
+
+#[test]
+fn predict_takes_folders_and_writes_tables() {
+    let place = trained();
+    let (dir, table) = (place.out().join("pictures"), place.out().join("predicted.csv"));
+    std::fs::create_dir(&dir).unwrap();
+    let grey = |class| DynamicImage::ImageLuma8(band(class, 40, 40));
+    save(&dir.join("b.PNG"), &grey(2), ImageFormat::Png);
+    save(&dir.join("a.jpg"), &grey(1), ImageFormat::Jpeg);
+    save(
+        &dir.join("plain.png"),
+        &DynamicImage::ImageLuma8(GrayImage::from_pixel(9, 9, Luma([255]))),
+        ImageFormat::Png,
+    );
+    write(&dir.join("notes.txt"), b"no picture");
+    let ran = on(&place, "predict", &[dir.to_str().unwrap(), "--top", "1", "--csv", table.to_str().unwrap()]);
+    assert!(ran.succeeds().err.contains("plain.png is of one colour"), "{}", ran.err);
+    let text = String::from_utf8(read(&table)).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|row| row.split(',').collect()).collect();
+    assert_eq!(rows.len(), 3, "one class each: {text}");
+    assert!(rows[0][0].ends_with("a.jpg") && rows[0][1..3] == ["1", "1"] && rows[1][2] == "2", "{text}");
+    on(&place, "predict", &[dir.to_str().unwrap(), "--top", "0"]).fails(2, &["--top must be at least 1"]);
 }
 
 /// The checksum of PNG's chunks (ISO 3309).

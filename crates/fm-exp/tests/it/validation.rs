@@ -125,7 +125,7 @@ fn on(place: &Place, what: &str, plan: &Path, flags: &[&str]) -> Ran {
 fn a_sweep_is_chosen_from_by_validation_and_scored_once() {
     let place = Place::new();
     let plan = sweep(&place);
-    on(&place, "best", &plan, &[]).fails(9, &["4 of 4 runs are not there", "--allow-missing"]);
+    on(&place, "best", &plan, &[]).fails(9, &["4 of 4 runs are missing", "--allow-missing"]);
     on(&place, "run", &plan, &[]).succeeds();
     on(&place, "merge", &plan, &[]).succeeds();
     let table = place.out().join("runs.csv");

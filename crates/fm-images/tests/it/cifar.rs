@@ -103,7 +103,10 @@ fn names_that_are_none_and_files_that_lack() {
     std::fs::remove_file(place.path("batches.meta.txt")).unwrap();
     let error = place.load_as(&DatasetName::CIFAR_10, Verify::Warn).unwrap_err();
     assert_eq!(error.to_string(), "cannot find batches.meta.txt[.gz]");
-    assert_eq!(error.help(), ["--data-dir DIR uses the seven files in DIR, plain or gzipped"]);
+    assert_eq!(
+        error.help(),
+        ["put the seven files into data/cifar-10, or name their directory with --data-dir; plain or gzipped"]
+    );
     let directory = place.path("data_batch_1.bin");
     std::fs::remove_file(&directory).unwrap();
     std::fs::create_dir(&directory).unwrap();

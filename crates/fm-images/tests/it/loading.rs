@@ -140,6 +140,11 @@ fn missing_files() {
     let error = fails(&place, "cannot find train-images-idx3-ubyte[.gz]");
     assert_eq!(error.notes(), [format!("looked in {}: lacks {IMAGES}", place.dir().display())]);
     assert!(error.help()[0].starts_with("known data sets are fashion-mnist, mnist, kmnist, cifar-10, "));
+    for (name, meant) in [("fashion_mnist", "fashion-mnist"), ("CIFAR10", "cifar-10")] {
+        let name = DatasetName::from(std::path::PathBuf::from(name));
+        let error = place.load_as(&name, Verify::Warn).unwrap_err();
+        assert_eq!(error.help()[0], format!("did you mean {meant}?"));
+    }
 }
 
 #[test]

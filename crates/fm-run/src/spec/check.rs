@@ -24,7 +24,7 @@ impl RunSpec {
         if let Some(patience) = self.patience {
             at_least_1("--patience", patience as usize)?;
             if self.protocol == Protocol::Notebook {
-                let text = "--patience needs validation images, which --protocol notebook has none of";
+                let text = "--protocol notebook has no validation images, which --patience needs";
                 return Err(Error::usage(text).help("use --protocol holdout"));
             }
         }
@@ -192,42 +192,6 @@ impl RunSpec {
             let _ = write!(arm, " (encoder lr {lr})");
         }
         arm
-    }
-
-    /// The name of the run's directory: as given, or from architecture, recipe, protocol, epochs and seed.
-    #[must_use]
-    pub fn directory(&self) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
-        }
-        if self.fast_dev_run {
-            return "fast-dev-run".to_owned();
-        }
-        let protocol = if self.protocol == Protocol::Notebook { "-notebook" } else { "" };
-        let (arch, arm) = (self.arch_name(), self.slug());
-        format!("{arch}{arm}{protocol}-{}ep-seed{}", self.epochs, self.seed)
-    }
-
-    /// The architecture as a piece of a file name: the whole string where it is short.
-    fn arch_name(&self) -> String {
-        const MOST: usize = 40;
-        let text = self.arch.to_string();
-        if text.len() <= MOST {
-            return text;
-        }
-        let digest = crate::sha256(text.as_bytes());
-        format!("{}~{}", &text[..MOST], &digest[..8])
-    }
-
-    /// The recipe as a piece of a directory's name, empty for `joint`.
-    fn slug(&self) -> String {
-        let mut arm = self.arm();
-        if let Pretrain::File(path) = &self.pretrain {
-            arm = arm.replace(&path.display().to_string(), "file");
-        }
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-        let slug: String = arm.replace(['(', ')'], "").chars().map(plain).collect();
-        if slug == "joint" { String::new() } else { format!("-{slug}") }
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Field {
     pub commas: bool,
     /// Names and meanings of its only values, where there are no others.
     pub choices: &'static [(&'static str, &'static str)],
+    /// Values that are among others, for completion; one that ends in `:` is a beginning.
+    pub offered: Vec<&'static str>,
     /// What it has to do with the result.
     pub role: Role,
     /// Whether the id has it also at its default.
@@ -82,6 +84,7 @@ macro_rules! statement {
                 switch: <$type as Setting>::SWITCH,
                 commas: <$type as Setting>::COMMAS,
                 choices: <$type as Setting>::choices(),
+                offered: <$type as Setting>::offered(),
                 role: $role,
                 always: false $( || stringify!($always) == "always" )?,
             }, )* )*

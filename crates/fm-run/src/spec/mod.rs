@@ -5,6 +5,7 @@
 
 mod check;
 mod field;
+mod name;
 mod recipe;
 mod schedule;
 mod setting;
@@ -19,6 +20,8 @@ use toml::{Table, Value};
 
 pub use check::check_name;
 pub use field::{Field, Role};
+pub(crate) use name::SCORED_TOO;
+pub use name::{LONGEST_NAME, fitting, shown, with_keys};
 pub use recipe::{RECIPES, Recipe};
 pub use schedule::{Schedule, Shorter, Span};
 pub use setting::{Setting, from_text, text, to_text};
@@ -37,7 +40,7 @@ field::statement! {
             /// Network: cnn, encoder-mlp, or a string of layers such as 32C3-MP2-64C3-MP2--128 (docs/networks.md)
             /// [default: cnn]
             arch: Arch = values::default_arch(), Decides, always;
-            /// Where to compute: auto, cpu, cuda or cuda:N; only auto may choose [default: auto]
+            /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one [default: auto]
             device: DeviceRequest = DeviceRequest::Auto, Resolved("the kind of device that computes"), always;
             /// Passes over the training images; 0 scores the untrained model [default: 50]
             epochs: u32 = 50, Decides, always;
@@ -51,13 +54,13 @@ field::statement! {
             protocol: Protocol = Protocol::Holdout, Decides, always;
             /// Stop after N epochs without a lower validation loss, and keep the best epoch's weights [default: off]
             patience: Option<u32> = None, Decides;
-            /// What computes: fused CPU kernels, libtorch's eager mode, or auto for the faster that covers the
-            /// network [default: auto]
+            /// Compute backend: fused CPU kernels, own CUDA kernels, libtorch's eager mode, or auto for the fastest that
+            /// covers the network [default: auto]
             engine: String = AUTO.to_owned(), Resolved("the engines that compute"), always;
             /// CPU threads [default: one per core]
             threads: Option<usize> = None, Aside("an engine's sums may differ in their last bits with the number \
                 of threads; the checkpoint records it and resume warns");
-            /// On CUDA: the same bits from every run, at some cost in speed; the CPU's always are
+            /// On CUDA: the same bits from every run, at some cost in speed; CPU runs always are
             deterministic: bool = false, Resolved("on CUDA alone");
             /// How exactly products are computed; tf32 is for CUDA alone [default: fp32]
             precision: Precision = Precision::Fp32, Decides;
@@ -114,12 +117,14 @@ field::statement! {
         "Results" {
             /// Directory of results [default: results]
             out: PathBuf = PathBuf::from("results"), Place("where results are kept");
-            /// Name of the run's directory [default: from architecture, protocol, epochs and seed]
+            /// Name of the run's directory [default: from network, protocol, epochs, seed and whatever is not at its default]
             name: Option<String> = None, Place("where results are kept");
             /// Also score the test set after these epochs, as runs of that length would; results in at-N/
             score_at: Vec<u32> = Vec::new(), Place("scoring changes no weight");
             /// Epochs between checkpoints [default: 1]
             checkpoint_every: u32 = 1, Place("a resumed run equals an uninterrupted one");
+            /// Also write TensorBoard event files, into tensorboard/ of the run's directory
+            tensorboard: bool = false, Place("what is written beside the tables");
             /// Replace an earlier run of that name
             overwrite: bool = false, Place("what is done with an earlier run");
         }
@@ -185,12 +190,18 @@ fn in_lines(key: &str, reason: &str) -> Error {
     })
 }
 
+/// The key that is nearest to a text; none where all are far from it.
+#[must_use]
+pub fn nearest(text: &str) -> Option<&'static Field> {
+    let close = |field: &&Field| strsim::jaro_winkler(text, &field.key);
+    let best = RunSpec::fields().iter().max_by(|a, b| close(a).total_cmp(&close(b)));
+    best.filter(|field| close(field) > 0.75)
+}
+
 /// An error about a key that there is not.
 fn unknown(key: &str) -> Error {
-    let close = |field: &&Field| strsim::jaro_winkler(key, &field.key);
-    let best = RunSpec::fields().iter().max_by(|a, b| close(a).total_cmp(&close(b)));
     let error = Error::usage(format!("unknown key '{key}'"));
-    match best.filter(|field| close(field) > 0.75) {
+    match nearest(key) {
         Some(field) => error.help(format!("did you mean `{}`?", field.key)),
         None => error.help("fm-exp train --help lists the keys"),
     }

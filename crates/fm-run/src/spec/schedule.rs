@@ -189,6 +189,10 @@ fn steps(text: &str, rest: &str) -> Result<Schedule, String> {
 impl Setting for Schedule {
     const NAME: &'static str = "SCHEDULE";
     const COMMAS: bool = true;
+    fn offered() -> Vec<&'static str> {
+        let named = DEFAULTS.iter().map(|(name, _)| *name);
+        ["constant"].into_iter().chain(named).chain(["step:"]).collect()
+    }
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
     }

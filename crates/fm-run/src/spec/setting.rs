@@ -20,6 +20,11 @@ pub trait Setting: Sized {
         &[]
     }
 
+    /// Values that are among others, for completion.
+    fn offered() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Reads text as typed.
     ///
     /// # Errors
@@ -148,6 +153,9 @@ impl<T: Setting> Setting for Option<T> {
     const SWITCH: bool = T::SWITCH;
     fn choices() -> &'static [(&'static str, &'static str)] {
         T::choices()
+    }
+    fn offered() -> Vec<&'static str> {
+        T::offered()
     }
     fn parse(text: &str) -> Result<Self, String> {
         T::parse(text).map(Some)

@@ -32,7 +32,7 @@ fn changed(key: &str) -> &'static str {
         "protocol" => "'notebook'",
         "patience" => "2",
         "engine" => "'fused'",
-        "deterministic" | "fast-dev-run" | "overwrite" => "true",
+        "deterministic" | "fast-dev-run" | "overwrite" | "tensorboard" => "true",
         "precision" => "'tf32'",
         "optimizer" => "'sgd'",
         "momentum" => "0.5\noptimizer = 'sgd'",

@@ -99,6 +99,9 @@ impl fmt::Display for Pretrain {
 
 impl Setting for Pretrain {
     const NAME: &'static str = "HOW|FILE";
+    fn offered() -> Vec<&'static str> {
+        vec!["none", "autoencoder", "classifier"]
+    }
     fn parse(text: &str) -> Result<Self, String> {
         Ok(match text {
             "none" => Self::None,
@@ -153,6 +156,9 @@ impl fmt::Display for DeviceRequest {
 
 impl Setting for DeviceRequest {
     const NAME: &'static str = "DEVICE";
+    fn offered() -> Vec<&'static str> {
+        vec!["auto", "cpu", "cuda", "cuda:0"]
+    }
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|e: Error| lines(&e))
     }
@@ -174,6 +180,9 @@ impl Setting for Augment {
 
 impl Setting for Arch {
     const NAME: &'static str = "NETWORK";
+    fn offered() -> Vec<&'static str> {
+        fm_net::arch::ALIASES.iter().map(|(name, _)| *name).collect()
+    }
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|e: fm_net::ArchError| lines(&Error::usage(e.render(text))))
     }

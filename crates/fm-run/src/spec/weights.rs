@@ -66,6 +66,9 @@ impl FromStr for Weights {
 
 impl Setting for Weights {
     const NAME: &'static str = "WEIGHTS";
+    fn offered() -> Vec<&'static str> {
+        vec!["last", "ema:", "mean:"]
+    }
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
     }
@@ -77,6 +80,9 @@ impl Setting for Weights {
 /// Separated by commas, each once.
 impl Setting for Vec<Weights> {
     const NAME: &'static str = "WEIGHTS,WEIGHTS";
+    fn offered() -> Vec<&'static str> {
+        vec!["ema:", "mean:"]
+    }
     fn parse(text: &str) -> Result<Self, String> {
         let mut all = Self::new();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {

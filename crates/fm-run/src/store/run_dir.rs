@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fault;
 use crate::files::{self, RUN_FILES};
 use crate::identity::{Identified, is_run_id};
+use crate::spec::Shorter;
 
 /// What may be done with a directory that holds a run already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Claim {
     New,
     /// It may be removed.
     Overwrite,
-    /// It may be resumed, if it is the same run.
+    /// It may be resumed, if it is the same run, or prolonged, if it is the beginning of this one.
     Resume,
 }
 
@@ -29,6 +30,8 @@ pub struct RunDir {
     run_id: String,
     /// Whether it holds the beginning of this very run.
     resumed: bool,
+    /// The shorter run that it holds, which is the beginning of this one.
+    beginning: Option<Identified>,
     /// Held until the run ends; the operating system frees it when the process dies.
     _lock: File,
 }
@@ -46,7 +49,8 @@ impl RunDir {
         let lock = lock(path)?;
         sweep(path);
         sweep(&path.join(files::CHECKPOINTS));
-        let mut run = Self { path: path.to_owned(), run_id: config.run_id(), resumed: false, _lock: lock };
+        let (path_of, run_id) = (path.to_owned(), config.run_id());
+        let mut run = Self { path: path_of, run_id, resumed: false, beginning: None, _lock: lock };
         let is_given_up = path.join(files::CLEARING).exists();
         let is_there = |name: &str| path.join(name).exists();
         if is_given_up || RUN_FILES.into_iter().chain([files::CHECKPOINTS]).any(is_there) {
@@ -61,6 +65,10 @@ impl RunDir {
                     }
                     return Ok(run);
                 }
+                Claim::Resume if let Some((there, Shorter::Beginning)) = shorter(path, config) => {
+                    run.beginning = Some(there);
+                    return Ok(run);
+                }
                 Claim::New | Claim::Resume => return Err(occupied(path, config)),
             }
         }
@@ -73,6 +81,28 @@ impl RunDir {
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// The shorter run that it holds, finished or not, which is the beginning of this one. Its files are as they were:
+    /// [`RunDir::becomes`] makes them this run's.
+    #[must_use]
+    pub fn beginning(&self) -> Option<&Identified> {
+        self.beginning.as_ref()
+    }
+
+    /// Makes the directory of a shorter run that of this one, an unfinished run. What it leaves at its end is removed,
+    /// its checkpoints and the scores of shorter lengths stay.
+    ///
+    /// # Errors
+    /// When files cannot be written or removed.
+    pub fn becomes(&self, config: &Identified) -> Result<()> {
+        // From here on it is this run, and a DONE with another id is none.
+        write(&self.path.join(files::CONFIG), config.to_toml().as_bytes())?;
+        let kept = [files::CONFIG, files::EPOCHS, files::PROGRESS];
+        RUN_FILES
+            .iter()
+            .filter(|file| !kept.contains(file))
+            .try_for_each(|file| remove_file(&self.path.join(file)))
     }
 
     /// Whether that run is finished.
@@ -144,7 +174,8 @@ fn clear(path: &Path) -> Result<()> {
     }
     let on_the_way = fs::read_dir(path).map_err(|e| Error::io("read", path, &e))?.flatten().map(|e| e.path());
     let is_scores = |path: &PathBuf| files::is_beside(path);
-    for directory in on_the_way.filter(is_scores).chain([path.join(files::CHECKPOINTS)]) {
+    let whole = [files::CHECKPOINTS, files::TENSORBOARD].map(|name| path.join(name));
+    for directory in on_the_way.filter(is_scores).chain(whole) {
         removed(&directory, fault::disk().and_then(|()| fs::remove_dir_all(&directory)))?;
     }
     Ok(())
@@ -170,6 +201,11 @@ fn same(path: &Path, config: &Identified) -> Option<Vec<String>> {
     config.differences(&fs::read_to_string(path.join(files::CONFIG)).ok()?)
 }
 
+/// The shorter run in `path` from which this one differs by its length alone, and what that is to it.
+fn shorter(path: &Path, config: &Identified) -> Option<(Identified, Shorter)> {
+    config.shorter(&fs::read_to_string(path.join(files::CONFIG)).ok()?)
+}
+
 /// Why a filled directory is refused.
 fn occupied(path: &Path, config: &Identified) -> Error {
     let done = done(path).is_some();
@@ -181,7 +217,24 @@ fn occupied(path: &Path, config: &Identified) -> Error {
     if differences.is_empty() && !done {
         error = error.help("resume it with --resume");
     }
-    let error = differences.into_iter().fold(error, Error::note);
+    let mut error = differences.into_iter().fold(error, Error::note);
+    if let Some((there, to_this)) = shorter(path, config) {
+        let (short, long) = (there.spec.epochs, config.spec.epochs);
+        error = match to_this {
+            Shorter::Beginning => error.help("prolong it with --resume"),
+            Shorter::Own | Shorter::Branch { .. } => {
+                let why = if config.spec.patience.is_some() {
+                    "with --patience it left its best epoch's weights".to_owned()
+                } else {
+                    format!(
+                        "with --schedule {} the learning rate depends on the length",
+                        config.spec.schedule
+                    )
+                };
+                error.note(format!("a run of {short} is not the beginning of one of {long} epochs: {why}"))
+            }
+        };
+    }
     error.help("choose another place with --name, or replace what is there with --overwrite")
 }
 

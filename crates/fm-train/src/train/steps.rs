@@ -64,17 +64,17 @@ impl Trainer<'_> {
         if let Some(length) = self.branch {
             let saved = self.saved.unwrap_or(0);
             let text = format!(
-                "stopped by {name} while cooling down to {length} epochs; the checkpoint after epoch {saved} is kept"
+                "{} while cooling down to {length} epochs; the checkpoint after epoch {saved} is kept",
+                stopped(kind, name)
             );
-            return Ok(Error::new(kind, text).help("resume with --resume"));
+            return Ok(Error::new(kind, text));
         }
         if let Some(step) = totals.diverged_at {
             return Err(self.diverged(epoch, Some(before + step)));
         }
         self.at.partial = Some(Partial { steps, totals, seconds });
         self.checkpoint()?;
-        Ok(Error::new(kind, format!("stopped by {name} after epoch {epoch} step {steps}, saved"))
-            .help("resume with --resume"))
+        Ok(Error::new(kind, format!("{} in epoch {epoch}, step {steps}; saved", stopped(kind, name))))
     }
 
     /// Says where in training an engine failed.
@@ -82,4 +82,9 @@ impl Trainer<'_> {
         let (epoch, batch) = (self.at.epochs + 1, self.run.plan.batch_size);
         error.at(&format!("epoch {epoch} step {} (batch {batch})", step + 1))
     }
+}
+
+/// What has happened to the run, in words.
+fn stopped(kind: Kind, name: &str) -> String {
+    if kind == Kind::Interrupted { "interrupted".to_owned() } else { format!("stopped by {name}") }
 }

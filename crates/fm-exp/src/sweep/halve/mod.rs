@@ -36,7 +36,7 @@ use crate::signals::Signals;
 /// Flags of `sweep halve`.
 #[derive(Debug, Args)]
 pub(crate) struct HalveArgs {
-    /// What `sweep plan` printed: every configuration with the same seeds, at least 2, and one length
+    /// The plan file written by `sweep plan`: every configuration with the same seeds, at least 2, and one length
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
 
@@ -112,11 +112,11 @@ fn wanted(configurations: usize, eta: u32, rungs: usize) -> usize {
 /// Whether runs were stopped, or failed otherwise than by diverging.
 fn stopped(tally: &Tally, asked: Asked, out: &Path) -> Result<()> {
     if let Some((kind, name)) = asked {
-        return Err(Error::new(kind, format!("stopped by {name}")).help("the same command goes on"));
+        return Err(Error::new(kind, format!("stopped by {name}")).help("the same command resumes"));
     }
     if !tally.stopped.is_empty() {
         let text = format!("{} runs were stopped", tally.stopped.len());
-        return Err(Error::new(Kind::Stopped, text).help("the same command goes on"));
+        return Err(Error::new(Kind::Stopped, text).help("the same command resumes"));
     }
     let failed: Vec<&String> = tally.failed.iter().filter(|name| !rung::has_diverged(out, name)).collect();
     if failed.is_empty() {

@@ -66,7 +66,7 @@ pub(super) fn run(
         return conclude(&watch, &question, workers, as_json);
     }
     if let Some((kind, name)) = asked {
-        return Err(Error::new(kind, format!("stopped by {name}")).help("the same command goes on"));
+        return Err(Error::new(kind, format!("stopped by {name}")).help("the same command resumes"));
     }
     let complete = format!("{} of {} seeds are complete", watch.looks.len(), watch.seeds.len());
     if let Some(run) = watch.blocked() {
@@ -82,7 +82,7 @@ pub(super) fn run(
     }
     if !tally.stopped.is_empty() {
         return Err(Error::new(Kind::Stopped, format!("{complete}, runs were stopped"))
-            .help("the same command goes on"));
+            .help("the same command resumes"));
     }
     Err(Error::new(Kind::Incomplete, format!("not settled yet: {complete}, and this shard has no more runs"))
         .help("the same command says the verdict once the other shards have gone on"))
