@@ -18,6 +18,7 @@ pub mod logging;
 mod npy;
 mod pca;
 mod picture;
+mod playable;
 mod provenance;
 mod recipes;
 mod record;
