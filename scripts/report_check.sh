@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Opens a report in headless Chromium and fails when it logs an error, asks for anything, lacks a plot, cannot
-# sort or scrolls sideways; takes screenshots at 400 and 1,400 pixels, light and dark.
+# sort, is wider than the window or has text of plots below 10 pixels; where a part scrolls, it must say so. Prints it,
+# and fails above 5 pages (10 for more than 4 groups). Takes screenshots at 390 and 1,280 pixels, light and dark.
 #
 #   scripts/report_check.sh results/sweep-cpu/report/report.html [DIRECTORY OF SCREENSHOTS]
 #
@@ -9,12 +10,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 [ $# -ge 1 ] || { echo "report-check: error: which report?" >&2; exit 2; }
-if ! command -v chromium >/dev/null; then
-  apt-get install -y -qq chromium >/dev/null || { echo "report-check: error: no chromium" >&2; exit 1; }
-fi
-place=.venv-report
-if [ ! -d $place/node_modules/playwright-core ]; then
-  mkdir -p $place
-  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-fund --no-audit --prefix $place playwright-core@1
-fi
+. scripts/lib/browser.sh
 NODE_PATH=$place/node_modules exec node scripts/report_check.cjs "$@"

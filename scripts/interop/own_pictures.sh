@@ -21,7 +21,7 @@ say fm-exp predict results/cnn-0 shapes/disc/000.png shapes/triangle/002.png
 say fm-exp export results/resnet-0 --onnx shapes.onnx --bytes
 say fm-exp export results/cnn-0 --c shapes-c --int8 --score
 cc -std=c99 -Wall -Wextra -Werror -O2 -c shapes-c/model.c -o shapes-c/model.o
-say fm-exp report results/cnn-0 results/cnn-1 results/cnn-2 --out report
+say fm-exp report results/cnn-0 results/cnn-1 results/cnn-2 --out report --playable
 
 say fm-exp import cifar --out data/cifar
 say fm-exp --dataset data/cifar --arch cnn@32x32x3 --epochs 2 --name cifar --quiet

@@ -20,6 +20,7 @@ mod naming;
 mod npy;
 mod pca;
 mod picture;
+mod playable;
 mod prolong;
 mod provenance;
 mod recipes;

@@ -1,14 +1,16 @@
-//! Trained networks for elsewhere: an ONNX model, or C99 sources of 32-bit floats or 8-bit integers.
+//! Trained networks for elsewhere: an ONNX model, C99 sources of 32-bit floats or 8-bit integers, or a web page.
 //!
 //! ```text
 //! Network, weights ─┬─ onnx ─▸ bytes of an .onnx file
-//!                   └─ c ─▸ NAME.c, NAME.h ─ int8: weights and activations on scales, which images calibrate
+//!                   ├─ c ─▸ NAME.c, NAME.h ─ int8: weights and activations on scales, which images calibrate
+//!                   └─ web ─▸ JSON and bytes of rounded weights, for a script
 //! ```
 //!
-//! Both fold over the network's graph. What they do not know is refused by name ([`fm_net::NotCovered`]).
+//! All fold over the network's graph. What they do not know is refused by name ([`fm_net::NotCovered`]).
 
 pub mod c;
 pub mod onnx;
+pub mod web;
 
 use fm_net::{NamedTensor, Node, NotCovered};
 

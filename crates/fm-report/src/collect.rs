@@ -197,17 +197,32 @@ fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
     })
 }
 
-/// A run's lengths: epochs, test accuracy and training seconds, of those scored on the way and its own.
+/// A run's scores on the test set at one of its lengths.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ScoredAt {
+    pub(crate) epochs: u64,
+    /// A share of 1.
+    pub(crate) accuracy: f64,
+    pub(crate) loss: f64,
+    /// Of training until then.
+    pub(crate) seconds: f64,
+}
+
+/// A run's lengths: those scored on the way and its own.
 ///
 /// # Errors
 /// When a summary cannot be read.
-pub(crate) fn lengths(run: &Source) -> Result<Vec<(u64, f64, f64)>> {
+pub(crate) fn lengths(run: &Source) -> Result<Vec<ScoredAt>> {
     let mut found = Vec::new();
     for at in run.lengths()? {
         let Some(summary) = run.summary(at)? else { continue };
         let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-        let epochs = summary["epochs"].as_u64().unwrap_or(0);
-        found.push((epochs, number(&summary["test"]["accuracy"]), number(&summary["train_seconds"])));
+        found.push(ScoredAt {
+            epochs: summary["epochs"].as_u64().unwrap_or(0),
+            accuracy: number(&summary["test"]["accuracy"]),
+            loss: number(&summary["test"]["loss"]),
+            seconds: number(&summary["train_seconds"]),
+        });
     }
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! Learning curves: rows of `epochs.csv` → phases and series → two panels, loss and accuracy.
 //!
+//! The score on the test set is a diamond at the epoch whose weights were scored.
+//!
 //! Everything that is written stands outside the plotting areas: values at the right, beside the curves'
 //! ends; phases and the best epoch above. So no label ever covers a curve. Curves break between phases,
 //! whose losses may be of different kinds.
@@ -7,7 +9,8 @@
 use std::ops::RangeInclusive;
 
 use crate::axis::{Scale, epoch_ticks, round_ticks};
-use crate::color::{AXIS, GRID, MUTED, TRAIN, VALIDATION};
+use crate::chart::apart;
+use crate::color::{AXIS, GRID, INK, MUTED, TRAIN, VALIDATION};
 use crate::font;
 use crate::svg::{Anchor, Point, Stroke, Svg, Text};
 use fm_run::tables::{EpochRow, best_epoch};
@@ -26,11 +29,23 @@ const LABEL: f64 = 32.0;
 /// Up to how many epochs are also drawn as dots.
 const DOTS: usize = 15;
 
-/// Draws loss and accuracy by epoch as SVG, for training and, where it was measured, validation.
+/// What a run got on the test set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// The epoch whose weights were scored, as in `epochs.csv`.
+    pub epoch: u32,
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// A share of 1.
+    pub accuracy: f64,
+}
+
+/// Draws loss and accuracy by epoch as SVG, for training and, where it was measured, validation, and the score on the
+/// test set.
 ///
 /// A dashed line marks the epoch of the last phase with the lowest validation loss; several phases are
 /// told apart by lines and names. Without rows the picture says "no epochs".
-pub fn curves(rows: &[EpochRow], title: &str) -> String {
+pub fn curves(rows: &[EpochRow], title: &str, score: Option<Score>) -> String {
     let phases = phases(rows);
     let flags = if phases.len() > 1 { flags(&phases, rows) } else { Vec::new() };
     let flag_rows = flags.iter().map(|flag| flag.row + 1).max().unwrap_or(0);
@@ -49,12 +64,15 @@ pub fn curves(rows: &[EpochRow], title: &str) -> String {
     }
     if let Some(best) = best {
         let scope = if phases.len() > 1 { " of the last phase" } else { "" };
-        let note = format!("dashed: epoch {} has the lowest validation loss{scope}", best.epoch);
+        let scored = score.map_or(String::new(), |s| {
+            format!("; diamond: the test set, with the weights of epoch {}", s.epoch)
+        });
+        let note = format!("dashed: epoch {} has the lowest validation loss{scope}{scored}", best.epoch);
         svg.text(&Text::new((MARGIN, 55.0), &note, SMALL).color(MUTED));
     }
     for (index, measure) in [Measure::Loss, Measure::Accuracy].into_iter().enumerate() {
         let left = MARGIN + index as f64 * (WIDTH - MARGIN) / 2.0;
-        Panel { measure, rows, phases: &phases, flags: &flags, best, left, top }.draw(&mut svg);
+        Panel { measure, rows, phases: &phases, flags: &flags, best, score, left, top }.draw(&mut svg);
     }
     svg.finish()
 }
@@ -157,6 +175,7 @@ struct Panel<'a> {
     phases: &'a [Phase],
     flags: &'a [Flag<'a>],
     best: Option<&'a EpochRow>,
+    score: Option<Score>,
     left: f64,
     /// Of the plotting area.
     top: f64,
@@ -177,7 +196,8 @@ impl Panel<'_> {
     fn draw(&self, svg: &mut Svg) {
         let (bottom, start) = (self.top + PLOT_HEIGHT, self.left + LEFT);
         let end = start + Self::PLOT_WIDTH;
-        let values: Vec<f64> = self.rows.iter().flat_map(|row| self.measure.values(row)).flatten().collect();
+        let measured = self.rows.iter().flat_map(|row| self.measure.values(row)).flatten();
+        let values: Vec<f64> = measured.chain(self.scored().map(|(_, value)| value)).collect();
         let (ticks, decimals) = self.measure.ticks(&values);
         let x = Self::x_scale(self.left, self.rows);
         let y = Scale { from: (ticks[0], ticks[ticks.len() - 1]), to: (bottom, self.top) };
@@ -185,6 +205,11 @@ impl Panel<'_> {
         let heading =
             Text::new((self.left, self.top - 24.0 - self.flags_height()), self.measure.title(), 14.0);
         svg.text(&heading.bold(true));
+        if ticks[0] > 0.0 {
+            let note = format!("axis from {:.decimals$} %", ticks[0]);
+            let left = self.left + 1.2 * font::width(self.measure.title(), 14.0, true) + 8.0;
+            svg.text(&Text::new((left, self.top - 24.0 - self.flags_height()), &note, SMALL).color(MUTED));
+        }
         for &tick in &ticks {
             let height = y.at(tick);
             svg.polyline(&[(start, height), (end, height)], Stroke::solid(GRID, 1.0));
@@ -211,6 +236,16 @@ impl Panel<'_> {
             let middle = (f64::midpoint(start, end), self.top + PLOT_HEIGHT / 2.0);
             svg.text(&Text::new(middle, "not measured", 14.0).anchor(Anchor::Middle).color(MUTED).centered());
         }
+    }
+
+    /// The epoch and the value of the test set.
+    fn scored(&self) -> Option<(f64, f64)> {
+        let score = self.score?;
+        let value = match self.measure {
+            Measure::Loss => score.loss,
+            Measure::Accuracy => 100.0 * score.accuracy,
+        };
+        value.is_finite().then_some((f64::from(score.epoch), value))
     }
 
     fn flags_height(&self) -> f64 {
@@ -252,7 +287,12 @@ impl Panel<'_> {
                 labels.push((y.at(last), name, self.measure.format(last), color));
             }
         }
-        let heights = spread(labels.iter().map(|label| label.0).collect(), self.top, self.top + PLOT_HEIGHT);
+        if let Some((epoch, value)) = self.scored() {
+            svg.diamond((x.at(epoch), y.at(value)), 6.0, INK);
+            labels.push((y.at(value), "test", self.measure.format(value), INK));
+        }
+        let within = (self.top + LABEL / 2.0, self.top + PLOT_HEIGHT - LABEL / 2.0);
+        let heights = apart(labels.iter().map(|label| label.0).collect(), LABEL, within);
         for ((_, name, value, color), height) in labels.iter().zip(heights) {
             let left = self.left + LEFT + Self::PLOT_WIDTH + 10.0;
             svg.text(&Text::new((left, height - 3.0), name, SMALL + 1.0).color(color).bold(true));
@@ -271,20 +311,4 @@ impl Panel<'_> {
         let rightmost = x.to.1 + RIGHT + MARGIN - 4.0 - 1.05 * font::width(&text, SMALL, false);
         svg.text(&Text::new(((at - 2.0).min(rightmost), self.top - 6.0), &text, SMALL).color(VALIDATION));
     }
-}
-
-/// Heights of labels, moved apart until none overlaps and all are within the panel.
-fn spread(mut heights: Vec<f64>, top: f64, bottom: f64) -> Vec<f64> {
-    if let [a, b] = heights[..] {
-        let lacking = (LABEL - (a - b).abs()).max(0.0) / 2.0;
-        let (up, down) = if a <= b { (0, 1) } else { (1, 0) };
-        heights[up] -= lacking;
-        heights[down] += lacking;
-        let shift =
-            (top + LABEL / 2.0 - heights[up]).max(0.0) - (heights[down] + LABEL / 2.0 - bottom).max(0.0);
-        for height in &mut heights {
-            *height += shift;
-        }
-    }
-    heights
 }

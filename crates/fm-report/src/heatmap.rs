@@ -2,7 +2,8 @@
 //! need → cells, names, recall and colour bar.
 //!
 //! Rows are true classes, columns predicted ones. A cell's colour is its share of the row, so a row's
-//! colours say where the images of a class went, however many there are; its number is the count.
+//! colours say where the images of a class went, however many there are; its number is the count, or for several
+//! runs the mean of 1,000 images of the class.
 
 use crate::color::{AXIS, MUTED, hex, ink_on, sequential};
 use crate::font;
@@ -19,11 +20,26 @@ const GAP: f64 = 14.0;
 const RECALL: f64 = 62.0;
 const BAR: f64 = 14.0;
 
-/// Draws the matrix as SVG: counts, coloured by share of the true class, with recall by class and accuracy.
+/// What is drawn: of one run, or the mean of several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) classes: &'a [String],
+    /// Of the true class; none where it has no images.
+    pub(crate) shares: Vec<Vec<Option<f64>>>,
+    /// A cell's number; "0" where there is nothing.
+    pub(crate) numbers: Vec<Vec<String>>,
+    /// By class.
+    pub(crate) recall: Vec<Option<f64>>,
+    pub(crate) precision: Vec<Option<f64>>,
+    /// The line below the title.
+    pub(crate) score: String,
+}
+
+/// Draws the matrix as SVG: counts, coloured by share of the true class, with precision and recall by class and
+/// accuracy.
 ///
 /// Counts are left out where they no longer fit (they stay as tooltips); long names are cut.
 pub fn confusion_heatmap(confusion: &Confusion, title: &str) -> String {
-    let layout = Layout::new(confusion);
     let score = match confusion.accuracy() {
         Some(accuracy) => format!(
             "accuracy {:.2} %  ({} of {} images)",
@@ -33,15 +49,32 @@ pub fn confusion_heatmap(confusion: &Confusion, title: &str) -> String {
         ),
         None => "no images".to_owned(),
     };
-    let heading = font::width(title, 18.0, true).max(font::width(&score, 14.0, false)) * 1.1 + 2.0 * MARGIN;
+    let scores = confusion.per_class();
+    let matrix = Matrix {
+        classes: confusion.classes(),
+        shares: confusion.shares(),
+        numbers: confusion.rows().iter().map(|row| row.iter().map(u64::to_string).collect()).collect(),
+        recall: scores.iter().map(|class| class.recall).collect(),
+        precision: scores.iter().map(|class| class.precision).collect(),
+        score,
+    };
+    heatmap(&matrix, title)
+}
+
+/// Draws a matrix.
+pub(crate) fn heatmap(matrix: &Matrix<'_>, title: &str) -> String {
+    let layout = Layout::new(matrix);
+    let score = &matrix.score;
+    let heading = font::width(title, 18.0, true).max(font::width(score, 14.0, false)) * 1.1 + 2.0 * MARGIN;
     let mut svg =
         Svg::new(layout.width().max(heading.min(900.0)), layout.height(), &format!("{title}, {score}"));
     let title = font::fit(title, 18.0, 0.9 * 900.0);
     svg.text(&Text::new((MARGIN, 34.0), &title, 18.0).bold(true));
-    svg.text(&Text::new((MARGIN, 56.0), &score, 14.0).color(MUTED));
-    layout.draw_cells(&mut svg, confusion);
+    svg.text(&Text::new((MARGIN, 56.0), score, 14.0).color(MUTED));
+    layout.draw_cells(&mut svg, matrix);
     layout.draw_names(&mut svg);
-    layout.draw_recall(&mut svg, confusion);
+    layout.draw_recall(&mut svg, matrix);
+    layout.draw_precision(&mut svg, matrix);
     layout.draw_color_bar(&mut svg);
     svg.finish()
 }
@@ -67,12 +100,12 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(confusion: &Confusion) -> Self {
-        let n = confusion.classes().len();
+    fn new(matrix: &Matrix<'_>) -> Self {
+        let n = matrix.classes.len();
         let cell = (560.0 / n.max(1) as f64).clamp(13.0, 84.0);
         let name_size = (0.85 * cell).min(13.0);
         let names: Vec<String> =
-            confusion.classes().iter().map(|name| font::fit(name, name_size, MAX_NAME)).collect();
+            matrix.classes.iter().map(|name| font::fit(name, name_size, MAX_NAME)).collect();
         let fits =
             |line: &str| line.chars().count() <= 1 || 1.1 * font::width(line, name_size, false) <= cell - 3.0;
         let column_names = if names.iter().all(|name| split(name).iter().all(|line| fits(line))) {
@@ -123,28 +156,31 @@ impl Layout {
         self.top + self.side() + self.names_height() + 28.0 + MARGIN / 2.0
     }
 
-    fn draw_cells(&self, svg: &mut Svg, confusion: &Confusion) {
+    fn draw_cells(&self, svg: &mut Svg, matrix: &Matrix<'_>) {
         let side = (self.side(), self.side());
         // Zeros are most of the cells and all of one colour.
         svg.rect((self.left, self.top), side, &hex(sequential(0.0)), None);
-        let size = self.count_size(confusion);
+        let size = self.number_size(matrix);
         let line = Stroke::solid("#ffffff", if self.cell > 20.0 { 1.5 } else { 0.75 });
-        for (t, (counts, shares)) in confusion.rows().iter().zip(confusion.shares()).enumerate() {
-            for (p, (&count, share)) in counts.iter().zip(shares).enumerate() {
+        for (t, (numbers, shares)) in matrix.numbers.iter().zip(&matrix.shares).enumerate() {
+            for (p, (number, share)) in numbers.iter().zip(shares).enumerate() {
                 let at = (self.left + p as f64 * self.cell, self.top + t as f64 * self.cell);
                 let share = share.unwrap_or(0.0);
                 let color = sequential(share);
-                if count > 0 {
-                    let classes = confusion.classes();
-                    let tooltip =
-                        format!("{}, predicted {}: {count} ({:.1} %)", classes[t], classes[p], 100.0 * share);
+                if share > 0.0 {
+                    let classes = matrix.classes;
+                    let tooltip = format!(
+                        "{}, predicted {}: {number} ({:.1} %)",
+                        classes[t],
+                        classes[p],
+                        100.0 * share
+                    );
                     svg.rect(at, (self.cell, self.cell), &hex(color), Some(&tooltip));
                 }
                 if let Some(size) = size {
-                    let ink = if count == 0 { "#8c959f" } else { ink_on(color) };
+                    let ink = if number == "0" { "#8c959f" } else { ink_on(color) };
                     let middle = (at.0 + self.cell / 2.0, at.1 + self.cell / 2.0);
-                    let text = count.to_string();
-                    let text = Text::new(middle, &text, size).anchor(Anchor::Middle).color(ink).centered();
+                    let text = Text::new(middle, number, size).anchor(Anchor::Middle).color(ink).centered();
                     svg.text(&text.bold(t == p));
                 }
             }
@@ -158,9 +194,9 @@ impl Layout {
         svg.frame((self.left, self.top), side, Stroke::solid(AXIS, 1.0));
     }
 
-    /// The size at which every count fits into a cell, if it can be read.
-    fn count_size(&self, confusion: &Confusion) -> Option<f64> {
-        let widest = confusion.rows().iter().flatten().map(|c| font::width(&c.to_string(), 1.0, true));
+    /// The size at which every number fits into a cell, if it can be read.
+    fn number_size(&self, matrix: &Matrix<'_>) -> Option<f64> {
+        let widest = matrix.numbers.iter().flatten().map(|number| font::width(number, 1.0, true));
         let widest = widest.fold(0.0, f64::max);
         let size = ((self.cell - 6.0) / (1.05 * widest)).min(0.36 * self.cell).min(16.0);
         (size >= 7.0).then_some(size)
@@ -195,16 +231,39 @@ impl Layout {
     }
 
     /// The recall of each class, the lowest in bold.
-    fn draw_recall(&self, svg: &mut Svg, confusion: &Confusion) {
+    fn draw_recall(&self, svg: &mut Svg, matrix: &Matrix<'_>) {
         let right = self.left + self.side() + GAP + RECALL - 8.0;
         svg.text(&Text::new((right, self.top - 10.0), "recall", 13.0).anchor(Anchor::End).color(MUTED));
-        let recalls: Vec<Option<f64>> = confusion.per_class().iter().map(|class| class.recall).collect();
+        let recalls = &matrix.recall;
         let lowest = recalls.iter().flatten().copied().fold(f64::INFINITY, f64::min);
-        for (i, recall) in recalls.into_iter().enumerate() {
+        for (i, recall) in recalls.iter().enumerate() {
             let text = recall.map_or("–".to_owned(), |r| format!("{:.1} %", 100.0 * r));
             let at = (right, self.top + (i as f64 + 0.5) * self.cell);
             let weakest = recall.is_some_and(|r| r <= lowest);
             svg.text(&Text::new(at, &text, self.name_size).anchor(Anchor::End).centered().bold(weakest));
+        }
+    }
+
+    /// The precision of each class above its column, the lowest in bold, where that can be read.
+    fn draw_precision(&self, svg: &mut Svg, matrix: &Matrix<'_>) {
+        let texts: Vec<String> = matrix
+            .precision
+            .iter()
+            .map(|p| p.map_or("–".to_owned(), |p| format!("{:.1}", 100.0 * p)))
+            .collect();
+        let widest =
+            texts.iter().map(|text| 1.1 * font::width(text, self.name_size, true)).fold(0.0, f64::max);
+        if widest > self.cell - 3.0 {
+            return;
+        }
+        let lowest = matrix.precision.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+        let height = self.top - 10.0;
+        let label = Text::new((self.left - 8.0, height), "precision, %", 13.0_f64.min(self.name_size));
+        svg.text(&label.anchor(Anchor::End).color(MUTED));
+        for (i, (text, precision)) in texts.iter().zip(&matrix.precision).enumerate() {
+            let at = (self.left + (i as f64 + 0.5) * self.cell, height);
+            let weakest = precision.is_some_and(|p| p <= lowest);
+            svg.text(&Text::new(at, text, self.name_size).anchor(Anchor::Middle).bold(weakest));
         }
     }
 
@@ -242,7 +301,7 @@ fn split(name: &str) -> Vec<&str> {
 }
 
 /// With commas between thousands.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -29,6 +29,7 @@ mod packed;
 mod png;
 mod reliability;
 mod report;
+mod rows;
 mod run;
 mod scatter;
 mod sheet;
@@ -41,7 +42,7 @@ mod workbook;
 
 pub use collect::{Found, RunResult, collect, scored};
 pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
-pub use curves::curves;
+pub use curves::{Score, curves};
 pub use error::{Error, Result};
 pub use groups::{RunGroup, names};
 pub use heatmap::confusion_heatmap;

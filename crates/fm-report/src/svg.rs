@@ -126,18 +126,69 @@ impl Svg {
         ));
     }
 
+    /// A dot that is open: white inside.
+    pub(crate) fn ring(&mut self, at: Point, radius: f64, color: &str) {
+        let (x, y, r) = (num(at.0), num(at.1), num(radius));
+        self.push(&format!(
+            r##"<circle cx="{x}" cy="{y}" r="{r}" fill="#ffffff" stroke="{color}" stroke-width="1.75"/>"##
+        ));
+    }
+
+    /// A filled shape with a white rim, within straight lines.
+    pub(crate) fn shape(&mut self, points: &[Point], fill: &str) {
+        let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", num(x), num(y))).collect();
+        let points = points.join(" ");
+        self.push(&format!(
+            r##"<polygon points="{points}" fill="{fill}" stroke="#ffffff" stroke-width="1"/>"##
+        ));
+    }
+
+    /// A diamond with a white rim.
+    pub(crate) fn diamond(&mut self, (x, y): Point, radius: f64, fill: &str) {
+        self.shape(&[(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)], fill);
+    }
+
+    /// An interval as a bar with caps, along x or along y.
+    pub(crate) fn interval(&mut self, from: Point, to: Point, stroke: Stroke<'_>) {
+        const CAP: f64 = 4.5;
+        let level = (from.1 - to.1).abs() < (from.0 - to.0).abs();
+        let (dx, dy) = if level { (0.0, CAP) } else { (CAP, 0.0) };
+        self.polyline(&[from, to], stroke);
+        for end in [from, to] {
+            self.polyline(&[(end.0 - dx, end.1 - dy), (end.0 + dx, end.1 + dy)], stroke);
+        }
+    }
+
     /// A translucent area within straight lines.
     pub(crate) fn area(&mut self, points: &[Point], fill: &str) {
         let points: Vec<String> = points.iter().map(|&(x, y)| format!("{},{}", num(x), num(y))).collect();
         self.push(&format!(r#"<polygon points="{}" fill="{fill}" fill-opacity="0.2"/>"#, points.join(" ")));
     }
 
-    /// Many small translucent dots.
-    pub(crate) fn cloud<'a>(&mut self, dots: impl Iterator<Item = (Point, &'a str)>, radius: f64) {
+    /// A ground for a label: white that lets a little through.
+    pub(crate) fn tag(&mut self, at: Point, size: Point) {
+        let (x, y, w, h) = (num(at.0), num(at.1), num(size.0), num(size.1));
+        self.push(&format!(
+            r##"<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="3" fill="#ffffff" fill-opacity="0.8"/>"##
+        ));
+    }
+
+    /// Many small translucent marks: their middle, their corners (none for a dot) and their colour.
+    pub(crate) fn cloud<'a>(
+        &mut self,
+        marks: impl Iterator<Item = (Point, Vec<Point>, &'a str)>,
+        radius: f64,
+    ) {
         self.push(r#"<g fill-opacity="0.55">"#);
         let r = num(radius);
-        for ((x, y), fill) in dots {
-            self.push(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, num(x), num(y)));
+        for ((x, y), corners, fill) in marks {
+            if corners.is_empty() {
+                self.push(&format!(r#"<circle cx="{}" cy="{}" r="{r}" fill="{fill}"/>"#, num(x), num(y)));
+            } else {
+                let corners: Vec<String> =
+                    corners.iter().map(|&(x, y)| format!("{},{}", num(x), num(y))).collect();
+                self.push(&format!(r#"<polygon points="{}" fill="{fill}"/>"#, corners.join(" ")));
+            }
         }
         self.push("</g>");
     }

@@ -18,4 +18,4 @@ pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;
-mod weights;
+pub(crate) mod weights;

@@ -1,5 +1,6 @@
 //! `fm-exp report`: one HTML file about a directory of runs, and its plots.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,8 +8,8 @@ use fm_report::{RunGroup, Sheet};
 use fm_run::store::{self, Row};
 
 use super::compare::{QuestionArgs, collect, failed, write_workbook};
-use crate::error::Result;
-use crate::inputs;
+use crate::error::{Error, Kind, Result};
+use crate::{inputs, playable};
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
@@ -27,6 +28,25 @@ pub(crate) struct ReportArgs {
     /// Also write the numbers as an Excel workbook: report.xlsx, with sheets of runs and of the comparison
     #[arg(long)]
     xlsx: bool,
+
+    /// Also write playable.html: a page in which to draw or drop a picture and see what the runs' networks say
+    #[arg(long, help_heading = "Playable page")]
+    playable: bool,
+
+    /// Networks in it: the first seed of each group, then the second, and so on
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "playable", help_heading = "Playable page",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    networks: u16,
+
+    /// Its size at most, in kilobytes; weights are rounded to as many bits as fit
+    #[arg(
+        long,
+        value_name = "KB",
+        default_value_t = 400,
+        requires = "playable",
+        help_heading = "Playable page"
+    )]
+    playable_kb: u32,
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Result<String> {
@@ -39,7 +59,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
         tracing::warn!("the data set is not at hand: the report has no example images");
     }
     let scored = |data: &fm_data::Dataset| first.is_some_and(|run| run.data_sha256() == data.sha256);
-    let test = data.filter(scored).map(|data| data.test);
+    let data = data.filter(scored);
+    let playable = args.playable.then(|| play(args, &found.groups, data.as_ref())).transpose()?;
+    let test = data.map(|data| data.test);
     let image = |row: usize| {
         let test = test.as_ref().filter(|test| row < test.len())?;
         Some((test.image(row).to_vec(), (test.height, test.width)))
@@ -59,7 +81,22 @@ pub(crate) fn run(args: &ReportArgs) -> Result<String> {
         let sheets = [runs(&found.groups), Sheet::new("compare", &header, rows)];
         write_workbook(&out.join("report.xlsx"), &sheets)?;
     }
-    Ok(format!("{}\n", path.display()))
+    let mut said = format!("{}\n", path.display());
+    if let Some(html) = playable {
+        let path = out.join("playable.html");
+        store::write(&path, html.as_bytes())?;
+        let _ = writeln!(said, "{}: {} kB", path.display(), html.len().div_ceil(1000));
+    }
+    Ok(said)
+}
+
+/// The page to play with, which shows training images.
+fn play(args: &ReportArgs, groups: &[RunGroup], data: Option<&fm_data::Dataset>) -> Result<String> {
+    let data = data.ok_or_else(|| {
+        Error::new(Kind::Data, "--playable shows training images, and the runs' data set is not at hand")
+            .help("run it where the data set is")
+    })?;
+    playable::page(groups, data, usize::from(args.networks), 1000 * args.playable_kb as usize)
 }
 
 /// A row for each run: its group, what it is, and its measures.

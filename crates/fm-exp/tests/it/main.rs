@@ -18,6 +18,7 @@ mod import;
 mod limits;
 mod made;
 mod outputs;
+mod playable;
 mod power;
 mod prolong;
 mod recipes;

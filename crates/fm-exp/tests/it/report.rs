@@ -34,6 +34,8 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         assert!(!elsewhere.contains(piece), "{piece}");
     }
     let plots = [
+        "differences",
+        "seeds",
         "train-loss",
         "val-loss",
         "train-accuracy",
@@ -50,7 +52,7 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         assert!(svg.starts_with("<svg") && svg.contains("<title>"), "{plot}");
     }
     assert_eq!(html.matches("<figure").count(), html.matches("<figcaption").count());
-    assert_eq!(html.matches("<figure").count(), 7 + 3 + 2, "three groups: as many matrices, two differences");
+    assert_eq!(html.matches("<figure").count(), 9 + 3 + 2, "three groups: as many matrices, two differences");
     for piece in ["undecided", "beats", "equivalent within", "takes at least two seeds"] {
         if html.contains(piece) {
             break;
@@ -61,6 +63,10 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         "encoder-mlp frozen on autoencoder",
         "data:image/png;base64,",
         "<td data-value",
+        "precision, cnn",
+        "holdout",
+        "per 1,000 of the true class",
+        "not tested",
         "fm-exp --device cpu",
     ] {
         assert!(html.contains(piece), "{piece}");

@@ -16,7 +16,7 @@ mod emit;
 mod float;
 #[expect(clippy::many_single_char_names, reason = "channels, height and width by their usual letters")]
 mod int8;
-mod program;
+pub(crate) mod program;
 
 pub use int8::Quantised;
 pub use program::Program;

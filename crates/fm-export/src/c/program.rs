@@ -178,7 +178,7 @@ impl Program {
                 let [_, height, width] = self.values[input];
                 if height != width {
                     return Err(Error::Other(format!(
-                        "the C export pools square maps alone, {} is {height}x{width}",
+                        "exported code pools square maps alone, {} is {height}x{width}",
                         node.name
                     )));
                 }
@@ -191,7 +191,7 @@ impl Program {
             Op::Add => Kind::Add,
             Op::Scale => Kind::Scale,
             Op::Upsample => Kind::Upsample,
-            Op::Custom(ref op) => return Err(NotCovered { by: "the C export", kind: op.kind() }.into()),
+            Op::Custom(ref op) => return Err(NotCovered { by: "exported code", kind: op.kind() }.into()),
         };
         // A dense layer takes any value as a vector.
         let mut inputs = inputs.to_vec();

@@ -1,11 +1,17 @@
 //! `report`: groups of runs as one HTML file that needs nothing else, verdict first, and its pictures.
 
+mod classes;
+mod confusions;
+mod numbers;
 mod page;
 mod plots;
+mod ranking;
+mod shown;
 
 use crate::compared::Compared;
 use crate::error::Result;
 use crate::groups::RunGroup;
+use shown::Shown;
 
 /// Grey test images `[height, width]` by their index, where the data set is at hand.
 pub type Images<'a> = &'a dyn Fn(usize) -> Option<(Vec<u8>, (usize, usize))>;
@@ -35,9 +41,11 @@ struct Figure {
 /// # Errors
 /// When a run's table cannot be read.
 pub fn report(groups: &[RunGroup], compared: &Compared, images: Option<Images<'_>>) -> Result<Report> {
-    let figures = plots::figures(groups)?;
-    let confused = plots::confused(groups, images)?;
-    let html = page::page(groups, compared, &figures, &confused);
+    let shown = Shown::new(groups, compared);
+    let mut figures = plots::figures(&shown)?;
+    figures.extend(confusions::figures(&shown));
+    let confused = confusions::confused(&shown, images)?;
+    let html = page::page(&shown, &figures, &confused);
     let pictures = figures.into_iter().map(|figure| (format!("{}.svg", figure.name), figure.svg)).collect();
     Ok(Report { html, pictures })
 }

@@ -3,28 +3,31 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Figure;
-use super::plots::Confused;
+use super::confusions::Confused;
+use super::shown::Shown;
+use super::{classes, numbers, ranking};
 use crate::collect::RunResult;
-use crate::compared::{Compared, Pair};
-use crate::groups::RunGroup;
-use crate::stats::{Interval, Summary};
+use crate::compared::Pair;
+use crate::heatmap::grouped;
+use crate::stats::Superiority;
 
 const STYLE: &str = include_str!("style.css");
-/// Sorts a table by the column whose heading was pressed; without it the page only loses that.
-const SCRIPT: &str = include_str!("sort.js");
+/// Sorts a table by the column whose heading was pressed, and says which parts scroll; without it the page only loses
+/// that.
+const SCRIPT: &str = concat!(include_str!("sort.js"), include_str!("scroll.js"));
 
-pub(super) fn page(
-    groups: &[RunGroup],
-    compared: &Compared,
-    figures: &[Figure],
-    confused: &[Confused],
-) -> String {
-    let title = match groups {
-        [only] => only.name.clone(),
-        _ => groups.iter().map(|g| g.name.as_str()).collect::<Vec<_>>().join(" · "),
+pub(super) fn page(shown: &Shown<'_>, figures: &[Figure], confused: &[Confused]) -> String {
+    let title = title(shown);
+    let named = |starts: &[&str]| {
+        let has = |figure: &&Figure| starts.iter().any(|start| figure.name.starts_with(start));
+        figures.iter().filter(has).collect::<Vec<_>>()
     };
-    let named = |start: &str| figures.iter().filter(|f| f.name.starts_with(start)).collect::<Vec<_>>();
-    let curves: Vec<&Figure> = [named("train-"), named("val-")].concat();
+    let curves = named(&["train-", "val-"]);
+    let length = named(&["accuracy-"]);
+    let matrices = named(&["confusion-"]);
+    let (first, others) =
+        if shown.many { matrices.split_at(1.min(matrices.len())) } else { (&matrices[..], &[][..]) };
+    let changes = named(&["difference-"]);
     let mut drawn = Drawn(0);
     html! {
         (DOCTYPE)
@@ -40,39 +43,58 @@ pub(super) fn page(
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
-                header { h1 { (title) } p { (count(groups)) } }
+                header { h1 { (title) } (facts(shown)) }
                 main #main {
                     section aria-labelledby="verdict" {
                         h2 #verdict { "Verdict" }
-                        (verdicts(compared))
+                        (verdicts(shown))
+                        div.grid { @for figure in named(&["differences", "seeds"]) { (drawn.figure(figure)) } }
+                        @if shown.many { (ranking::ranking(shown)) (ranking::matrix(shown)) (sentences(shown)) }
                     }
                     section aria-labelledby="numbers" {
                         h2 #numbers { "Numbers" }
-                        p { "Mean over seeds ± standard deviation, and the 95 % interval of the mean (Student's t). Press a heading to sort." }
-                        (numbers(compared))
-                        @for pair in &compared.pairs { (differences(pair)) }
+                        (numbers::numbers(shown))
                     }
                     section aria-labelledby="curves" {
                         h2 #curves { "Learning curves" }
                         div.grid { @for figure in curves { (drawn.figure(figure)) } }
                     }
-                    section aria-labelledby="length" {
-                        h2 #length { "How long to train" }
-                        div.grid { @for figure in named("accuracy-") { (drawn.figure(figure)) } }
+                    @if !length.is_empty() {
+                        section aria-labelledby="length" {
+                            h2 #length { "How long to train" }
+                            div.grid { @for figure in length { (drawn.figure(figure)) } }
+                        }
                     }
                     section aria-labelledby="classes" {
                         h2 #classes { "Classes" }
-                        div.grid { @for figure in named("recall") { (drawn.figure(figure)) } }
-                        (confusions(groups, confused))
+                        (classes::scores(shown))
+                        div.grid {
+                            @for figure in named(&["recall"]) { (drawn.figure(figure)) }
+                            div { (classes::confusions(shown, confused)) }
+                        }
                     }
                     section aria-labelledby="matrices" {
                         h2 #matrices { "Confusion matrices" }
-                        @for figure in named("confusion-") { (drawn.figure(figure)) }
-                        @for figure in named("difference-") { (drawn.figure(figure)) }
+                        div.grid.two {
+                            @for figure in first { (drawn.figure(figure)) }
+                            @if !shown.many { @for figure in &changes { (drawn.figure(figure)) } }
+                        }
+                        @if !others.is_empty() {
+                            details {
+                                summary { "Confusion matrices of the other " (others.len()) " groups" }
+                                div.grid.two { @for figure in others { (drawn.figure(figure)) } }
+                            }
+                        }
+                        @if shown.many && !changes.is_empty() {
+                            details {
+                                summary { "Differences of " (changes.len()) " matrices from that of " (shown.name(shown.reference())) }
+                                div.grid.two { @for figure in &changes { (drawn.figure(figure)) } }
+                            }
+                        }
                     }
                     section aria-labelledby="made" {
                         h2 #made { "How it was made" }
-                        (made(groups))
+                        (made(shown))
                     }
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -82,19 +104,72 @@ pub(super) fn page(
     .into_string()
 }
 
-fn count(groups: &[RunGroup]) -> String {
-    let runs: usize = groups.iter().map(|g| g.runs.len()).sum();
-    let images = groups.first().and_then(|g| g.runs.first()).map_or(0, |run| run.confusion.total());
-    let (r, g) = (if runs == 1 { "run" } else { "runs" }, if groups.len() == 1 { "group" } else { "groups" });
-    format!("{runs} {r} in {} {g}, scored on {images} test images", groups.len())
+fn title(shown: &Shown<'_>) -> String {
+    let names: Vec<&str> = shown.groups.iter().map(|g| g.name.as_str()).collect();
+    let length: usize = names.iter().map(|name| name.chars().count()).sum();
+    match names.len() {
+        n if shown.many || length > 120 => {
+            format!("{n} groups of runs on {}", distinct(&runs(shown), "dataset"))
+        }
+        1 => names[0].to_owned(),
+        n => format!("{} and {}", names[..n - 1].join(", "), names[n - 1]),
+    }
 }
 
-fn verdicts(compared: &Compared) -> Markup {
+fn runs<'a>(shown: &Shown<'a>) -> Vec<&'a RunResult> {
+    shown.groups.iter().flat_map(|group| &group.runs).collect()
+}
+
+/// What a reader needs before any number.
+fn facts(shown: &Shown<'_>) -> Markup {
+    let runs = runs(shown);
+    let images = runs.first().map_or(0, |run| run.confusion.total());
+    let classes = runs.first().map_or(0, |run| run.confusion.classes().len());
+    let plural = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+    let recorded = |key: &str| Some(distinct(&runs, key)).filter(|said| !said.is_empty());
+    let mut days: Vec<String> =
+        runs.iter().filter_map(|run| fact(run, "started")?.get(..10).map(str::to_owned)).collect();
+    days.sort();
+    let trained = match (days.first(), days.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (Some(day), _) => day.clone(),
+        _ => "not recorded".to_owned(),
+    };
+    let mut seeds: Vec<String> = shown.numbers.iter().map(|group| ranking::ranges(&group.seeds)).collect();
+    seeds.sort();
+    seeds.dedup();
+    let seeds = if seeds.len() == 1 { seeds.remove(0) } else { seeds.join(" or ") + ", by group" };
+    let facts = [
+        (
+            "runs",
+            format!(
+                "{} in {}",
+                plural(runs.len(), "run", "runs"),
+                plural(shown.groups.len(), "group", "groups")
+            ),
+        ),
+        ("seeds", seeds),
+        ("data set", recorded("dataset").unwrap_or_default()),
+        ("scored on", format!("{} test images of {classes} classes", grouped(images))),
+        ("protocol", recorded("protocol").unwrap_or_default()),
+        ("epochs", recorded("epochs").unwrap_or_default()),
+        ("learning rate", recorded("lr").unwrap_or_default()),
+        ("batch size", recorded("batch-size").unwrap_or_default()),
+        ("engine", recorded("engine").unwrap_or_default()),
+        ("trained", trained),
+        ("source revision", recorded("revision").unwrap_or_else(|| "not recorded".to_owned())),
+    ];
+    html! { dl.facts { @for (name, said) in facts { @if !said.is_empty() { div { dt { (name) } dd { (said) } } } } } }
+}
+
+fn verdicts(shown: &Shown<'_>) -> Markup {
+    let pairs = &shown.compared.pairs;
     html! {
-        @if compared.pairs.is_empty() { p.verdict { "One group alone: there is nothing to compare it with." } }
-        @else if let [only] = &compared.pairs[..] { p.verdict { (only.verdict.sentence) "." } }
-        @else { ul.verdict { @for pair in &compared.pairs { li { (pair.verdict.sentence) "." } } } }
-        @if compared.pairs.iter().any(|pair| pair.comparison.crossed.is_some()) {
+        @if pairs.is_empty() { p.verdict { "One group alone: there is nothing to compare it with." } }
+        @else if shown.many { (ranking::summary(shown)) }
+        @else if let [only] = &pairs[..] { p.verdict { (only.verdict.sentence) "." } p { (once(only)) } }
+        @else { ul.verdict { @for pair in pairs { li { (pair.verdict.sentence) ". " (once(pair)) } } } }
+        @if pairs.iter().any(|pair| pair.comparison.crossed.is_some()) {
             p.note {
                 "Interval and p count both what seeds and what the choice of test images add by chance (crossed random \
                  effects). Equivalent means: by two one-sided tests the difference is smaller than the margin. \
@@ -104,163 +179,67 @@ fn verdicts(compared: &Compared) -> Markup {
     }
 }
 
-/// Multiplied with that, to so many decimals, in that unit.
-fn unit(measure: &str) -> (f64, usize, &'static str) {
-    let unit = crate::measures::unit(measure);
-    (unit.factor, unit.digits, unit.of_value)
+/// How often a single run of each would show it.
+fn once(pair: &Pair) -> String {
+    let Some(Superiority { probability, interval }) = pair.superiority.filter(|_| !pair.same_predictions)
+    else {
+        return String::new();
+    };
+    let [first, second] = &pair.comparison.names;
+    let (ahead, [p, low, high]) = if probability >= 0.5 {
+        (second, [probability, interval.low, interval.high])
+    } else {
+        (first, [1.0 - probability, 1.0 - interval.high, 1.0 - interval.low])
+    };
+    format!(
+        "Trained once each, {ahead} is ahead with probability {p:.2} (95 % interval {low:.2} to {high:.2})."
+    )
 }
 
-fn numbers(compared: &Compared) -> Markup {
-    let measures: Vec<&String> =
-        compared.groups.first().map_or(vec![], |g| g.measures.iter().map(|m| &m.0).collect());
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Numbers by group" {
-            table.sortable {
-                caption { "By group" }
-                thead { tr {
-                    (heading("measure"))
-                    @for group in &compared.groups { (heading(&format!("{} (n = {})", group.name, group.seeds.len()))) }
-                } }
-                tbody {
-                    @for (i, measure) in measures.iter().enumerate() {
-                        tr {
-                            th scope="row" { (measure) }
-                            @for group in &compared.groups {
-                                @match group.measures.get(i) {
-                                    Some((name, s)) => { (cell(name, s)) }
-                                    None => { td {} }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn heading(text: &str) -> Markup {
-    html! { th scope="col" aria-sort="none" { button type="button" { (text) } } }
-}
-
-fn cell(measure: &str, s: &Summary) -> Markup {
-    let (factor, digits, unit) = unit(measure);
-    let show = |v: f64| format!("{:.digits$}", factor * v);
-    html! {
-        td data-value=(factor * s.mean) {
-            span.value { (show(s.mean)) (unit) }
-            @if let (Some(sd), Some(Interval { low, high })) = (s.sd, s.interval) {
-                span.spread { " ± " (show(sd)) br; (show(low)) " to " (show(high)) }
-            }
-        }
-    }
-}
-
-fn differences(pair: &Pair) -> Markup {
-    let c = &pair.comparison;
-    let how = if c.paired { "paired by seed" } else { "not paired: the seeds differ" };
-    let caption = format!("{} less {} ({how})", c.names[1], c.names[0]);
+/// Every verdict in words, of many groups.
+fn sentences(shown: &Shown<'_>) -> Markup {
     html! {
         details {
-            summary { (caption) }
-            div.scroll tabindex="0" role="region" aria-label=(caption) {
-                table.sortable {
-                    caption { (caption) }
-                    thead { tr { @for name in ["measure", "difference", "95 % interval", "p"] { (heading(name)) } } }
-                    tbody {
-                        @for (measure, test) in &pair.differences {
-                            @let (factor, digits, unit) = unit(measure);
-                            @let unit = if unit == " %" { " points" } else { unit };
-                            tr {
-                                th scope="row" { (measure) }
-                                @if let Some(d) = test {
-                                    td data-value=(factor * d.test.difference) { (format!("{:+.digits$}{unit}", factor * d.test.difference)) }
-                                    td data-value=(factor * d.interval.low) { (format!("{:.digits$} to {:.digits$}", factor * d.interval.low, factor * d.interval.high)) }
-                                    @if let Some(p) = d.p { td data-value=(p) { (p_text(p)) } } @else { td {} }
-                                } @else { td {} td {} td {} }
-                            }
-                        }
-                    }
-                }
-            }
-            p { "Accuracy and recalls: crossed effects of seeds and test images; the interval and p of accuracy hold for \
-                 all pairs together, those of recalls for all classes together. Loss and macro F1: t tests over seeds. \
-                 Seconds are not tested: other work on the machine changes them." }
-            @if !c.mcnemar.is_empty() {
-                p { "McNemar's test of the shared test images, mid-p by seed: "
-                    (c.mcnemar.iter().map(|(seed, m)| format!("seed {seed}: {}", p_text(m.mid))).collect::<Vec<_>>().join(", ")) "." }
-            }
+            summary { "All " (shown.compared.pairs.len()) " verdicts in words" }
+            ul.verdict { @for pair in &shown.compared.pairs { li { (pair.verdict.sentence) ". " (once(pair)) } } }
         }
     }
 }
 
-fn confusions(groups: &[RunGroup], confused: &[Confused]) -> Markup {
-    html! {
-        h3 { "Confused most" }
-        div.scroll tabindex="0" role="region" aria-label="Classes confused most" {
-            table.sortable {
-                caption { "Mean images a run, and the images that most runs get wrong so" }
-                thead { tr {
-                    (heading("true")) (heading("predicted"))
-                    @for group in groups { (heading(&group.name)) }
-                    th scope="col" { "examples" }
-                } }
-                tbody {
-                    @for pair in confused {
-                        tr {
-                            th scope="row" { (pair.truth) }
-                            td data-value=(pair.predicted) { (pair.predicted) }
-                            @for count in &pair.counts { td data-value=(count) { (format!("{count:.1}")) } }
-                            td.examples {
-                                @if pair.examples.is_empty() { "the images are not at hand" }
-                                @for (index, runs, uri) in &pair.examples {
-                                    @let text = format!("test image {index}, {} taken for {} by {runs} runs", pair.truth, pair.predicted);
-                                    img src=(uri) width="42" height="42" alt=(text) title=(text);
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+/// The values of a key in all runs.
+fn distinct(runs: &[&RunResult], key: &str) -> String {
+    let mut all: Vec<String> = runs.iter().filter_map(|run| fact(run, key)).collect();
+    all.sort_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
+    all.dedup();
+    all.join(", ")
 }
 
-fn made(groups: &[RunGroup]) -> Markup {
-    let runs: Vec<&RunResult> = groups.iter().flat_map(|group| &group.runs).collect();
-    let distinct = |key: &str| {
-        let mut all: Vec<String> = runs.iter().filter_map(|run| fact(run, key)).collect();
-        all.sort();
-        all.dedup();
-        all.join(", ")
-    };
+fn made(shown: &Shown<'_>) -> Markup {
+    let runs = runs(shown);
     let facts = [
         ("device", "device-name"),
         ("GPU driver", "driver"),
         ("CPU threads", "threads"),
-        ("engine", "engine"),
         ("processor", "processor"),
         ("instruction set", "instruction-set"),
-        ("source revision", "revision"),
         ("sources changed since", "sources-changed"),
         ("fm-exp", "fm-exp"),
         ("libtorch", "libtorch"),
-        ("data set", "dataset"),
         ("data, SHA-256", "data-sha256"),
     ];
     html! {
         h3 { "Recipes" }
-        dl { @for group in groups { dt { (group.name) } dd { (group.runs.first().map(|run| run.run.spec.recipe()).unwrap_or_default()) } } }
+        dl { @for (i, group) in shown.groups.iter().enumerate() { dt { (shown.short(i)) } dd { (group.runs.first().map(|run| run.run.spec.recipe()).unwrap_or_default()) } } }
         h3 { "Machine, program and data" }
-        dl { @for (name, key) in facts { @let said = distinct(key); @if !said.is_empty() { dt { (name) } dd { (said) } } } }
+        dl { @for (name, key) in facts { @let said = distinct(&runs, key); @if !said.is_empty() { dt { (name) } dd { (said) } } } }
         details {
-            summary { "The exact commands" }
+            summary { "The exact commands of " (runs.len()) " runs" }
             div.scroll tabindex="0" role="region" aria-label="Commands" {
                 pre { @for run in &runs { (fact(run, "command").unwrap_or_default()) "\n" } }
             }
         }
         details {
-            summary { "Configurations" }
+            summary { "The configurations of " (runs.len()) " runs" }
             @for run in &runs {
                 h3 { (run.name) }
                 div.scroll tabindex="0" role="region" aria-label=(format!("Configuration of {}", run.name)) { pre { (run.config) } }
@@ -273,10 +252,6 @@ fn made(groups: &[RunGroup]) -> Markup {
 fn fact(run: &RunResult, key: &str) -> Option<String> {
     let value = run.run.provenance.get(key).cloned().or_else(|| run.run.value(key))?;
     fm_run::spec::text(&value).ok()
-}
-
-fn p_text(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 /// Numbers figures, so that what is named in one is not taken from another.

@@ -2,7 +2,7 @@
 //!
 //! To look at them: `FM_REPORT_KEEP=DIR cargo test -p fm-report pictures`.
 
-use fm_report::{confusion_heatmap, curves, rasterize};
+use fm_report::{Score, confusion_heatmap, curves, rasterize, scatter};
 use fm_run::tables::{Confusion, EpochRow};
 use resvg::tiny_skia::{Pixmap, Rect};
 use resvg::usvg::{Group, Node, Options, TextChunk, Tree, fontdb};
@@ -13,19 +13,33 @@ use crate::made;
 fn gallery() -> Vec<(&'static str, String)> {
     let long = |i: usize| format!("a rather long class name, number {i}");
     let phases = |names, epochs| made::phases(names, epochs);
+    let scored = |epoch, accuracy| Some(Score { epoch, loss: 0.41, accuracy });
     let letters: Vec<char> = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt".chars().collect();
     let cnn = "cnn · seed 0 · 50 epochs";
     let three = "encoder-mlp · seed 3 · three phases";
     vec![
-        ("curves-50", curves(&made::learning(50, true), cnn)),
-        ("curves-unvalidated", curves(&made::learning(50, false), cnn)),
-        ("curves-5", curves(&made::learning(5, true), "cnn · seed 0 · 5 epochs")),
-        ("curves-2", curves(&made::learning(2, true), "cnn · seed 0 · 2 epochs")),
-        ("curves-1", curves(&made::learning(1, true), "cnn · seed 0 · 1 epoch")),
-        ("curves-0", curves(&[], "cnn · seed 0")),
-        ("curves-phases", curves(&phases(["autoencoder", "head", "fine-tune"], [10, 20, 20]), three)),
-        ("curves-short", curves(&phases(["pretrain classifier", "frozen head", "all"], [1, 2, 30]), three)),
-        ("curves-late", curves(&phases(["autoencoder", "frozen head", "fine-tune"], [40, 8, 2]), three)),
+        ("curves-50", curves(&made::learning(50, true), cnn, scored(50, 0.886))),
+        ("curves-unvalidated", curves(&made::learning(50, false), cnn, scored(50, 0.888))),
+        ("curves-5", curves(&made::learning(5, true), "cnn · seed 0 · 5 epochs", scored(3, 0.87))),
+        ("curves-2", curves(&made::learning(2, true), "cnn · seed 0 · 2 epochs", scored(2, 0.86))),
+        ("curves-1", curves(&made::learning(1, true), "cnn · seed 0 · 1 epoch", None)),
+        ("curves-0", curves(&[], "cnn · seed 0", None)),
+        (
+            "curves-phases",
+            curves(&phases(["autoencoder", "head", "fine-tune"], [10, 20, 20]), three, scored(50, 0.9)),
+        ),
+        (
+            "curves-short",
+            curves(
+                &phases(["pretrain classifier", "frozen head", "all"], [1, 2, 30]),
+                three,
+                scored(20, 0.9),
+            ),
+        ),
+        (
+            "curves-late",
+            curves(&phases(["autoencoder", "frozen head", "fine-tune"], [40, 8, 2]), three, None),
+        ),
         ("confusion-cnn", confusion_heatmap(&made::confusion(&made::CNN), "cnn · seed 0")),
         ("confusion-mlp", confusion_heatmap(&made::confusion(&made::ENCODER_MLP), "encoder-mlp · seed 0")),
         ("confusion-2", confusion_heatmap(&made::confusion_of(2, |i| ["cat", "dog"][i].to_owned()), "two")),
@@ -90,7 +104,7 @@ fn no_label_covers_a_curve() {
 
 #[test]
 fn curves_say_what_they_show() {
-    let texts = texts(&curves(&made::learning(50, true), "cnn · seed 0 · 50 epochs"));
+    let texts = texts(&curves(&made::learning(50, true), "cnn · seed 0 · 50 epochs", None));
     for expected in [
         "cnn · seed 0 · 50 epochs",
         "loss",
@@ -103,18 +117,18 @@ fn curves_say_what_they_show() {
     ] {
         assert!(texts.iter().any(|text| text == expected), "{expected:?} in {texts:?}");
     }
-    let unvalidated = self::texts(&curves(&made::learning(50, false), "t"));
+    let unvalidated = self::texts(&curves(&made::learning(50, false), "t", None));
     assert!(
         !unvalidated.iter().any(|text| text == "validation" || text.contains("dashed")),
         "{unvalidated:?}"
     );
-    assert!(self::texts(&curves(&[], "t")).contains(&"no epochs".to_owned()));
+    assert!(self::texts(&curves(&[], "t", None)).contains(&"no epochs".to_owned()));
 }
 
 #[test]
 fn curves_have_a_point_for_each_epoch_and_break_between_phases() {
     let lengths = |rows: &[EpochRow]| -> Vec<usize> {
-        let svg = curves(rows, "t");
+        let svg = curves(rows, "t", None);
         let document = Document::parse(&svg).unwrap();
         let curves = document.descendants().filter(|node| node.attribute("stroke-width") == Some("2"));
         curves.map(|curve| curve.attribute("points").unwrap().split(' ').count()).collect()
@@ -129,7 +143,7 @@ fn values_that_are_no_numbers_leave_gaps() {
     let mut rows = made::learning(10, true);
     rows[4].val_loss = Some(f64::NAN);
     rows[5].train_loss = f64::INFINITY;
-    let svg = curves(&rows, "t");
+    let svg = curves(&rows, "t", None);
     assert!(!svg.contains("NaN") && !svg.contains("inf"));
     rasterize(&svg, 1.0).unwrap();
 }
@@ -203,4 +217,41 @@ fn keep(file: &str, content: &[u8]) {
         #[expect(clippy::disallowed_methods, reason = "for the developer's eyes")]
         std::fs::write(std::path::Path::new(&dir).join(file), content).unwrap();
     }
+}
+
+#[test]
+fn a_map_of_many_classes_tells_each_by_colour_and_mark_and_names_it() {
+    let names: Vec<String> = (0..47).map(|i| format!("class {i}")).collect();
+    // Clouds on a spiral.
+    let point = |i: usize| {
+        let (class, turn) = (i % 47, (i % 47) as f64 * 0.7);
+        let noise = |k: usize| ((i * k % 101) as f64 / 101.0 - 0.5) * 3.0;
+        (turn.cos() * turn * 0.5 + noise(37), turn.sin() * turn * 0.5 + noise(53), class as u8)
+    };
+    let points: Vec<(f64, f64, u8)> = (0..4700).map(point).collect();
+    let svg = scatter(&points, &names, ["pc 1", "pc 2"], "codes of 47 classes");
+    keep("scatter-47.png", &rasterize(&svg, 1.5).unwrap());
+    let document = Document::parse(&svg).unwrap();
+    // In the legend and in the plot.
+    for name in &names {
+        let said = document.descendants().filter(|node| node.text() == Some(name) && node.is_text());
+        assert_eq!(said.count(), 2, "{name}");
+    }
+    // The legend's marks, whose rim is white: no two are of one colour and one form.
+    let mut marks: Vec<(String, usize)> = (document.descendants())
+        .filter(|node| node.attribute("stroke") == Some("#ffffff") && node.attribute("fill").is_some())
+        .map(|node| {
+            let corners = node.attribute("points").map_or(0, |points| points.split(' ').count());
+            // A square and a diamond have as many corners: the square's first two are level.
+            let level = node.attribute("points").is_some_and(|points| {
+                let heights: Vec<&str> = points.split(' ').filter_map(|at| at.split(',').nth(1)).collect();
+                heights[0] == heights[1]
+            });
+            (node.attribute("fill").unwrap().to_owned(), 2 * corners + usize::from(level))
+        })
+        .collect();
+    marks.sort();
+    assert_eq!(marks.len(), 47);
+    marks.dedup();
+    assert_eq!(marks.len(), 47);
 }

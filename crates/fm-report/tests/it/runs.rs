@@ -30,6 +30,13 @@ fn a_finished_run_has_four_pictures() {
     let confusion = String::from_utf8(pictures[2].1.clone()).unwrap();
     assert!(confusion.contains(">accuracy 92.31 %  (12 of 13 images)<"), "{confusion}");
     assert_eq!(draw_run(dir.path()).unwrap(), pictures, "the same bytes each time");
+    assert!(!curves.contains(">test<"));
+    put(dir.path(), "summary.json", r#"{"patience": null, "test": {"loss": 0.25, "accuracy": 0.9231}}"#);
+    let curves = String::from_utf8(draw_run(dir.path()).unwrap().swap_remove(0).1).unwrap();
+    assert!(
+        curves.contains(">test<") && curves.contains(">92.31 %<") && curves.contains(">0.2500<"),
+        "{curves}"
+    );
 }
 
 #[test]
