@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -145,7 +146,8 @@ pub fn main() -> ExitCode {
         Ok(said.code.into())
     });
     done.unwrap_or_else(|error| {
-        if as_json {
+        // A result that is there already says how it ended, such as that of `verify`.
+        if as_json && !PRINTED.load(Ordering::Relaxed) {
             // Somebody reads stdout to its end: what is there says how it ended.
             let _ = print(&failure(&error));
         }
@@ -228,8 +230,15 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
     }
 }
 
+/// Whether anything was written to stdout.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
 /// Writes to stdout. A reader that has gone away (`| head`) is no failure.
-fn print(text: &str) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn print(text: &str) -> Result<()> {
+    PRINTED.store(true, Ordering::Relaxed);
     let mut out = io::stdout().lock();
     match out.write_all(visible(text).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {

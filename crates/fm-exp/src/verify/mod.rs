@@ -12,7 +12,6 @@ mod tables;
 mod training;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -224,10 +223,7 @@ fn conclude(all: &[Verified], margin: f64, as_json: bool) -> Result<String> {
         return Ok(text);
     }
     // What was found goes to stdout in any case.
-    let shown = fm_run::terminal::visible(&text);
-    std::io::stdout()
-        .write_all(shown.as_bytes())
-        .map_err(|e| Error::new(Kind::Io, format!("cannot write to stdout: {e}")))?;
+    crate::cli::print(&text)?;
     Err(if different > 0 {
         Error::new(Kind::Mismatch, format!("{different} of {} runs do not come out as recorded", all.len()))
     } else {
