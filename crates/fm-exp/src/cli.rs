@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
@@ -121,40 +122,55 @@ pub(crate) fn command() -> clap::Command {
     Cli::command().mut_subcommand("bench", hide)
 }
 
-/// Reads the command line, does what it says, and prints what came of it: results on stdout, errors on stderr and,
-/// with `--json`, on stdout too.
-#[must_use]
-pub fn main() -> ExitCode {
+/// How results and errors are written, once the command line has been read.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Output {
+    json: bool,
+    color: bool,
+}
+
+/// Reads the command line, does what it says, and prints what comes of it. The code is not 0 where the command line
+/// cannot be read, or where a sweep ends otherwise than by a better group.
+///
+/// # Errors
+/// Whatever the command does; for [`report`].
+pub fn main() -> Result<ExitCode> {
     signals::ignore_size_limit();
     completion::answer();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return not_read(&error),
+        Err(error) => return Ok(not_read(&error)),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => return not_read(&error),
+        Err(error) => return Ok(not_read(&error)),
     };
     let color = match cli.global.color {
         When::Always => true,
         When::Never => false,
         When::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
     };
-    let as_json = cli.global.json;
-    let done = refuse_misplaced(&matches).and_then(|()| carry_out(cli, color)).and_then(|said| {
-        print(&said.text)?;
-        Ok(said.code.into())
-    });
-    done.unwrap_or_else(|error| {
-        // A result that is there already says how it ended, such as that of `verify`.
-        if as_json && !PRINTED.load(Ordering::Relaxed) {
-            // Somebody reads stdout to its end: what is there says how it ended.
-            let _ = print(&failure(&error));
-        }
-        // A closed stderr is no reason to panic.
-        let _ = writeln!(io::stderr(), "{}{}", label(error.kind(), color), visible(&error.to_string()));
-        error.exit_code().into()
-    })
+    OUTPUT.get_or_init(|| Output { json: cli.global.json, color });
+    refuse_misplaced(&matches)?;
+    let said = carry_out(cli, color)?;
+    print(&said.text)?;
+    Ok(said.code.into())
+}
+
+/// Prints an error on stderr, with `--json` on stdout too, and gives its exit code.
+#[must_use]
+pub fn report(error: &Error) -> ExitCode {
+    let output = OUTPUT.get().copied().unwrap_or_default();
+    // A result that is there already says how it ended, such as that of `verify`.
+    if output.json && !PRINTED.load(Ordering::Relaxed) {
+        // Somebody reads stdout to its end: what is there says how it ended.
+        let _ = print(&failure(error));
+    }
+    // A closed stderr is no reason to panic.
+    let _ = writeln!(io::stderr(), "{}{}", label(error.kind(), output.color), visible(&error.to_string()));
+    error.exit_code().into()
 }
 
 /// What stands before an error. One that was asked for is none.

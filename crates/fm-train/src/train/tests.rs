@@ -123,7 +123,7 @@ fn stops_between_epochs_after_a_checkpoint_and_without_a_look_at_the_test_set() 
         assert_eq!(ended.is_ok(), tested);
         if let Err(error) = ended {
             assert_eq!(error.kind(), Kind::Stopped);
-            assert_eq!(error.message(), "stopped after epoch 2, as asked, saved");
+            assert_eq!(error.message(), "stopped after epoch 2, as asked; saved");
         }
         assert_eq!(engine.calls.iter().any(|call| call.starts_with("evaluate Test")), tested);
         assert_eq!(*seen.borrow(), epochs);
