@@ -420,3 +420,5 @@ extern "C" __attribute__((visibility("default"))) size_t fm_emulated_live() {
   std::lock_guard<std::recursive_mutex> held(lock);
   return blocks.size() + pinned.size() + streams.size();
 }
+// How many threads went past the barrier of the setting WITHOUT.
+extern "C" __attribute__((visibility("default"))) size_t fm_emulated_passed() { return emu::without.passed; }

@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/mman.h>
 
+#include "races.h"
 #include "state.h"
 
 struct Block {
@@ -33,15 +34,36 @@ inline bool on_host(const void* at, size_t bytes) {
   return within(pinned, (Address)at, bytes, [](size_t size) { return size; });
 }
 
+// Address space, of which nothing may be touched.
+inline char* reserve(char* at, size_t bytes) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0);
+  void* map = mmap(at, bytes, PROT_NONE, flags, -1, 0);
+  return map == MAP_FAILED ? nullptr : (char*)map;
+}
+
+// The same for an allocation: from the arena where races are watched.
+inline char* reserve(size_t bytes) {
+  if constexpr (!races::WATCHED) return reserve(nullptr, bytes);
+  static size_t used = 0;
+  if (!races::arena) races::arena = reserve(nullptr, races::ARENA);
+  if (!races::arena || races::ARENA - used < bytes) return nullptr;
+  return races::arena + std::exchange(used, used + bytes);
+}
+
+inline void give_back(char* map, size_t bytes) {
+  if constexpr (races::WATCHED) reserve(map, bytes);
+  else munmap(map, bytes);
+}
+
 inline int allocate(Address* at, size_t bytes) {
   if (!bytes) return INVALID_VALUE;
   if (bytes > total_memory() - std::min(total_memory(), current->taken)) return OUT_OF_MEMORY;
   size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   size_t body = (rounded + PAGE - 1) / PAGE * PAGE;
-  char* map = (char*)mmap(nullptr, body + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (map == MAP_FAILED) return OUT_OF_MEMORY;
+  char* map = reserve(body + 2 * PAGE);
+  if (!map) return OUT_OF_MEMORY;
   if (mprotect(map + PAGE, body, PROT_READ | PROT_WRITE)) {
-    munmap(map, body + 2 * PAGE);
+    give_back(map, body + 2 * PAGE);
     return OUT_OF_MEMORY;
   }
   memset(map + PAGE, 0xff, body);
@@ -66,7 +88,7 @@ inline int release(Address at) {
   }
   block.device->taken -= block.bytes;
   blocks.erase(found);
-  munmap(block.map, block.mapped);
+  give_back(block.map, block.mapped);
   return SUCCESS;
 }
 

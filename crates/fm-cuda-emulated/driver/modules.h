@@ -6,6 +6,7 @@
 #include KERNEL_TABLE
 
 #include "device.h"
+#include "races.h"
 
 struct Kernel {
   const char* name;
@@ -62,6 +63,16 @@ inline int look_at(const char* image, std::string& log) {
 
 inline int launched = 0;
 
+// Heeds the setting WITHOUT.
+inline void leave_out() {
+  static std::string place = settings::text("WITHOUT", "");
+  size_t colon = place.find(':');
+  if (colon == std::string::npos) return;
+  emu::without.line = atoi(&place[colon + 1]);
+  place.resize(colon);
+  emu::without.file = place.c_str();
+}
+
 // Runs a launch whose limits were checked. Blocks are shared by host threads: on a device, too, they know nothing of
 // each other.
 inline int run(const Kernel& kernel, dim3 grid, dim3 block, size_t shared, const Args& args) {
@@ -69,16 +80,25 @@ inline int run(const Kernel& kernel, dim3 grid, dim3 block, size_t shared, const
   ++launched;
   if (settings::pair("FAIL", "", ':', at, code) && launched == at) return code;
   static long long first = settings::number("SEED", 1), threads = settings::number("THREADS", std::thread::hardware_concurrency());
+  leave_out();
   unsigned blocks = grid.x * grid.y * grid.z;
-  unsigned parts = (unsigned)std::max(1ll, std::min<long long>(threads, blocks));
+  unsigned parts = races::WATCHED ? 1 : (unsigned)std::max(1ll, std::min<long long>(threads, blocks));
   uint64_t seed = first + launched;
   auto part = [&, seed](unsigned i) {
     emu::launch(grid, block, shared, seed, [&] { kernel.run(args); }, i, parts);
   };
   std::vector<std::thread> others;
   for (unsigned i = 1; i < parts; ++i) others.emplace_back(part, i);
+  if constexpr (races::WATCHED) {
+    races::begin(kernel.name);
+    emu::products = 0;
+  }
   part(0);
   for (auto& other : others) other.join();
+  if constexpr (races::WATCHED) {
+    if (races::found()) return LAUNCH_FAILED;
+    TRACE("ran %s: %u blocks of %u threads and %zu bytes, %lu products", kernel.name, blocks, block.x, shared, emu::products);
+  }
   return SUCCESS;
 }
 

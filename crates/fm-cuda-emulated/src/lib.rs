@@ -20,6 +20,7 @@
 //! | `FAIL` | | `100:700`: the device fails in the 100th launch, counted from 1, with error 700 |
 //! | `SEED` | 1 | of the order of blocks and threads |
 //! | `THREADS` | all | host threads that share a launch |
+//! | `WITHOUT` | | `back.h:78`: the barrier in this line of the kernels is left out |
 //! | `LEAKS` | 0 | 1: what was not freed when the device is left is an error |
 //! | `TRACE` | 0 | 1: calls on standard error |
 #![expect(unsafe_code, reason = "the library's own switches are called here")]
@@ -63,6 +64,16 @@ impl Emulated {
         Self::of(Path::new(concat!(env!("OUT_DIR"), "/probe")), settings)
     }
 
+    /// With the program's kernels and a detector of races: a launch with accesses that no barrier puts in order fails
+    /// with error 719, and one of them is on standard error. Launches take about ten times as long.
+    ///
+    /// # Panics
+    /// When files cannot be written.
+    #[must_use]
+    pub fn watched(settings: &[(&str, &str)]) -> Self {
+        Self::of(Path::new(concat!(env!("OUT_DIR"), "/races")), settings)
+    }
+
     fn of(dir: &Path, settings: &[(&str, &str)]) -> Self {
         let copy = TempDir::new().expect("a temporary directory can be made");
         let path = copy.path().join("libcuda.so.1");
@@ -95,11 +106,20 @@ impl Emulated {
     /// Never.
     #[must_use]
     pub fn live(&self) -> usize {
-        // SAFETY: driver.cpp declares it so.
-        unsafe {
-            self.library
-                .get::<unsafe extern "C" fn() -> usize>("fm_emulated_live")
-                .expect("the library has it")()
-        }
+        self.count("fm_emulated_live")
+    }
+
+    /// How many threads went past the barrier that the setting `WITHOUT` leaves out.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.count("fm_emulated_passed")
+    }
+
+    fn count(&self, name: &str) -> usize {
+        // SAFETY: driver.cpp declares both functions so.
+        unsafe { self.library.get::<unsafe extern "C" fn() -> usize>(name).expect("the library has it")() }
     }
 }

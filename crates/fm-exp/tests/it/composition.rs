@@ -21,7 +21,7 @@ fn train(place: &Place, name: &str, flags: &[&str]) -> String {
 }
 
 /// Tensors of a run's model by name, as bytes.
-fn model(place: &Place, name: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn model(place: &Place, name: &str) -> Vec<(String, Vec<u8>)> {
     let bytes = std::fs::read(place.out().join(name).join("model.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let mut tensors: Vec<_> = file.iter().map(|(n, t)| (n.to_owned(), t.data().to_vec())).collect();
@@ -29,11 +29,11 @@ fn model(place: &Place, name: &str) -> Vec<(String, Vec<u8>)> {
     tensors
 }
 
-fn part(tensors: &[(String, Vec<u8>)], prefix: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn part(tensors: &[(String, Vec<u8>)], prefix: &str) -> Vec<(String, Vec<u8>)> {
     tensors.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect()
 }
 
-fn column(path: &Path, name: &str) -> Vec<String> {
+pub(crate) fn column(path: &Path, name: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let at = reader.headers().unwrap().iter().position(|h| h == name).unwrap();
     reader.records().map(|row| row.unwrap()[at].to_owned()).collect()

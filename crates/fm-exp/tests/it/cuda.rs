@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::made::{Place, Ran, command, run};
 
 /// Lets a command find the emulated driver before any other, with settings as `fm_cuda_emulated` lists them.
-fn emulated<'c>(command: &'c mut Command, settings: &[(&str, &str)]) -> &'c mut Command {
+pub(crate) fn emulated<'c>(command: &'c mut Command, settings: &[(&str, &str)]) -> &'c mut Command {
     let mut path = std::ffi::OsString::from(fm_cuda_emulated::dir());
     if let Some(more) = std::env::var_os("LD_LIBRARY_PATH") {
         path.push(":");
@@ -19,7 +19,7 @@ fn emulated<'c>(command: &'c mut Command, settings: &[(&str, &str)]) -> &'c mut 
 }
 
 /// Trains on a place's data.
-fn train(place: &Place, device: &str, settings: &[(&str, &str)], flags: &[&str]) -> Ran {
+pub(crate) fn train(place: &Place, device: &str, settings: &[(&str, &str)], flags: &[&str]) -> Ran {
     let flags = [&["--device", device][..], flags].concat();
     run(emulated(&mut place.command(&flags), settings))
 }

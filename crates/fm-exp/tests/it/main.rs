@@ -7,6 +7,7 @@ mod compare;
 mod composition;
 mod crash;
 mod cuda;
+mod cuda_runs;
 mod data_failures;
 mod data_show;
 mod engines;
