@@ -13,11 +13,6 @@ case ${1:-} in
 esac
 
 venv=.venv-golden-stats here=scripts/golden-stats
-want=$(sha256sum <$here/requirements.txt)
-if [ "$(cat $venv/.installed 2>/dev/null)" != "$want" ]; then
-  rm -rf $venv
-  python3 -m venv $venv
-  $venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $here/requirements.txt
-  echo "$want" >$venv/.installed
-fi
+. scripts/lib/wheels.sh
+wheels $venv $here/requirements.txt
 $venv/bin/python $here/make.py

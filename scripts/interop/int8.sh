@@ -8,10 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seeds=${1:-10} epochs=${2:-1} fm_exp=${FM_EXP:-target/release/fm-exp} data=${DATA:-/usr/share/datasets/fashion-mnist}
-if [ ! -x .venv-onnx/bin/python ]; then
-  python3 -m venv .venv-onnx
-  .venv-onnx/bin/pip install --quiet --disable-pip-version-check --require-hashes -r scripts/interop/requirements.txt
-fi
+. scripts/lib/wheels.sh
+wheels .venv-onnx scripts/interop/requirements.txt
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 for ((seed = 0; seed < seeds; seed++)); do

@@ -9,10 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if [ ! -x .venv-onnx/bin/python ]; then
-  python3 -m venv .venv-onnx
-  .venv-onnx/bin/pip install --quiet --disable-pip-version-check --require-hashes -r scripts/interop/requirements.txt
-fi
+. scripts/lib/wheels.sh
+wheels .venv-onnx scripts/interop/requirements.txt
 if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh
   cargo build --release --quiet -p fm-exp

@@ -9,11 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if [ ! -x .venv-tensorboard/bin/python ]; then
-  python3 -m venv .venv-tensorboard
-  .venv-tensorboard/bin/pip install --quiet --disable-pip-version-check --require-hashes \
-    -r scripts/interop/requirements-tensorboard.txt
-fi
+. scripts/lib/wheels.sh
+wheels .venv-tensorboard scripts/interop/requirements-tensorboard.txt
 if [ -z "${FM_EXP:-}" ]; then
   scripts/setup.sh
   cargo build --release --quiet -p fm-exp

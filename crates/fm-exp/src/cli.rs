@@ -15,7 +15,7 @@ use crate::args::RunArgs;
 use crate::commands;
 use crate::completion;
 use crate::error::{Error, Kind, Result};
-use crate::logging::{self, Console};
+use crate::logging;
 use crate::signals;
 use crate::sweep::Said;
 
@@ -201,16 +201,6 @@ fn not_read(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }
 
-fn carry_out(cli: Cli, color: bool) -> Result<Said> {
-    let bars = io::stderr().is_terminal() && !cli.global.no_progress && !cli.global.quiet;
-    let console = logging::init(cli.global.quiet, cli.global.verbose, color, bars);
-    match cli.command.unwrap_or(Command::Train(Box::new(cli.train))) {
-        Command::Sweep(args) => crate::sweep::run(*args, cli.global.json, &console),
-        Command::Predict(args) => commands::predict::run(&args, cli.global.json),
-        command => run(command, cli.global, &console).map(Said::from),
-    }
-}
-
 /// Training's flags before a subcommand would be read and not used.
 fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
     let Some((subcommand, _)) = matches.subcommand() else { return Ok(()) };
@@ -223,17 +213,20 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-fn run(command: Command, global: Global, console: &Console) -> Result<String> {
-    match command {
+fn carry_out(cli: Cli, color: bool) -> Result<Said> {
+    let global = cli.global;
+    let bars = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
+    let console = &logging::init(global.quiet, global.verbose, color, bars);
+    let text = match cli.command.unwrap_or(Command::Train(Box::new(cli.train))) {
         Command::Train(args) => commands::train::run(*args, global.json, console),
-        Command::Sweep(args) => Ok(crate::sweep::run(*args, global.json, console)?.text),
+        Command::Sweep(args) => return crate::sweep::run(*args, global.json, console),
         Command::Compare(args) => commands::compare::run(&args, global.json, global.verbose > 0),
         Command::Power(args) => commands::power::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Verify(args) => crate::verify::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
-        Command::Predict(args) => Ok(commands::predict::run(&args, global.json)?.text),
+        Command::Predict(args) => return commands::predict::run(&args, global.json),
         Command::Export(args) => commands::export::run(&args, global.json, console.bars.is_some()),
         Command::Encode(args) => commands::encode::run(&args, global.json, console.bars.is_some()),
         Command::Summary(args) => commands::summary::run(&args, global.json),
@@ -243,7 +236,8 @@ fn run(command: Command, global: Global, console: &Console) -> Result<String> {
         Command::Bench(args) => commands::bench::run(*args, global.json),
         Command::Doctor(args) => commands::doctor::run(&args, global.json),
         Command::Completions { shell } => completion::script(shell),
-    }
+    };
+    text.map(Said::from)
 }
 
 /// Whether anything was written to stdout.

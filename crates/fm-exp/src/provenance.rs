@@ -1,7 +1,7 @@
 //! Where a result comes from: the command, the versions and the machine, for `config.toml` and `doctor`.
 
 use fm_cuda::driver::{DeviceInfo, Driver};
-use fm_run::terminal::shell_word;
+use fm_run::terminal::{counted, shell_word};
 use fm_train::engine::Device;
 use toml::{Table, Value};
 
@@ -127,7 +127,7 @@ pub(crate) fn cpu_name() -> String {
 /// How many cores this process may use.
 pub(crate) fn cores() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{cores} {}", if cores == 1 { "core" } else { "cores" })
+    counted(cores as u64, "core")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fm_report::stats::calibration_error;
 use fm_run::files;
-use fm_run::tables::{self, Confusion};
+use fm_run::tables::{self, Confusion, Prediction};
 use fm_train::metrics::Scores;
 use fm_train::temperature::Scaled;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub(crate) fn to_json(class_names: &[String], scores: &Scores) -> Value {
 
 /// How sure each prediction was, and whether it was right.
 pub(crate) fn said(scores: &Scores) -> Vec<(f64, bool)> {
-    scores.predictions.iter().map(|p| (p.p_predicted, p.predicted == p.label)).collect()
+    scores.predictions.iter().map(Prediction::certainty).collect()
 }
 
 /// What temperature scaling makes of the scores, as it stands in `summary.json` under `temperature_scaled`.

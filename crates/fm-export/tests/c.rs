@@ -3,26 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod common;
+
 use std::path::Path;
 use std::process::Command;
 
+use common::network;
 use fm_export::c::{Program, Quantised, Sources};
-use fm_net::{NamedTensor, Network, Role};
-
-/// A network with weights that have been moved from where they start, running statistics and biases too.
-fn network(arch: &str) -> (Network, Vec<NamedTensor>) {
-    let network = Network::new(&arch.parse().unwrap(), 10).unwrap();
-    let mut weights = fm_net::init::initial(&network, 5);
-    for (t, tensor) in weights.iter_mut().enumerate() {
-        let positive = network.tensors().any(|s| s.name == tensor.name && s.role == Role::Buffer)
-            || tensor.name.contains("norm") && tensor.name.ends_with("weight");
-        for (i, value) in tensor.data.iter_mut().enumerate() {
-            let noise = ((i * 37 + t * 11) % 23) as f32 / 23.0 - 0.5;
-            *value = if positive { (*value + 0.3 * noise).max(0.2) } else { *value + 0.1 * noise };
-        }
-    }
-    (network, weights)
-}
+use fm_net::Network;
 
 fn images(network: &Network, n: usize) -> Vec<Vec<u8>> {
     let len = network.arch.height * network.arch.width * network.arch.channels;

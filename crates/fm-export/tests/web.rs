@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::process::Command;
 
+use common::network;
 use fm_export::c::Program;
 use fm_export::web::{Page, SCRIPT};
-use fm_net::{Network, Role};
 
 #[test]
 fn weights_of_enough_bits_are_nearly_those_of_the_network() {
@@ -25,16 +27,7 @@ fn weights_of_enough_bits_are_nearly_those_of_the_network() {
 }
 
 fn page(arch: &str, bits: u32) -> (Program, Page) {
-    let network = Network::new(&arch.parse().unwrap(), 10).unwrap();
-    let mut weights = fm_net::init::initial(&network, 5);
-    for (t, tensor) in weights.iter_mut().enumerate() {
-        let positive = network.tensors().any(|s| s.name == tensor.name && s.role == Role::Buffer)
-            || tensor.name.contains("norm") && tensor.name.ends_with("weight");
-        for (i, value) in tensor.data.iter_mut().enumerate() {
-            let noise = ((i * 37 + t * 11) % 23) as f32 / 23.0 - 0.5;
-            *value = if positive { (*value + 0.3 * noise).max(0.2) } else { *value + 0.1 * noise };
-        }
-    }
+    let (network, weights) = network(arch);
     let program = Program::new(&network, &weights).unwrap();
     (program.clone(), Page::new(program, bits))
 }

@@ -7,7 +7,6 @@ use fm_run::tables::{Confusion, Prediction};
 use fm_run::{Identified, files, read_config};
 use serde_json::Value;
 
-use crate::compared::said;
 use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
 use crate::lengths::{self, Choice};
@@ -164,7 +163,7 @@ fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
         ("macro F1".to_owned(), number(&test["macro_f1"], "macro_f1")?),
     ];
     if !predictions.is_empty() {
-        let said: Vec<(f64, bool)> = predictions.iter().map(said).collect();
+        let said: Vec<(f64, bool)> = predictions.iter().map(Prediction::certainty).collect();
         measures.push((CALIBRATION_ERROR.to_owned(), calibration_error(&said)));
     }
     let validation = source.validation(&summary)?;

@@ -70,6 +70,24 @@ pub struct Pair {
     pub differences: Vec<(String, Option<Difference>)>,
 }
 
+impl Pair {
+    /// How often a single run of each would show the difference, in words; none with one seed, or where nothing differs.
+    #[must_use]
+    pub fn once(&self) -> Option<String> {
+        let Superiority { probability, interval } = self.superiority.filter(|_| !self.same_predictions)?;
+        let [first, second] = &self.comparison.names;
+        // Of the one that is ahead more often.
+        let (ahead, [p, low, high]) = if probability >= 0.5 {
+            (second, [probability, interval.low, interval.high])
+        } else {
+            (first, [1.0 - probability, 1.0 - interval.high, 1.0 - interval.low])
+        };
+        Some(format!(
+            "trained once each, {ahead} is ahead with probability {p:.2} (95 % interval {low:.2} to {high:.2})"
+        ))
+    }
+}
+
 /// A difference of a measure between two groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
@@ -184,7 +202,7 @@ fn predict_the_same(comparison: &Comparison) -> String {
 /// where a run has no predictions.
 fn calibration(groups: &[&RunGroup]) -> Option<Crossed> {
     let parts = |run: &RunResult| {
-        let said: Vec<(f64, bool)> = run.predictions.iter().map(said).collect();
+        let said: Vec<(f64, bool)> = run.predictions.iter().map(Prediction::certainty).collect();
         (!said.is_empty()).then(|| stats::calibration_parts(&said))
     };
     let rows = |group: &&RunGroup| group.runs.iter().map(parts).collect::<Option<Vec<_>>>();
@@ -199,11 +217,6 @@ fn calibration(groups: &[&RunGroup]) -> Option<Crossed> {
         }
     }
     stats::crossed_values(&arms)
-}
-
-/// How sure a prediction was, and whether it was right.
-pub(crate) fn said(prediction: &Prediction) -> (f64, bool) {
-    (prediction.p_predicted, prediction.label == prediction.predicted)
 }
 
 fn noise(group: &RunGroup) -> Option<Noise> {
@@ -287,15 +300,10 @@ impl Compared {
     #[must_use]
     pub fn ranking(&self) -> Option<Vec<(usize, String)>> {
         let n = self.groups.len();
-        if n < 2 || self.pairs.len() < n * (n - 1) / 2 {
+        if n < 2 || !self.all_pairs() {
             return None;
         }
-        let accuracy = |group: &Summarized| {
-            let found = group.measures.iter().find(|(name, _)| name == "accuracy");
-            found.map_or(f64::NAN, |(_, summary)| summary.mean)
-        };
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&a, &b| accuracy(&self.groups[b]).total_cmp(&accuracy(&self.groups[a])));
+        let order = self.by_accuracy();
         let place = |name: &String| order.iter().position(|&group| self.groups[group].name == *name);
         let better = self.pairs.iter().filter(|pair| pair.verdict.answer == Answer::Better);
         let different: Vec<(usize, usize)> = better
@@ -303,5 +311,22 @@ impl Compared {
             .collect();
         let letters = stats::letters(n, &different);
         Some(order.into_iter().zip(letters).collect())
+    }
+
+    /// Groups by their mean accuracy, the best first.
+    pub(crate) fn by_accuracy(&self) -> Vec<usize> {
+        let accuracy = |group: usize| {
+            let found = self.groups[group].measures.iter().find(|(name, _)| name == "accuracy");
+            found.map_or(f64::NAN, |(_, summary)| summary.mean)
+        };
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by(|&a, &b| accuracy(b).total_cmp(&accuracy(a)));
+        order
+    }
+
+    /// Whether every group was compared with every other.
+    pub(crate) fn all_pairs(&self) -> bool {
+        let n = self.groups.len();
+        self.pairs.len() == n * n.saturating_sub(1) / 2
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use fm_run::spec::{Shorter, Weights};
+use fm_run::terminal::counted;
 
 use crate::collect::FoundRun;
 use crate::error::{Error, Result};
@@ -34,11 +35,11 @@ impl Chosen {
         let of: Vec<String> = self.of.iter().map(|(epochs, _)| epochs.to_string()).collect();
         let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
         let mut text = format!(
-            "{name}: {} epochs, chosen of {} by mean validation accuracy ({} over {seeds} {})",
+            "{name}: {} epochs, chosen of {} by mean validation accuracy ({} over {})",
             self.epochs,
             of.join(", "),
             percent(self.accuracy),
-            if seeds == 1 { "seed" } else { "seeds" }
+            counted(seeds as u64, "seed")
         );
         if let Some((epoch, accuracy)) = self.unscored {
             let _ = write!(

@@ -47,7 +47,7 @@ pub use error::{Error, Result};
 pub use groups::{RunGroup, names};
 pub use heatmap::confusion_heatmap;
 pub use lengths::Chosen;
-pub use measures::{Unit, unit};
+pub use measures::{Unit, p_text, unit};
 pub use packed::pack;
 pub use png::rasterize;
 pub use reliability::reliability_diagram;
@@ -56,6 +56,7 @@ pub use run::draw_run;
 pub use scatter::scatter;
 pub use sheet::{Tile, contact_sheet, data_uri};
 pub use source::{Source, sources};
+pub use svg::escape;
 pub use validation::{
     Validated, ValidatedGroup, ValidatedPair, Validation, compare_validation, rank_validation,
 };

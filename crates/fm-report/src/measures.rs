@@ -25,6 +25,12 @@ fn is_loss(measure: &str) -> bool {
     ["loss", "validation loss", TEMPERATURE[1]].contains(&measure)
 }
 
+/// A p value.
+#[must_use]
+pub fn p_text(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
 /// How a measure is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Unit {

@@ -4,6 +4,7 @@ use crate::axis::{Scale, round_ticks};
 use crate::chart::{Estimate, SMALL, WIDTH, group_color, least, most};
 use crate::color::{AXIS, GRID, INK, MUTED};
 use crate::font;
+use crate::stats::Answer;
 use crate::svg::{Anchor, Point, Stroke, Svg, Text};
 
 const LEFT: f64 = 12.0;
@@ -11,20 +12,12 @@ const RIGHT: f64 = 12.0;
 /// Of a row: its name and what is drawn below that.
 const STEP: f64 = 42.0;
 
-/// The answer of a comparison, as a mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Better,
-    Equivalent,
-    Undecided,
-}
-
 /// A difference in percentage points.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ForestRow {
     pub(crate) name: String,
     pub(crate) difference: Estimate,
-    pub(crate) mark: Mark,
+    pub(crate) answer: Answer,
 }
 
 /// Draws differences with their intervals, a line at none, and a band of those that do not matter.
@@ -46,17 +39,17 @@ pub(crate) fn forest(title: &str, margin: f64, rows: &[ForestRow]) -> String {
         let Estimate { mean, low, high } = row.difference;
         let said = format!("{mean:+.2} ({low:.2} to {high:.2})");
         name(&mut svg, middle, &row.name, &said);
-        let color = match row.mark {
-            Mark::Better if mean > 0.0 => "#0072b2",
-            Mark::Better => "#d55e00",
+        let color = match row.answer {
+            Answer::Better if mean > 0.0 => "#0072b2",
+            Answer::Better => "#d55e00",
             _ => "#5b5b5b",
         };
         svg.interval((x.at(low), middle), (x.at(high), middle), Stroke::solid(color, 2.0));
-        mark(&mut svg, (x.at(mean), middle), row.mark, color);
+        mark(&mut svg, (x.at(mean), middle), row.answer, color);
     }
     let mut left = LEFT + 6.0;
     for (kind, text) in
-        [(Mark::Better, "better"), (Mark::Equivalent, "equivalent"), (Mark::Undecided, "undecided")]
+        [(Answer::Better, "better"), (Answer::Equivalent, "equivalent"), (Answer::Undecided, "undecided")]
     {
         mark(&mut svg, (left, bottom + 54.0), kind, "#5b5b5b");
         svg.text(&Text::new((left + 10.0, bottom + 54.0), text, SMALL).color(MUTED).centered());
@@ -65,14 +58,14 @@ pub(crate) fn forest(title: &str, margin: f64, rows: &[ForestRow]) -> String {
     svg.finish()
 }
 
-fn mark(svg: &mut Svg, (x, y): Point, mark: Mark, color: &str) {
+fn mark(svg: &mut Svg, (x, y): Point, answer: Answer, color: &str) {
     let r = 4.5;
-    match mark {
-        Mark::Better => svg.dot((x, y), r + 0.5, color),
-        Mark::Equivalent => {
+    match answer {
+        Answer::Better => svg.dot((x, y), r + 0.5, color),
+        Answer::Equivalent => {
             svg.shape(&[(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)], color);
         }
-        Mark::Undecided => svg.ring((x, y), r, color),
+        Answer::Undecided => svg.ring((x, y), r, color),
     }
 }
 
@@ -157,13 +150,16 @@ mod tests {
 
     #[test]
     fn every_difference_has_its_mark_and_its_numbers() {
-        let row = |name: &str, mean: f64, mark| ForestRow {
+        let row = |name: &str, mean: f64, answer| ForestRow {
             name: name.to_owned(),
             difference: Estimate { mean, low: mean - 0.4, high: mean + 0.4 },
-            mark,
+            answer,
         };
-        let rows =
-            [row("a<b", 1.4, Mark::Better), row("c", -0.1, Mark::Undecided), row("d", 0.0, Mark::Equivalent)];
+        let rows = [
+            row("a<b", 1.4, Answer::Better),
+            row("c", -0.1, Answer::Undecided),
+            row("d", 0.0, Answer::Equivalent),
+        ];
         let svg = forest("differences", 0.3, &rows);
         // One in the plot and one in the legend; squares and the band are polygons.
         assert_eq!((marks(&svg, "circle"), marks(&svg, "polygon")), (4, 3));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fm_run::files;
 use fm_run::tables::{self, Confusion, EpochRow, best_epoch};
+use fm_run::terminal::counted;
 
 use crate::curves::Score;
 use crate::error::Result;
@@ -60,7 +61,7 @@ fn run_name(rows: &[EpochRow], dir: &Path) -> String {
 }
 
 fn curves_title(name: &str, rows: &[EpochRow], pretraining: usize) -> String {
-    let epochs = |n: usize| if n == 1 { "1 epoch".to_owned() } else { format!("{n} epochs") };
+    let epochs = |n: usize| counted(n as u64, "epoch");
     match (rows.len(), pretraining) {
         (0, _) => name.to_owned(),
         (n, 0) => format!("{name} · {}", epochs(n)),

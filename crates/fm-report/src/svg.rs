@@ -261,8 +261,9 @@ fn num(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text as XML 1.0 may hold it: markup escaped, control characters replaced.
-fn escape(text: &str) -> String {
+/// Text as XML 1.0 and HTML may hold it: markup escaped, control characters replaced.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

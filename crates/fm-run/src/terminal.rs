@@ -31,6 +31,19 @@ pub fn counted(n: impl Into<u64>, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
+/// The lines of a table: every column as wide as its widest cell, two spaces between them.
+pub fn columns(rows: &[Vec<String>]) -> impl Iterator<Item = String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    rows.iter().map(move |row| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    })
+}
+
 /// A word of a POSIX shell: quoted where it must be.
 #[must_use]
 pub fn shell_word(text: &str) -> String {

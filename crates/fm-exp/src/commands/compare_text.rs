@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use fm_report::stats::{Answer, Interval, Noise, Summary, Superiority};
-use fm_report::{Compared, Pair, Summarized, ValidatedGroup, unit};
+use fm_report::stats::{Answer, Interval, Noise, Summary};
+use fm_report::{Compared, Pair, Summarized, ValidatedGroup, p_text, unit};
+use fm_run::terminal::{columns, counted};
 
 /// From so many groups on a ranking stands in place of a sentence for each pair.
 const RANKED: usize = 5;
@@ -49,23 +50,8 @@ pub(super) fn text(compared: &Compared, details: bool) -> String {
 
 /// A sentence, and how often a single run would show it.
 fn verdict(pair: &Pair) -> String {
-    let mut out = format!("{}\n", pair.verdict.sentence);
-    if let Some(Superiority { probability, interval }) = pair.superiority.filter(|_| !pair.same_predictions) {
-        let [first, second] = &pair.comparison.names;
-        // Of the one that is ahead more often.
-        let ahead = probability >= 0.5;
-        let (p, low, high) = if ahead {
-            (probability, interval.low, interval.high)
-        } else {
-            (1.0 - probability, 1.0 - interval.high, 1.0 - interval.low)
-        };
-        let better = if ahead { second } else { first };
-        let _ = writeln!(
-            out,
-            "  trained once each, {better} is ahead with probability {p:.2} (95 % interval {low:.2} to {high:.2})"
-        );
-    }
-    out
+    let once = pair.once().map_or_else(String::new, |text| format!("  {text}\n"));
+    format!("{}\n{once}", pair.verdict.sentence)
 }
 
 /// Names of the measures that stand in the table.
@@ -94,15 +80,7 @@ fn table(compared: &Compared, ranking: Option<&[(usize, String)]>) -> String {
         let cells = shown.iter().map(|column| cell(group, column));
         rows.push(lettered(letters).chain(start).chain(cells).collect());
     }
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let mut out = String::new();
-    for row in &rows {
-        let line: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(out, "{}", line.join("  ").trim_end());
-    }
-    out
+    columns(&rows).flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 /// Pairs that are equivalent, in a line; nothing where none are.
@@ -177,7 +155,7 @@ pub(crate) fn validation_text(group: &ValidatedGroup) -> String {
 
 /// A group's name and the number of its seeds.
 fn heading(name: &str, seeds: usize) -> String {
-    format!("{name} ({seeds} {})\n", if seeds == 1 { "seed" } else { "seeds" })
+    format!("{name} ({})\n", counted(seeds as u64, "seed"))
 }
 
 fn spread(measure: &str, s: &Summary) -> String {
@@ -190,8 +168,4 @@ fn spread(measure: &str, s: &Summary) -> String {
         }
         _ => format!("{:>8}{}", show(s.mean), unit.of_value),
     }
-}
-
-fn p_text(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }

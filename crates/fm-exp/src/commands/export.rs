@@ -138,6 +138,6 @@ fn score(quantised: &Quantised, images: &Labelled) -> [f64; 2] {
 }
 
 /// The first of the largest.
-fn largest(logits: &[f32]) -> usize {
+pub(crate) fn largest(logits: &[f32]) -> usize {
     (0..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }

@@ -16,11 +16,12 @@ use std::io::Write as _;
 use fm_data::{Dataset, Labelled};
 use fm_export::c::Program;
 use fm_export::web::{Page, SCRIPT};
-use fm_report::{RunGroup, RunResult};
+use fm_report::{RunGroup, RunResult, escape};
 use fm_run::files;
 use fm_run::trained::Trained;
 use serde_json::{Value, json};
 
+use crate::commands::export::largest;
 use crate::commands::weights;
 use crate::error::{Error, Kind, Result};
 
@@ -46,6 +47,12 @@ struct Player<'a> {
     program: Program,
 }
 
+impl Player<'_> {
+    fn name(&self) -> String {
+        format!("{}, seed {}", self.group, self.run.seed())
+    }
+}
+
 /// The page with at most so many networks, of at most so many bytes.
 ///
 /// # Errors
@@ -55,13 +62,14 @@ pub(crate) fn page(groups: &[RunGroup], data: &Dataset, networks: usize, limit: 
     let mut least = 0;
     for (bits, part) in SIZES {
         let pages: Vec<Page> = players.iter().map(|player| Page::new(player.program.clone(), bits)).collect();
-        least = html(&players, &pages, data, NEAREST / part, |_| String::new())?.len() + players.len() * SAID;
+        let contents = Contents::new(&players, &pages, &data.train, NEAREST / part)?;
+        least = contents.html(data, |_| String::new()).len() + players.len() * SAID;
         if least <= limit {
             let said = |i: usize| {
                 let (same, of) = agreement(&players[i], &pages[i], &data.test);
                 format!("Weights rounded to {bits} bits: the same class for {same} of {of} test images.")
             };
-            return html(&players, &pages, data, NEAREST / part, said);
+            return Ok(contents.html(data, said));
         }
     }
     let kb = |bytes: usize| bytes.div_ceil(1000);
@@ -94,67 +102,86 @@ fn players(groups: &[RunGroup], networks: usize) -> Result<Vec<Player<'_>>> {
     Ok(players)
 }
 
-fn html(
-    players: &[Player<'_>],
-    pages: &[Page],
-    data: &Dataset,
-    nearest: usize,
-    said: impl Fn(usize) -> String,
-) -> Result<String> {
-    let mut networks = Vec::new();
-    let mut sections = String::new();
-    for (i, (player, page)) in players.iter().zip(pages).enumerate() {
-        let name = format!("{}, seed {}", player.group, player.run.seed());
-        let accuracy =
-            player.run.measures.iter().find(|(name, _)| name == "accuracy").map_or(0.0, |(_, a)| *a);
-        let _ = writeln!(
-            sections,
-            "<div class=\"network\"><h2>{}</h2><p class=\"note\">Test accuracy {:.2} %. {}</p><table><tbody></tbody></table></div>",
-            escaped(&name),
-            100.0 * accuracy,
-            said(i)
-        );
-        networks.push(json!({ "name": name, "spec": page.spec(), "data": packed(&page.bytes())? }));
+/// What a page holds, packed.
+struct Contents<'a> {
+    players: &'a [Player<'a>],
+    /// By the page's script: name, shape and weights of each network.
+    networks: Vec<Value>,
+    /// Labels, rows and pixels of training images.
+    nearest: Value,
+    /// How many training images.
+    images: usize,
+}
+
+impl<'a> Contents<'a> {
+    fn new(players: &'a [Player<'a>], pages: &[Page], train: &Labelled, nearest: usize) -> Result<Self> {
+        let network = |(player, page): (&Player<'_>, &Page)| {
+            Ok(json!({ "name": player.name(), "spec": page.spec(), "data": packed(&page.bytes())? }))
+        };
+        let networks = players.iter().zip(pages).map(network).collect::<Result<_>>()?;
+        let (labels, rows, data) = near(train, nearest)?;
+        let images = labels.len();
+        Ok(Self {
+            players,
+            networks,
+            nearest: json!({ "labels": labels, "rows": rows, "data": data }),
+            images,
+        })
     }
-    let (labels, rows, near) = near(&data.train, nearest)?;
-    let names = players[0].trained.names(&data.class_names);
-    let shape = [data.train.channels, data.train.height, data.train.width];
-    let about = "This page needs no network: draw with the mouse or a finger, drop a picture anywhere, or choose one.";
-    let said = format!(
-        "Of {} that are in this page, evenly over the training file of each class, in 16 levels of grey: those with the \
-         least squared distance of pixels.",
-        labels.len()
-    );
-    let all = json!({
-        "shape": shape, "classes": names, "networks": networks,
-        "nearest": { "labels": labels, "rows": rows, "data": near },
-    });
-    let title = format!("Play: {}", dataset(players[0].run));
-    let filled = [
-        ("{{title}}", escaped(&title)),
-        ("{{about}}", about.to_owned()),
-        ("{{nearest}}", said),
-        ("{{networks}}", sections),
-        ("{{width}}", shape[2].to_string()),
-        ("{{height}}", shape[1].to_string()),
-        // Within a script element only this could end it.
-        ("{{data}}", all.to_string().replace('<', "\\u003c")),
-        ("{{script}}", [&[SCRIPT], &SCRIPTS[..]].concat().into_iter().map(dense).collect()),
-    ];
+
+    /// The page, with what is said of the rounding of each network.
+    fn html(&self, data: &Dataset, said: impl Fn(usize) -> String) -> String {
+        let mut sections = String::new();
+        for (i, player) in self.players.iter().enumerate() {
+            let measures = &player.run.measures;
+            let accuracy = measures.iter().find(|(name, _)| name == "accuracy").map_or(0.0, |(_, a)| *a);
+            let _ = writeln!(
+                sections,
+                "<div class=\"network\"><h2>{}</h2><p class=\"note\">Test accuracy {:.2} %. {}</p><table><tbody></tbody></table></div>",
+                escape(&player.name()),
+                100.0 * accuracy,
+                said(i)
+            );
+        }
+        let names = self.players[0].trained.names(&data.class_names);
+        let shape = [data.train.channels, data.train.height, data.train.width];
+        let about = "This page needs no network: draw with the mouse or a finger, drop a picture anywhere, or choose one.";
+        let nearest = format!(
+            "Of {} that are in this page, evenly over the training file of each class, in 16 levels of grey: those with the \
+             least squared distance of pixels.",
+            self.images
+        );
+        let all =
+            json!({ "shape": shape, "classes": names, "networks": self.networks, "nearest": self.nearest });
+        let title = format!("Play: {}", dataset(self.players[0].run));
+        filled(&[
+            ("{{title}}", escape(&title)),
+            ("{{about}}", about.to_owned()),
+            ("{{nearest}}", nearest),
+            ("{{networks}}", sections),
+            ("{{width}}", shape[2].to_string()),
+            ("{{height}}", shape[1].to_string()),
+            // Within a script element only this could end it.
+            ("{{data}}", all.to_string().replace('<', "\\u003c")),
+            ("{{script}}", [&[SCRIPT], &SCRIPTS[..]].concat().into_iter().map(dense).collect()),
+        ])
+    }
+}
+
+/// The template with its keys filled in, in one pass, so that nothing is looked for in what was filled in.
+fn filled(values: &[(&str, String)]) -> String {
     let mut html = String::new();
     let mut rest = TEMPLATE;
-    // One pass, so that nothing is looked for in what was filled in.
-    while let Some((at, key, value)) = filled
-        .iter()
-        .filter_map(|(key, value)| Some((rest.find(key)?, *key, value)))
-        .min_by_key(|found| found.0)
-    {
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(key, value)| Some((rest.find(key)?, key.len(), value)));
+        found.min_by_key(|(at, _, _)| *at)
+    };
+    while let Some((at, key, value)) = next(rest) {
         html.push_str(&rest[..at]);
         html.push_str(value);
-        rest = &rest[at + key.len()..];
+        rest = &rest[at + key..];
     }
-    html.push_str(rest);
-    Ok(html)
+    html + rest
 }
 
 fn dataset(run: &RunResult) -> String {
@@ -173,11 +200,6 @@ fn agreement(player: &Player<'_>, page: &Page, test: &Labelled) -> (usize, usize
             == original.unwrap_or_else(|| largest(&player.program.run(&image)))
     });
     (same.count(), n)
-}
-
-/// The first of the largest.
-fn largest(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
 
 /// Labels, rows and packed pixels of some training images: as many of each class, evenly over the file.
@@ -231,10 +253,6 @@ fn dense(script: &str) -> String {
     let lines =
         script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with("//"));
     lines.flat_map(|line| [line, "\n"]).collect()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use fm_run::spec::shown;
-use fm_run::terminal::counted;
+use fm_run::terminal::{columns, counted};
 use fm_run::{Role, RunSpec};
 use toml::Table;
 
@@ -134,13 +134,8 @@ impl fmt::Display for Overview {
         };
         let rows: Vec<Vec<String>> =
             [header].into_iter().chain(self.groups.iter().take(MOST).map(row)).collect();
-        let width = |column: usize| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-        for row in &rows {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-            writeln!(f, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        for line in columns(&rows) {
+            writeln!(f, "  {line}")?;
         }
         if let Some(more) = self.groups.len().checked_sub(MOST).filter(|&more| more > 0) {
             writeln!(f, "  … and {more} more")?;

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fm_report::Source;
+use fm_run::terminal::counted;
 use serde_json::{Value, json};
 
 use crate::commands::compare::{failed, names};
@@ -214,8 +215,7 @@ fn conclude(all: &[Verified], margin: f64, as_json: bool) -> Result<String> {
         let mut text: String = all.iter().map(|run| run.text(margin)).collect();
         let said: Vec<String> =
             counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
-        let runs = if all.len() == 1 { "run" } else { "runs" };
-        let _ = writeln!(text, "{} {runs}: {}", all.len(), said.join(", "));
+        let _ = writeln!(text, "{}: {}", counted(all.len() as u64, "run"), said.join(", "));
         text
     };
     let (different, failed) = (count(Answer::Different), count(Answer::Failed));

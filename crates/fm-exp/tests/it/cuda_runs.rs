@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use crate::composition::{column, model, part};
 use crate::cuda::{emulated, train};
 use crate::made::{Place, Ran, command, run, write};
+use crate::recipes::ADAMW;
 use crate::resume::{same, wait_for_rows};
 
 /// A network of the kernels whose emulation is quick.
@@ -102,19 +103,7 @@ fn every_phase_that_the_kernels_compute() {
 fn recipes_protocols_and_scores_on_the_way() {
     let place = Place::new();
     let cases: [(&str, &[&str]); 3] = [
-        (
-            "adamw",
-            &[
-                "--optimizer",
-                "adamw",
-                "--weight-decay",
-                "0.1",
-                "--schedule",
-                "cosine",
-                "--label-smoothing",
-                "0.1",
-            ],
-        ),
+        ("adamw", &ADAMW),
         (
             "sgd",
             &[

@@ -7,21 +7,13 @@ use serde_json::Value;
 use crate::made::{Place, run};
 use crate::resume::{same, start, wait_for_rows};
 
+/// A recipe of decoupled decay.
+pub(crate) const ADAMW: [&str; 8] =
+    ["--optimizer", "adamw", "--weight-decay", "0.1", "--schedule", "cosine", "--label-smoothing", "0.1"];
+
 /// What a recipe can hold, together: every optimizer on every engine that has it, and every schedule.
 const RECIPES: [(&str, &[&str]); 7] = [
-    (
-        "fused",
-        &[
-            "--optimizer",
-            "adamw",
-            "--weight-decay",
-            "0.1",
-            "--schedule",
-            "cosine",
-            "--label-smoothing",
-            "0.1",
-        ],
-    ),
+    ("fused", &ADAMW),
     ("fused", &["--optimizer", "sgd", "--lr", "0.02", "--weight-decay", "0.01", "--schedule", "one-cycle"]),
     ("fused", &["--optimizer", "adam", "--schedule", "wsd:0.5", "--label-smoothing", "0.1"]),
     ("eager", &["--optimizer", "adam", "--schedule", "constant"]),

@@ -1,10 +1,11 @@
 //! The report's tables of measures: of two groups with their difference, of several side by side, of many in rows.
 
+use fm_run::terminal::counted;
 use maud::{Markup, html};
 
 use super::shown::Shown;
 use crate::compared::{Difference, Pair, Summarized};
-use crate::measures::{Unit, unit};
+use crate::measures::{Unit, p_text, unit};
 use crate::stats::{Interval, Noise, Summary};
 
 /// Measures of the whole test set: each class has its own table.
@@ -117,8 +118,7 @@ fn ranked(shown: &Shown<'_>) -> Markup {
 }
 
 pub(super) fn runs(group: &Summarized) -> String {
-    let n = group.seeds.len();
-    format!("{n} {}", if n == 1 { "seed" } else { "seeds" })
+    counted(group.seeds.len() as u64, "seed")
 }
 
 fn found(group: &Summarized, measure: &str) -> Markup {
@@ -205,8 +205,4 @@ fn explained(pair: &Pair) -> Markup {
             }
         }
     }
-}
-
-pub(super) fn p_text(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }

@@ -1,15 +1,16 @@
 //! The report's page: what was computed elsewhere, as HTML.
 
+use fm_run::terminal::counted;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Figure;
 use super::confusions::Confused;
+use super::plots::upper;
 use super::shown::Shown;
 use super::{classes, numbers, ranking};
 use crate::collect::RunResult;
 use crate::compared::Pair;
 use crate::heatmap::grouped;
-use crate::stats::Superiority;
 
 const STYLE: &str = include_str!("style.css");
 /// Sorts a table by the column whose heading was pressed, and says which parts scroll; without it the page only loses
@@ -125,7 +126,7 @@ fn facts(shown: &Shown<'_>) -> Markup {
     let runs = runs(shown);
     let images = runs.first().map_or(0, |run| run.confusion.total());
     let classes = runs.first().map_or(0, |run| run.confusion.classes().len());
-    let plural = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+    let counted = |n: usize, thing: &str| counted(n as u64, thing);
     let recorded = |key: &str| Some(distinct(&runs, key)).filter(|said| !said.is_empty());
     let mut days: Vec<String> =
         runs.iter().filter_map(|run| fact(run, "started")?.get(..10).map(str::to_owned)).collect();
@@ -140,14 +141,7 @@ fn facts(shown: &Shown<'_>) -> Markup {
     seeds.dedup();
     let seeds = if seeds.len() == 1 { seeds.remove(0) } else { seeds.join(" or ") + ", by group" };
     let facts = [
-        (
-            "runs",
-            format!(
-                "{} in {}",
-                plural(runs.len(), "run", "runs"),
-                plural(shown.groups.len(), "group", "groups")
-            ),
-        ),
+        ("runs", format!("{} in {}", counted(runs.len(), "run"), counted(shown.groups.len(), "group"))),
         ("seeds", seeds),
         ("data set", recorded("dataset").unwrap_or_default()),
         ("scored on", format!("{} test images of {classes} classes", grouped(images))),
@@ -181,19 +175,7 @@ fn verdicts(shown: &Shown<'_>) -> Markup {
 
 /// How often a single run of each would show it.
 fn once(pair: &Pair) -> String {
-    let Some(Superiority { probability, interval }) = pair.superiority.filter(|_| !pair.same_predictions)
-    else {
-        return String::new();
-    };
-    let [first, second] = &pair.comparison.names;
-    let (ahead, [p, low, high]) = if probability >= 0.5 {
-        (second, [probability, interval.low, interval.high])
-    } else {
-        (first, [1.0 - probability, 1.0 - interval.high, 1.0 - interval.low])
-    };
-    format!(
-        "Trained once each, {ahead} is ahead with probability {p:.2} (95 % interval {low:.2} to {high:.2})."
-    )
+    pair.once().map_or_else(String::new, |text| format!("{}.", upper(&text)))
 }
 
 /// Every verdict in words, of many groups.

@@ -31,7 +31,7 @@ fn differences(shown: &Shown<'_>) -> Option<Figure> {
     let n = shown.groups.len();
     let of = |first: usize, second: usize, name: String| {
         let seen = shown.pair(first, second)?;
-        Some(ForestRow { name, difference: seen.difference, mark: seen.mark })
+        Some(ForestRow { name, difference: seen.difference, answer: seen.pair.verdict.answer })
     };
     let (title, rows): (String, Vec<ForestRow>) = if shown.many {
         let against = shown.reference();
@@ -210,7 +210,7 @@ fn recalls(shown: &Shown<'_>) -> Option<Figure> {
     })
 }
 
-fn upper(text: &str) -> String {
+pub(super) fn upper(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::numbers::{cell, heading};
 use super::shown::Shown;
 use crate::chart::group_color;
-use crate::rows::Mark;
+use crate::stats::Answer;
 
 /// How many pairs were decided how, and which group is best.
 pub(super) fn summary(shown: &Shown<'_>) -> Markup {
@@ -30,9 +30,10 @@ pub(super) fn ranking(shown: &Shown<'_>) -> Markup {
         if text.is_empty() { "–".to_owned() } else { text }
     };
     // Of the others, those for which `is` holds of how this one compares with it.
-    let others = |i: usize, is: &dyn Fn(f64, Mark) -> bool| {
-        let found = (0..n)
-            .filter(|&j| j != i && shown.pair(j, i).is_some_and(|seen| is(seen.difference.mean, seen.mark)));
+    let others = |i: usize, is: &dyn Fn(f64, Answer) -> bool| {
+        let found = (0..n).filter(|&j| {
+            j != i && shown.pair(j, i).is_some_and(|seen| is(seen.difference.mean, seen.pair.verdict.answer))
+        });
         numbers(found.collect())
     };
     let letters = shown.compared.ranking();
@@ -60,9 +61,9 @@ pub(super) fn ranking(shown: &Shown<'_>) -> Markup {
                                 None => { td {} }
                             }
                             @if letters.is_some() { td { (lettered(&group.name).unwrap_or_default()) } }
-                            td { (others(i, &|d, mark| mark == Mark::Better && d > 0.0)) }
-                            td { (others(i, &|_, mark| mark == Mark::Equivalent)) }
-                            td { (others(i, &|_, mark| mark == Mark::Undecided)) }
+                            td { (others(i, &|d, mark| mark == Answer::Better && d > 0.0)) }
+                            td { (others(i, &|_, mark| mark == Answer::Equivalent)) }
+                            td { (others(i, &|_, mark| mark == Answer::Undecided)) }
                         }
                     }
                 }
@@ -73,7 +74,7 @@ pub(super) fn ranking(shown: &Shown<'_>) -> Markup {
 
 /// Every group against every other; nothing where only one reference was compared.
 pub(super) fn matrix(shown: &Shown<'_>) -> Markup {
-    if !shown.all_pairs() {
+    if !shown.compared.all_pairs() {
         return html! {};
     }
     let n = shown.groups.len();
@@ -95,7 +96,7 @@ pub(super) fn matrix(shown: &Shown<'_>) -> Markup {
                             th scope="row" title=(shown.groups[row].name) { (shown.name(row)) }
                             @for column in 0..n {
                                 @if let Some(seen) = (row != column).then(|| shown.pair(column, row)).flatten() {
-                                    @let (class, sign) = look(seen.mark, seen.difference.mean);
+                                    @let (class, sign) = look(seen.pair.verdict.answer, seen.difference.mean);
                                     td class=(class) title=(seen.pair.verdict.sentence) {
                                         (signed(seen.difference.mean)) " " (sign)
                                     }
@@ -115,12 +116,12 @@ fn signed(points: f64) -> String {
     if text.ends_with("0.0") && text.len() == 4 { "0.0".to_owned() } else { text }
 }
 
-fn look(mark: Mark, difference: f64) -> (&'static str, &'static str) {
+fn look(mark: Answer, difference: f64) -> (&'static str, &'static str) {
     match mark {
-        Mark::Better if difference > 0.0 => ("better", "▲"),
-        Mark::Better => ("worse", "▼"),
-        Mark::Equivalent => ("equal", "="),
-        Mark::Undecided => ("undecided", "·"),
+        Answer::Better if difference > 0.0 => ("better", "▲"),
+        Answer::Better => ("worse", "▼"),
+        Answer::Equivalent => ("equal", "="),
+        Answer::Undecided => ("undecided", "·"),
     }
 }
 

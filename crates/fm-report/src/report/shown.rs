@@ -3,8 +3,7 @@
 use crate::chart::{Estimate, NAMED};
 use crate::compared::{Compared, Pair, Summarized};
 use crate::groups::RunGroup;
-use crate::rows::Mark;
-use crate::stats::{Answer, Interval};
+use crate::stats::Interval;
 
 /// Groups on the page. Few stand in the order that was given, under their names; many are ranked and numbered.
 pub(super) struct Shown<'a> {
@@ -21,17 +20,12 @@ pub(super) struct Seen<'a> {
     pub(super) pair: &'a Pair,
     /// In percentage points.
     pub(super) difference: Estimate,
-    pub(super) mark: Mark,
 }
 
 impl<'a> Shown<'a> {
     pub(super) fn new(groups: &'a [RunGroup], compared: &'a Compared) -> Self {
         let many = groups.len() > NAMED;
-        let mut order: Vec<usize> = (0..groups.len()).collect();
-        if many {
-            let mean = |i: usize| accuracy(&compared.groups[i]);
-            order.sort_by(|&a, &b| mean(b).total_cmp(&mean(a)));
-        }
+        let order = if many { compared.by_accuracy() } else { (0..groups.len()).collect() };
         Self {
             compared,
             groups: order.iter().map(|&i| &groups[i]).collect(),
@@ -73,21 +67,11 @@ impl<'a> Shown<'a> {
         all().find(|pair| is(pair, b, a)).map(|pair| seen(pair, -1.0))
     }
 
-    /// Whether every group was compared with every other.
-    pub(super) fn all_pairs(&self) -> bool {
-        let n = self.groups.len();
-        self.compared.pairs.len() == n * n.saturating_sub(1) / 2
-    }
-
     /// The group that the others are shown against: the one that all were compared with, or the best.
     pub(super) fn reference(&self) -> usize {
         let against = |i: &usize| (0..self.groups.len()).all(|j| j == *i || self.pair(*i, j).is_some());
-        if self.all_pairs() { 0 } else { (0..self.groups.len()).find(against).unwrap_or(0) }
+        if self.compared.all_pairs() { 0 } else { (0..self.groups.len()).find(against).unwrap_or(0) }
     }
-}
-
-fn accuracy(group: &Summarized) -> f64 {
-    group.measures.iter().find(|(name, _)| name == "accuracy").map_or(f64::NAN, |(_, s)| s.mean)
 }
 
 fn slug(name: &str) -> String {
@@ -100,10 +84,5 @@ fn seen(pair: &Pair, sign: f64) -> Seen<'_> {
     let Interval { low, high } = pair.verdict.interval;
     let [low, high] = if sign > 0.0 { [low, high] } else { [-high, -low] };
     let mean = sign * pair.comparison.difference();
-    let mark = match pair.verdict.answer {
-        Answer::Better => Mark::Better,
-        Answer::Equivalent => Mark::Equivalent,
-        Answer::Undecided => Mark::Undecided,
-    };
-    Seen { pair, difference: Estimate { mean: 100.0 * mean, low: 100.0 * low, high: 100.0 * high }, mark }
+    Seen { pair, difference: Estimate { mean: 100.0 * mean, low: 100.0 * low, high: 100.0 * high } }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{no_lock, not_through_links, sweep};
-use super::{create_dir, write};
+use super::{MAX_KEYS, create_dir, read_text, write};
 use crate::error::{Error, Kind, Result};
 use crate::fault;
 use crate::files::{self, RUN_FILES};
@@ -198,12 +198,16 @@ fn removed(path: &Path, result: io::Result<()>) -> Result<()> {
 
 /// The differences between the configuration in `path` and this one, if that can be read.
 fn same(path: &Path, config: &Identified) -> Option<Vec<String>> {
-    config.differences(&fs::read_to_string(path.join(files::CONFIG)).ok()?)
+    config.differences(&configuration(path)?)
 }
 
 /// The shorter run in `path` from which this one differs by its length alone, and what that is to it.
 fn shorter(path: &Path, config: &Identified) -> Option<(Identified, Shorter)> {
-    config.shorter(&fs::read_to_string(path.join(files::CONFIG)).ok()?)
+    config.shorter(&configuration(path)?)
+}
+
+fn configuration(path: &Path) -> Option<String> {
+    read_text(&path.join(files::CONFIG), MAX_KEYS).ok()
 }
 
 /// Why a filled directory is refused.

@@ -19,6 +19,14 @@ pub struct Prediction {
     pub loss: Option<f64>,
 }
 
+impl Prediction {
+    /// How sure the model was of the class that it predicted, and whether that is right: what calibration is about.
+    #[must_use]
+    pub fn certainty(&self) -> (f64, bool) {
+        (self.p_predicted, self.label == self.predicted)
+    }
+}
+
 impl Record for Prediction {
     const HEADER: &'static [&'static str] = &["index", "true", "predicted", "p_true", "p_predicted", "loss"];
 

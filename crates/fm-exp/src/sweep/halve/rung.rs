@@ -5,6 +5,7 @@ use std::path::Path;
 use fm_report::stats::{Rule, Selection, select};
 use fm_run::spec::Weights;
 use fm_run::tables::{self, EpochRow};
+use fm_run::terminal::counted;
 use fm_run::{files, store};
 use serde_json::{Value, json};
 
@@ -113,10 +114,9 @@ impl<'a> Judged<'a> {
             0 => String::new(),
             n => format!(", {n} diverged"),
         };
-        let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
+        let epochs = counted(self.epochs, "epoch");
         format!(
-            "after {} {epochs}: {kept} of {came} kept ({} wanted){diverged}; best validation accuracy {:.4}, noise {sd:.4}",
-            self.epochs,
+            "after {epochs}: {kept} of {came} kept ({} wanted){diverged}; best validation accuracy {:.4}, noise {sd:.4}",
             self.rule.keep,
             self.top()
         )
