@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes crates/fm-report/tests/golden/lme4.json and letters.json anew, from stats.json. Needs R with lme4, lmerTest,
+# Makes crates/fm-report/tests/golden/lme4.json, components.json and letters.json anew, from stats.json. Needs R with lme4, lmerTest,
 # multcompView and jsonlite; on Debian:
 #
 #   apt-get install r-base-core r-cran-lme4 r-cran-lmertest r-cran-multcompview r-cran-jsonlite

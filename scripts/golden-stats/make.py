@@ -32,6 +32,16 @@ def summary(values):
     return {"values": values, "mean": np.mean(values), "sd": np.std(values, ddof=1), "interval": [low, high]}
 
 
+
+def distribution(values):
+    n = len(values)
+    low, high = stats.chi2.ppf([0.975, 0.025], n - 1)
+    sd = np.std(values, ddof=1)
+    return {"values": values, "sd": sd, "interval": [sd * np.sqrt((n - 1) / low), sd * np.sqrt((n - 1) / high)],
+            "quantiles": list(np.quantile(values, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99])),
+            "skewness": stats.skew(values, bias=False), "kurtosis": stats.kurtosis(values, bias=False)}
+
+
 def t_test(kind, first, second):
     test = stats.ttest_rel(second, first) if kind == "paired" else stats.ttest_ind(second, first, equal_var=False)
     low, high = test.confidence_interval(0.95)
@@ -175,6 +185,7 @@ def main():
                                  for p in (0.1, 0.9) for df in (1, 2, 9, 13.4)],
         "normal_quantile": [{"p": p, "z": stats.norm.ppf(p)} for p in (1e-6, 0.025, 0.5, 0.8, 0.975)],
         "summary": [summary(cnn), summary(mlp), summary(cnn[:2]), summary(cnn[:3])],
+        "distribution": [distribution(cnn), distribution([0.1, 0.2, 0.2, 0.9]), distribution(list(np.arange(50.0) ** 2))],
         "t_test": [t_test("paired", cnn, mlp), t_test("paired", cnn[:3], mlp[3:6]), t_test("paired", cnn, cnn[::-1]),
                    t_test("welch", cnn, mlp), t_test("welch", cnn[:2], mlp), t_test("welch", cnn, cnn[:4])],
         "mcnemar": [mcnemar_test(b, c) for b, c in

@@ -35,7 +35,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         plan.train_rows.len(),
         engine.name
     );
-    let weights = fm_net::init::initial(&network, plan.seed);
+    let weights = fm_net::init::initial(&network, plan.seeds.init);
     let mut engine = (engine.build)(&network, &weights, Setup::new(&data, &plan, Machine::CPU))?;
 
     // Sinks would listen to what happens; without any, only the outcome is left.

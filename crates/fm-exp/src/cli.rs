@@ -79,6 +79,8 @@ enum Command {
     Compare(commands::compare::CompareArgs),
     /// Estimate from finished runs how many seeds, and hours, it takes to find a difference
     Power(commands::power::PowerArgs),
+    /// Say what chance does to an accuracy, from many runs of one configuration: distribution, sources, votes
+    Observe(commands::observe::ObserveArgs),
     /// Make one HTML file about a directory of runs: verdict, numbers, curves, confusion matrices
     Report(commands::report::ReportArgs),
     /// Pack what compare and report read of all runs in a directory into one small file
@@ -222,6 +224,7 @@ fn carry_out(cli: Cli, color: bool) -> Result<Said> {
         Command::Sweep(args) => return crate::sweep::run(*args, global.json, console),
         Command::Compare(args) => commands::compare::run(&args, global.json, global.verbose > 0),
         Command::Power(args) => commands::power::run(&args, global.json),
+        Command::Observe(args) => commands::observe::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
         Command::Verify(args) => crate::verify::run(&args, global.json),

@@ -29,6 +29,8 @@ pub enum Error {
     NoPredictions { path: PathBuf, epochs: u32 },
     #[error("{} has no validation scores", path.display())]
     NoValidation { path: PathBuf },
+    #[error("the seeds of {name} are not crossed: {what}")]
+    Design { name: String, what: String },
     #[error("{name} has no runs")]
     Empty { name: String },
     #[error("{0}")]

@@ -23,7 +23,7 @@ pub struct Making<'a> {
     pub file: &'a Labelled,
     /// All rows that train, which partners for mixing are drawn from.
     pub training: &'a [u32],
-    /// The run's seed.
+    /// [`Seeds::augment`](fm_run::spec::Seeds::augment).
     pub seed: u64,
     /// The epoch that draws are keyed by.
     pub epoch: u32,

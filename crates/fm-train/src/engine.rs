@@ -260,7 +260,7 @@ pub struct Setup<'a> {
     pub machine: Machine,
     /// The most images in a step.
     pub batch_size: usize,
-    /// The run's seed: what random draws are keyed by.
+    /// What dropout's masks are keyed by, [`Seeds::order`](fm_run::spec::Seeds::order).
     pub seed: u64,
     /// Where a frozen encoder's codes are kept.
     pub codes: CodeStore<'a>,
@@ -270,8 +270,8 @@ impl<'a> Setup<'a> {
     /// For a plan on a data set, all codes in memory.
     #[must_use]
     pub fn new(data: &'a Dataset, plan: &Plan, machine: Machine) -> Self {
-        let Plan { batch_size, seed, .. } = *plan;
-        Self { data: Some(data), machine, batch_size, seed, codes: CodeStore::unlimited() }
+        let Plan { batch_size, seeds, .. } = *plan;
+        Self { data: Some(data), machine, batch_size, seed: seeds.order, codes: CodeStore::unlimited() }
     }
 }
 

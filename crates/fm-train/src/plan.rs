@@ -3,7 +3,7 @@
 use fm_images::Augment;
 use fm_net::{Network, Node, Op, Part, Scope, Shape};
 use fm_run::error::{Error, Result};
-use fm_run::spec::{Optimizer, RunSpec, Schedule, Span, Weights};
+use fm_run::spec::{Optimizer, RunSpec, Schedule, Seeds, Span, Weights};
 
 use crate::engine::Rates;
 
@@ -124,8 +124,8 @@ impl Phase {
 /// Phases in order, and the rows that they train and are judged on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Seed of the initial weights and the batch order.
-    pub seed: u64,
+    /// Of initial weights, batch order and augmentation.
+    pub seeds: Seeds,
     /// Images in a step; the last step of an epoch takes what is left.
     pub batch_size: usize,
     /// Phases in order; the last one's network is scored.
@@ -160,7 +160,7 @@ impl Plan {
     #[must_use]
     pub fn of(phase: Phase, batch_size: usize, train_rows: Vec<u32>, test_rows: Vec<u32>) -> Self {
         Self {
-            seed: 0,
+            seeds: Seeds::default(),
             batch_size,
             phases: vec![phase],
             patience: None,

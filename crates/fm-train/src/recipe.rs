@@ -104,11 +104,11 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
         test_rows.truncate(FAST_EVAL);
     }
     let phases = phases(spec, network)?;
-    let RunSpec { seed, batch_size, patience, .. } = *spec;
+    let RunSpec { batch_size, patience, .. } = *spec;
     let score_at = spec.score_at.clone();
     let (weights, augment) = (spec.scored(), spec.augment.clone());
     let plan = Plan {
-        seed,
+        seeds: spec.seeds(),
         batch_size,
         phases,
         patience,

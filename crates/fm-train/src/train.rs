@@ -209,7 +209,7 @@ impl Trainer<'_> {
         let Run { plan, truth, clock, .. } = self.run;
         let epoch = self.at.epochs + 1;
         let turn = phase.order_start + self.at.phase_epochs + 1;
-        let order = epoch_order(&plan.train_rows, plan.seed, turn);
+        let order = epoch_order(&plan.train_rows, plan.seeds.order, turn);
         let steps = plan.steps() as usize;
         let partial = self.at.partial.take().unwrap_or_default();
         let start = clock() - partial.seconds;
@@ -217,8 +217,8 @@ impl Trainer<'_> {
         let these = Turn { phase, order: &order, steps, before: partial.steps, start };
         let lr = thread::scope(|scope| {
             let rows = batches(order.len(), plan.batch_size).skip(partial.steps).map(|batch| &order[batch]);
-            let Plan { augment, train_rows: training, seed, .. } = plan;
-            let making = Making { augment, file: truth.train, training, seed: *seed, epoch: turn };
+            let Plan { augment, train_rows: training, seeds, .. } = plan;
+            let making = Making { augment, file: truth.train, training, seed: seeds.augment, epoch: turn };
             let ahead = (!augment.is_none()).then(|| Ahead::start(scope, making, rows)).transpose()?;
             self.steps(&these, ahead.as_ref())
         })?;

@@ -84,7 +84,7 @@ fn built<'a>(
     plan: &Plan,
     data: &'a Dataset,
 ) -> Result<Box<dyn Engine + 'a>> {
-    let weights: Vec<NamedTensor> = fm_net::init::initial(network, plan.seed);
+    let weights: Vec<NamedTensor> = fm_net::init::initial(network, plan.seeds.init);
     (def.build)(network, &weights, Setup::new(data, plan, MACHINE))
 }
 

@@ -118,10 +118,10 @@ pub(crate) fn epoch_seconds(
     machine: Machine,
     budget: Duration,
 ) -> Result<f64> {
-    let weights = per_phase::start(&phase.network, spec.seed, &[]);
+    let weights = per_phase::start(&phase.network, plan.seeds.init, &[]);
     let scratch = std::env::temp_dir();
     let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &scratch };
-    let (batch_size, seed) = (plan.batch_size, spec.seed);
+    let (batch_size, seed) = (plan.batch_size, plan.seeds.order);
     let setup = Setup { data: Some(data), machine, batch_size, seed, codes };
     let mut engine = (def.build)(&phase.network, &weights, setup)?;
     engine.begin_phase(0, phase)?;
@@ -165,7 +165,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     let data = inputs::load(&spec, false)?;
     let network = recipe::network(&spec.arch, &data)?;
     let given = recipe::given_encoder(&spec, &network)?.map_or(Vec::new(), |given| given.weights);
-    let weights = per_phase::start(&network, spec.seed, &given);
+    let weights = per_phase::start(&network, spec.seeds().init, &given);
     // The phase that most epochs are spent in; pretraining is another network's matter.
     let last = |spec: &RunSpec| -> Result<Phase> {
         let phases = recipe::phases(spec, &network)?;
@@ -174,7 +174,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     spec.augment.check(data.shape()).map_err(|e| Error::usage(format!("--augment: {e}")))?;
     let scratch = std::env::temp_dir();
     let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &scratch };
-    let (batch_size, seed) = (spec.batch_size, spec.seed);
+    let (batch_size, seed) = (spec.batch_size, spec.seeds().order);
     let mut lanes = Vec::new();
     // What a recipe costs is seen beside the same without it.
     let plain = spec.without_recipe();
@@ -198,7 +198,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     let steps = rows.len().div_ceil(spec.batch_size);
     let timed = args.steps.unwrap_or(steps).min(steps);
     for round in 0..=args.rounds {
-        let order = epoch_order(rows, spec.seed, round as u32 + 1);
+        let order = epoch_order(rows, spec.seeds().order, round as u32 + 1);
         for lane in &mut lanes {
             let turn = Turn { data: &data, rows, order: &order, spec: &spec, round, timed };
             let seconds = lane.turn(&turn)?;

@@ -61,7 +61,7 @@ pub(crate) struct WantedArgs {
 }
 
 impl WantedArgs {
-    fn of(&self) -> Wanted {
+    pub(super) fn of(&self) -> Wanted {
         Wanted { length: self.epochs.unwrap_or_default(), conditions: self.conditions.clone() }
     }
 }

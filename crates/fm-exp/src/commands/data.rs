@@ -61,13 +61,13 @@ fn show(args: &ShowArgs, as_json: bool, progress: bool) -> Result<String> {
     let data = inputs::load(&spec, progress)?;
     augment.check(data.shape()).map_err(|e| Error::usage(e.to_string()))?;
     let training = recipe::split(&spec, &data)?.train;
-    let rows = fm_data::epoch_order(&training, spec.seed, 1);
+    let rows = fm_data::epoch_order(&training, spec.seeds().order, 1);
     let rows = &rows[..args.count.min(rows.len())];
 
     let mut tiles = originals(&data, rows);
     for epoch in 1..=epochs {
         let mut seen = Prepared::default();
-        augment.prepare(&data.train, rows, &training, spec.seed, epoch, &mut seen);
+        augment.prepare(&data.train, rows, &training, spec.seeds().augment, epoch, &mut seen);
         tiles.extend(augmented(&data, &seen, epoch));
     }
     let title = format!("{} · {}", data.name, augment);

@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 mod inference;
 pub(crate) mod keys;
+pub(crate) mod observe;
 pub(crate) mod pack;
 pub(crate) mod power;
 pub(crate) mod predict;

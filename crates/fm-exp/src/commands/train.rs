@@ -60,11 +60,11 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         let codes = CodeStore { limit: spec.code_memory.saturating_mul(1 << 20), dir: &run_dir };
         let network = &phase.network;
         let def = engine::choose_for(ENGINES, &spec.engine, phase, machine)?;
-        let (batch_size, seed) = (plan.batch_size, spec.seed);
+        let (batch_size, seed) = (plan.batch_size, plan.seeds.order);
         (def.build)(network, weights, Setup { data: Some(&data), machine, batch_size, seed, codes })
     };
     let given = given.map_or(Vec::new(), |given| given.weights);
-    let mut engine = PerPhase::new(&plan.phases[0], spec.seed, &given, Box::new(build))?;
+    let mut engine = PerPhase::new(&plan.phases[0], plan.seeds.init, &given, Box::new(build))?;
     let runs = (!config.process.no_record).then(|| Runs::open(&spec.out)).transpose();
     if claim != Claim::Resume {
         runs.clone()?;

@@ -10,6 +10,7 @@ use fm_data::Dataset;
 use fm_engines::ENGINES;
 use fm_net::Scope;
 use fm_run::RunSpec;
+use fm_run::spec::forget_seeds;
 use fm_train::{Machine, Phase, Plan, engine, recipe};
 
 use super::planned::PlannedRun;
@@ -71,17 +72,9 @@ pub(super) fn seconds(
 /// What tells how long an epoch takes.
 fn key(run: &PlannedRun) -> String {
     let mut flags = run.flags.clone();
-    let other = [
-        "seed",
-        "epochs",
-        "score-at",
-        "lr",
-        "encoder-lr",
-        "momentum",
-        "weight-decay",
-        "label-smoothing",
-        "patience",
-    ];
+    let other =
+        ["epochs", "score-at", "lr", "encoder-lr", "momentum", "weight-decay", "label-smoothing", "patience"];
+    forget_seeds(&mut flags);
     for key in other {
         flags.remove(key);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fm_run::spec::PROVENANCE;
+use fm_run::spec::{PROVENANCE, SEEDS};
 use fm_run::{Field, Role, RunSpec};
 use toml::{Table, Value};
 
@@ -13,9 +13,9 @@ use crate::{families, recipes};
 /// The most runs of a sweep.
 pub(super) const MOST_RUNS: usize = 100_000;
 
-/// Whether a grid may say the key: the sweep decides where and how results are kept.
+/// Whether a grid may say the key: the sweep decides where and how results are kept, but not which averages are scored too.
 pub(super) fn may_vary(field: &Field) -> bool {
-    !matches!(field.role, Role::Place(_))
+    !matches!(field.role, Role::Place(_)) || field.key == "average"
 }
 
 /// Every combination of a grid's values: a table of keys each. A value that is no list stands for itself, a
@@ -117,8 +117,12 @@ fn canonical(run: &Table) -> Result<Table> {
 fn values_of(key: &str, values: &Value) -> Result<Vec<Value>> {
     match values {
         Value::Array(list) if list.is_empty() => Err(Error::usage(format!("{key} has no values"))),
+        Value::Array(list) if SEEDS.contains(&key) => {
+            let each = |value: &Value| values_of(key, value);
+            Ok(list.iter().map(each).collect::<Result<Vec<_>>>()?.concat())
+        }
         Value::Array(list) => Ok(list.clone()),
-        Value::String(text) if key == "seed" => seeds(text),
+        Value::String(text) if SEEDS.contains(&key) => seeds(text),
         other => Ok(vec![other.clone()]),
     }
 }

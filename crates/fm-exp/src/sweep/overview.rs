@@ -1,11 +1,11 @@
 //! A plan for people: its groups of runs that differ by their seeds, and how long they take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use fm_run::spec::shown;
+use fm_run::RunSpec;
+use fm_run::spec::{SEEDS, forget_seeds, shown};
 use fm_run::terminal::{columns, counted};
-use fm_run::{Role, RunSpec};
 use toml::Table;
 
 use super::estimate::about;
@@ -18,7 +18,7 @@ const MOST: usize = 24;
 /// Runs that differ by their seeds alone.
 struct Group {
     cells: Vec<String>,
-    seeds: Vec<u64>,
+    seeds: [BTreeSet<u64>; SEEDS.len()],
     ids: Vec<String>,
     /// Of the runs, those that are done.
     done: usize,
@@ -48,7 +48,8 @@ impl Overview {
         let default = RunSpec::default();
         let mut columns = vec!["arch", "epochs"];
         let mut common = Vec::new();
-        for field in RunSpec::fields().iter().filter(|f| f.role.decides() && f.role != Role::Replicates) {
+        for field in RunSpec::fields().iter().filter(|f| f.role.decides() && !SEEDS.contains(&f.key.as_str()))
+        {
             let key = field.key.as_str();
             let first = specs.first().map(|spec| value(spec, key)).unwrap_or_default();
             if columns.contains(&key) {
@@ -62,7 +63,7 @@ impl Overview {
         let mut index: BTreeMap<String, usize> = BTreeMap::new();
         for (run, spec) in plan.runs.iter().zip(&specs) {
             let mut key = run.flags.clone();
-            key.remove("seed");
+            forget_seeds(&mut key);
             let at = *index.entry(key.to_string()).or_insert_with(|| {
                 let cell = |&column: &&'static str| {
                     if column != "epochs" {
@@ -71,12 +72,15 @@ impl Overview {
                     run.lengths().iter().map(u32::to_string).collect::<Vec<_>>().join(",")
                 };
                 let cells = columns.iter().map(cell).collect();
-                groups
-                    .push((key, Group { cells, seeds: Vec::new(), ids: Vec::new(), done: 0, seconds: None }));
+                groups.push((
+                    key,
+                    Group { cells, seeds: Default::default(), ids: Vec::new(), done: 0, seconds: None },
+                ));
                 groups.len() - 1
             });
             let group = &mut groups[at].1;
-            group.seeds.push(spec.seed);
+            let seeds = [Some(spec.seed), spec.seed_init, spec.seed_order, spec.seed_augment];
+            group.seeds.iter_mut().zip(seeds).for_each(|(all, seed)| all.extend(seed));
             group.ids.push(run.run_id.clone());
             group.done += usize::from(done.as_ref().is_some_and(|done| done.contains(&run.run_id)));
         }
@@ -127,7 +131,7 @@ impl fmt::Display for Overview {
         header.extend(is_timed.then(|| "time each".to_owned()));
         let row = |group: &Group| {
             let mut cells = group.cells.clone();
-            cells.extend([seeds(&group.seeds), group.ids.len().to_string()]);
+            cells.extend([all_seeds(&group.seeds), group.ids.len().to_string()]);
             cells.extend(has_done.then(|| group.done.to_string()));
             cells.extend(group.seconds.map(|(_, most)| about(most)));
             cells
@@ -144,16 +148,23 @@ impl fmt::Display for Overview {
     }
 }
 
+/// Seeds, and those of single purposes behind their keys.
+fn all_seeds(all: &[BTreeSet<u64>; SEEDS.len()]) -> String {
+    let said = all.iter().zip(SEEDS).filter(|(seeds, _)| !seeds.is_empty()).map(|(all, key)| {
+        let seeds = seeds(all);
+        if key == SEEDS[0] { seeds } else { format!("{key} {seeds}") }
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
 /// Seeds as one would type them: `0..9`, or `0,3,7`.
-fn seeds(seeds: &[u64]) -> String {
-    let mut sorted = seeds.to_vec();
-    sorted.sort_unstable();
-    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return String::new() };
-    if sorted.len() > 1 && last - first + 1 == sorted.len() as u64 {
+fn seeds(seeds: &BTreeSet<u64>) -> String {
+    let (Some(first), Some(last)) = (seeds.first(), seeds.last()) else { return String::new() };
+    if seeds.len() > 1 && last - first + 1 == seeds.len() as u64 {
         return format!("{first}..{last}");
     }
-    let shown: Vec<String> = sorted.iter().take(6).map(u64::to_string).collect();
-    shown.join(",") + if sorted.len() > 6 { ",…" } else { "" }
+    let shown: Vec<String> = seeds.iter().take(6).map(u64::to_string).collect();
+    shown.join(",") + if seeds.len() > 6 { ",…" } else { "" }
 }
 
 /// The runs of a plan that are done, by their ids.
@@ -167,9 +178,12 @@ mod tests {
 
     #[test]
     fn seeds_as_one_types_them() {
-        assert_eq!(seeds(&[2, 0, 1]), "0..2");
+        let seeds = |seeds: &[u64]| super::seeds(&seeds.iter().copied().collect());
+        assert_eq!(seeds(&[2, 0, 1, 1]), "0..2");
         assert_eq!(seeds(&[7]), "7");
         assert_eq!(seeds(&[0, 3, 4]), "0,3,4");
         assert_eq!(seeds(&[0, 2, 4, 6, 8, 10, 12]), "0,2,4,6,8,10,…");
+        let crossed = [vec![0], vec![0, 1], vec![5], vec![]].map(BTreeSet::from_iter);
+        assert_eq!(all_seeds(&crossed), "0; seed-init 0..1; seed-order 5");
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fm_data::Dataset;
 use fm_engines::ENGINES;
-use fm_run::spec::{DeviceRequest, Shorter, fitting, shown, with_keys};
+use fm_run::spec::{DeviceRequest, Shorter, fitting, forget_seeds, shown, with_keys};
 use fm_run::terminal::counted;
 use fm_run::{Facts, Field, Identified, Role, RunSpec, store};
 use fm_train::engine::{self, Device};
@@ -94,8 +94,14 @@ impl FromArgMatches for Axes {
         for field in Self::fields() {
             let values = matches.get_many::<String>(&field.key).into_iter().flatten();
             let values: Vec<Value> = values.map(|text| Value::from(text.as_str())).collect();
-            if !values.is_empty() {
-                table.insert(field.key.clone(), Value::Array(values));
+            match field.role {
+                _ if values.is_empty() => {}
+                // Runs that differ by it would be the same runs.
+                Role::Place(_) => {
+                    let one: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
+                    table.insert(field.key.clone(), one.join(",").into());
+                }
+                _ => _ = table.insert(field.key.clone(), Value::Array(values)),
             }
         }
         Ok(Self(table))
@@ -218,7 +224,7 @@ pub(super) fn make(args: &GridArgs) -> Result<(SweepPlan, Dataset)> {
             none => none.insert((key, inputs::load(&spec, false)?)),
         };
         let mut experiment = flags.clone();
-        experiment.remove("seed");
+        forget_seeds(&mut experiment);
         let facts = match known.entry(experiment.to_string()) {
             Entry::Occupied(facts) => facts.get().clone(),
             Entry::Vacant(none) => none.insert(facts(&spec, loaded)?).clone(),

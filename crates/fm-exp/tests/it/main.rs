@@ -18,6 +18,7 @@ mod hardened;
 mod import;
 mod limits;
 mod made;
+mod observe;
 mod outputs;
 mod playable;
 mod power;

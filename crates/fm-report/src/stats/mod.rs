@@ -10,6 +10,8 @@
 //! confidence and right or wrong by item ─▸ calibration
 //! which of many differ ─▸ letters
 //! scores by configuration and seed ─▸ selection: which may be left behind
+//! accuracies of crossed seeds ─▸ components; of very many seeds ─▸ distribution
+//! predictions by run and image ─▸ votes, disagreement
 //! ```
 //!
 //! An accuracy has two sources of chance: which seed trained the model, and which items happened to be in
@@ -19,8 +21,10 @@
 mod anytime;
 mod calibration;
 mod comparison;
+mod components;
 mod crossed;
 mod dist;
+mod distribution;
 mod letters;
 mod mcnemar;
 mod multiple;
@@ -32,12 +36,15 @@ mod summary;
 mod superiority;
 mod t_test;
 mod verdict;
+mod votes;
 
 pub use anytime::{Ending, Look, Sequence, Settle, e_value, half_width};
 pub use calibration::{BINS, Bin, calibration_error, calibration_parts, reliability};
 pub use comparison::{CompareError, Comparison, Group, Run};
+pub use components::{Component, Components, components};
 pub use crossed::{Crossed, crossed, crossed_values, items_alone};
 pub use dist::{chi_squared_quantile, normal_quantile, t_quantile, two_sided_t};
+pub use distribution::{Distribution, QUANTILES, distribution, independence};
 pub use letters::letters;
 pub use mcnemar::{McNemar, mcnemar};
 pub use multiple::holm;
@@ -50,6 +57,7 @@ pub use summary::{Interval, Summary, summarize};
 pub use superiority::{Superiority, superiority};
 pub use t_test::{TTest, paired_t, welch};
 pub use verdict::{ALPHA, Answer, Decision, Family, Verdict};
+pub use votes::{Said, Vote, disagreement, votes};
 
 /// The level of every interval, and one minus that of every test: 95 %.
 pub const LEVEL: f64 = 0.95;

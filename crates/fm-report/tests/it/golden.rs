@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use fm_report::stats::{
-    Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, crossed,
-    crossed_values, detectable, e_value, holm, letters, noise, normal_quantile, paired_t, paired_t_power,
-    seeds_for, summarize, superiority, t_power, t_quantile, two_sided_t, welch,
+    Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, components, crossed,
+    crossed_values, detectable, distribution, e_value, holm, letters, noise, normal_quantile, paired_t,
+    paired_t_power, seeds_for, summarize, superiority, t_power, t_quantile, two_sided_t, welch,
 };
 use serde_json::Value;
 
@@ -227,6 +227,40 @@ fn crossed_effects_are_those_of_lme4() {
         six(found.flicker.powi(2), number(expected, "remainder") / items, "flicker");
         six(found.images.powi(2), number(expected, "items") / items, "other images");
         assert!(seeds > 2.0);
+    }
+}
+
+/// Six digits, as far as REML's search goes.
+#[test]
+fn components_of_crossed_designs_are_those_of_lme4() {
+    for case in file(include_str!("../golden/components.json")) {
+        let size: Vec<usize> = numbers(&case, "size").iter().map(|&n| n as usize).collect();
+        let values = numbers(&case, "values");
+        let rows = values.chunks(size[1] * size[2]);
+        let table: Vec<Vec<Vec<f64>>> =
+            rows.map(|row| row.chunks(size[2]).map(<[f64]>::to_vec).collect()).collect();
+        let found = components(&table).unwrap();
+        let parts = [Some(found.rows), Some(found.columns), found.pairs, Some(found.rest)];
+        for (part, key) in parts.into_iter().zip(["rows", "columns", "pairs", "rest"]) {
+            let Some(part) = part else { continue };
+            let off = part.variance / number(&case, key) - 1.0;
+            assert!(off.abs() < 1e-6, "{key}: {part:?} instead of {}", case[key]);
+            assert!(part.interval.low < part.variance && part.variance < part.interval.high);
+        }
+    }
+}
+
+#[test]
+fn distributions_of_accuracies() {
+    for case in cases("distribution") {
+        let found = distribution(&numbers(case, "values")).unwrap();
+        close(found.sd.0, case, "sd");
+        interval(found.sd.1, case);
+        close(found.skewness.0, case, "skewness");
+        close(found.kurtosis.0, case, "kurtosis");
+        for (found, expected) in found.quantiles.into_iter().zip(numbers(case, "quantiles")) {
+            near(found, expected, "quantile");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{EncoderMode, Optimizer, Pretrain, Protocol, RunSpec, Shorter, Weights};
+use super::{EncoderMode, Optimizer, Pretrain, Protocol, RunSpec, SEEDS, Shorter, Weights};
 use crate::error::{Error, Result};
 
 /// Epochs of pretraining where nothing is said.
@@ -28,8 +28,11 @@ impl RunSpec {
                 return Err(Error::usage(text).help("use --protocol holdout"));
             }
         }
-        if i64::try_from(self.seed).is_err() {
-            return Err(Error::usage(format!("--seed must be from 0 to {}, got {}", i64::MAX, self.seed)));
+        let given = [Some(self.seed), self.seed_init, self.seed_order, self.seed_augment];
+        for (key, seed) in SEEDS.iter().zip(given) {
+            if let Some(seed) = seed.filter(|&seed| i64::try_from(seed).is_err()) {
+                return Err(Error::usage(format!("--{key} must be from 0 to {}, got {seed}", i64::MAX)));
+            }
         }
         if self.fast_dev_run {
             (self.epochs, self.pretrain_epochs) = (1, self.pretrain_epochs.map(|n| n.min(1)));

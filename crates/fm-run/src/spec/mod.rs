@@ -8,6 +8,7 @@ mod field;
 mod name;
 mod recipe;
 mod schedule;
+mod seeds;
 mod setting;
 mod values;
 mod weights;
@@ -24,6 +25,7 @@ pub(crate) use name::SCORED_TOO;
 pub use name::{LONGEST_NAME, fitting, shown, with_keys};
 pub use recipe::{RECIPES, Recipe};
 pub use schedule::{Schedule, Shorter, Span};
+pub use seeds::{SEEDS, Seeds, forget_seeds};
 pub use setting::{Setting, from_text, text, to_text};
 pub use values::{DeviceRequest, EncoderMode, Optimizer, Precision, Pretrain, Protocol, VerifyMode};
 pub use weights::Weights;
@@ -48,8 +50,14 @@ field::statement! {
             batch_size: usize = 32, Decides, always;
             /// Learning rate [default: 0.001]
             lr: f64 = 1e-3, Decides, always;
-            /// Seed of initial weights, split and batch order [default: 0]
+            /// Seed of initial weights, split, batch order, dropout and augmentation [default: 0]
             seed: u64 = 0, Replicates, always;
+            /// Seed of the initial weights alone [default: --seed]
+            seed_init: Option<u64> = None, Decides;
+            /// Seed of batch order and dropout alone [default: --seed]
+            seed_order: Option<u64> = None, Decides;
+            /// Seed of augmentation alone [default: --seed]
+            seed_augment: Option<u64> = None, Decides;
             /// How the data set is divided [default: holdout]
             protocol: Protocol = Protocol::Holdout, Decides, always;
             /// Stop after N epochs without a lower validation loss, and keep the best epoch's weights [default: off]

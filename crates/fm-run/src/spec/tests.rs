@@ -27,7 +27,8 @@ fn changed(key: &str) -> &'static str {
     match key {
         "arch" => "'32C3-MP2--16'",
         "device" => "'cuda'",
-        "epochs" | "batch-size" | "seed" | "threads" | "checkpoint-every" | "code-memory" => "3",
+        "epochs" | "batch-size" | "threads" | "checkpoint-every" | "code-memory" | "seed" | "seed-init"
+        | "seed-order" | "seed-augment" => "3",
         "lr" | "warmup" => "0.5",
         "protocol" => "'notebook'",
         "patience" => "2",

@@ -1,0 +1,122 @@
+//! Many runs of one configuration → what chance does to their accuracy: its distribution, where it comes from, what a vote
+//! makes of it.
+//!
+//! Runs are grouped by everything that decides but their seeds ([`SEEDS`]). Those whose purposes have no seeds of their own
+//! make the distribution, those with such seeds a crossed design.
+
+mod crossed;
+mod pictures;
+mod spread;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fm_run::spec::{SEEDS, Weights};
+use fm_run::tables::{self, Prediction};
+use fm_run::{Identified, RunSpec, files, read_config};
+
+pub use crossed::Crossing;
+pub use pictures::observed_pictures;
+pub use spread::Spread;
+
+use crate::error::{Error, Result};
+use crate::groups::names;
+use crate::source::{Source, sources};
+use crate::wanted::Wanted;
+
+/// What is known of one configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// What tells it apart from the others, such as `cnn, weights mean:2`.
+    pub name: String,
+    /// Of runs with a seed each; none of fewer than four, or where all have one accuracy.
+    pub spread: Option<Spread>,
+    /// Of runs whose purposes have seeds of their own.
+    pub crossing: Option<Crossing>,
+}
+
+/// One of the weights that a run has left, with their scores.
+#[derive(Debug, Clone)]
+struct Scored {
+    source: Source,
+    run: Identified,
+    weights: Weights,
+}
+
+impl Scored {
+    /// The values of [`SEEDS`]; none where a purpose has no seed of its own.
+    fn seeds(&self) -> [Option<u64>; SEEDS.len()] {
+        let RunSpec { seed, seed_init, seed_order, seed_augment, .. } = self.run.spec;
+        [Some(seed), seed_init, seed_order, seed_augment]
+    }
+
+    fn is_crossed(&self) -> bool {
+        self.seeds()[1..].iter().any(Option::is_some)
+    }
+
+    /// What it was a run of, whatever its seeds.
+    fn configuration(&self) -> Identified {
+        let mut run = self.run.leaving(self.weights);
+        let spec = &mut run.spec;
+        (spec.seed_init, spec.seed_order, spec.seed_augment) = (None, None, None);
+        spec.score_at = Vec::new();
+        run
+    }
+
+    /// What these weights predict on the test set.
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let lacking = || Error::NoPredictions { path: self.source.dir.clone(), epochs: self.run.spec.epochs };
+        if self.weights == self.run.spec.weights {
+            let (_, predictions) = self.source.tables(None)?;
+            return if predictions.is_empty() { Err(lacking()) } else { Ok(predictions) };
+        }
+        let path = self.source.dir.join(files::scores_of(self.weights)).join(files::PREDICTIONS);
+        if path.exists() { Ok(tables::read(&path)?) } else { Err(lacking()) }
+    }
+}
+
+/// Finished runs in `places`, see [`sources`](crate::sources()), as far as they are wanted; votes of up to `most` runs.
+///
+/// # Errors
+/// When there is no such run, a file cannot be read, or runs of one configuration were scored on different test sets.
+pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Vec<Observed>> {
+    let mut order = Vec::new();
+    let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
+    for place in places {
+        for source in sources(place)?.into_iter().filter(Source::done) {
+            let file = |e: fm_run::error::Error| Error::File {
+                path: source.dir.join(files::CONFIG),
+                what: e.message().to_owned(),
+            };
+            let run = read_config(&source.config()?).map_err(file)?;
+            if !wanted.has(&source, &run) {
+                continue;
+            }
+            for weights in run.spec.scored() {
+                let scored = Scored { source: source.clone(), run: run.clone(), weights };
+                let key = scored.configuration().traits().to_string();
+                if !groups.contains_key(&key) {
+                    order.push(key.clone());
+                }
+                groups.entry(key).or_default().push(scored);
+            }
+        }
+    }
+    let groups: Vec<Vec<Scored>> = order.iter().filter_map(|key| groups.remove(key)).collect();
+    let Some(first) = places.first().filter(|_| groups.is_empty()) else { return all(&groups, most) };
+    Err(Error::Nothing { path: first.clone(), epochs: None })
+}
+
+fn all(groups: &[Vec<Scored>], most: usize) -> Result<Vec<Observed>> {
+    let firsts: Vec<Identified> = groups.iter().map(|runs| runs[0].configuration()).collect();
+    let names = names(&firsts.iter().collect::<Vec<_>>());
+    let observed = |(runs, name): (&Vec<Scored>, String)| {
+        let (crossed, single): (Vec<&Scored>, Vec<&Scored>) = runs.iter().partition(|run| run.is_crossed());
+        Ok(Observed {
+            spread: spread::of(&name, &single, most)?,
+            crossing: crossed::of(&name, &crossed)?,
+            name,
+        })
+    };
+    groups.iter().zip(names).map(observed).collect()
+}
