@@ -47,7 +47,7 @@ case $what in
     done
     ;;
   halving)
-    scripts/halving.py "$out/grid.toml" "$out" --seeds 0..5 --each 3 --jobs "$jobs" -- --eta 4 | tee "$out/choices.md.new"
+    scripts/halving.py "$out/grid.toml" "$out" --seeds 0..6 --each 4 --jobs "$jobs" -- --risk 0.2 | tee "$out/choices.md.new"
     mv "$out/choices.md.new" "$out/choices.md"
     ;;
 esac

@@ -26,7 +26,7 @@ use fm_run::{files, store};
 use serde_json::{Value, json};
 
 use self::configuration::{Configuration, configurations, rungs};
-use self::rung::{Judged, judge};
+use self::rung::{Epochs, Judged, judge};
 use super::planned::{PlannedRun, SweepPlan};
 use super::work::{Asked, Left, Tally, Workers, work};
 use crate::error::{Error, Kind, Result};
@@ -44,12 +44,16 @@ pub(crate) struct HalveArgs {
     workers: Workers,
 
     /// At each rung the best 1/N of the configurations go on, to train N times as long
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N")]
     eta: u32,
 
     /// Epochs of the first rung, at least
     #[arg(long, default_value_t = 1, value_name = "N")]
     min_epochs: u32,
+
+    /// Compare the mean validation accuracy of so many epochs, the last of them the rung's; at the end the last alone
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    over: u32,
 
     /// By how much accuracy a better configuration may be lost: 0 keeps all that noise hides
     #[arg(long, default_value_t = 0.002, value_name = "D")]
@@ -65,6 +69,9 @@ pub(super) fn run(args: &HalveArgs, as_json: bool, console: &Console) -> Result<
     args.workers.check()?;
     if args.eta < 2 {
         return Err(Error::usage(format!("--eta must be at least 2, got {}", args.eta)));
+    }
+    if args.over == 0 {
+        return Err(Error::usage("--over must be at least 1"));
     }
     if !(args.risk > 0.0 && args.risk < 1.0) {
         return Err(Error::usage(format!("--risk must be between 0 and 1, got {}", args.risk)));
@@ -92,9 +99,12 @@ pub(super) fn run(args: &HalveArgs, as_json: bool, console: &Console) -> Result<
         let (tally, asked) = work(&runs, left, &args.workers, &signals, console)?;
         stopped(&tally, asked, out)?;
         // At the end nothing is lost any more: what cannot be told from the best is named.
-        let (keep, tolerance) =
-            if at == epochs { (1, 0.0) } else { (wanted(all.len(), args.eta, index + 1), args.tolerance) };
-        let now = judge(&standing, out, at, Rule { keep, tolerance, level })?;
+        let (over, keep, tolerance) = if at == epochs {
+            (1, 1, 0.0)
+        } else {
+            (args.over, wanted(all.len(), args.eta, index + 1), args.tolerance)
+        };
+        let now = judge(&standing, out, Epochs { at, over }, Rule { keep, tolerance, level })?;
         standing = now.kept();
         tracing::info!("{}", now.line());
         judged.push(now);

@@ -28,6 +28,15 @@ pub(super) const HEADER: [&str; 10] = [
     "verdict",
 ];
 
+/// The epochs that a rung compares.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Epochs {
+    /// The last of them.
+    pub(super) at: u32,
+    /// As many up to it as there are at most: a single epoch's accuracy is noisier than their mean.
+    pub(super) over: u32,
+}
+
 /// What a rung has decided.
 pub(super) struct Judged<'a> {
     epochs: u32,
@@ -46,7 +55,7 @@ pub(super) struct Judged<'a> {
 pub(super) fn judge<'a>(
     all: &[&'a Configuration<'a>],
     out: &Path,
-    epochs: u32,
+    epochs: Epochs,
     rule: Rule,
 ) -> Result<Judged<'a>> {
     // One that has diverged later, in a sweep of the whole grid, had not yet.
@@ -62,7 +71,7 @@ pub(super) fn judge<'a>(
     };
     let scores = configurations.iter().map(accuracies).collect::<Result<Vec<_>>>()?;
     let selection = select(&scores, rule).unwrap_or_else(|| alone(&scores));
-    Ok(Judged { epochs, rule, configurations, selection, diverged })
+    Ok(Judged { epochs: epochs.at, rule, configurations, selection, diverged })
 }
 
 /// The selection of one.
@@ -179,19 +188,23 @@ pub(super) fn has_diverged(out: &Path, name: &str) -> bool {
     why.starts_with(&format!("exit code {}:", Kind::Diverged as i32))
 }
 
-/// Validation accuracy after so many epochs, of the weights that the run leaves.
-fn accuracy(run: &Seeded<'_>, out: &Path, epochs: u32) -> Result<f64> {
-    let (planned, at) = (run.planned, run.before() + epochs);
+/// Mean validation accuracy after these epochs, of the weights that the run leaves; before there is an average of weights,
+/// there is none.
+fn accuracy(run: &Seeded<'_>, out: &Path, epochs: Epochs) -> Result<f64> {
+    let (planned, at) = (run.planned, run.before() + epochs.at);
+    let first = run.before() + (epochs.at + 1).saturating_sub(epochs.over).max(1);
     let path = out.join(&planned.name).join(files::EPOCHS);
     let table = tables::read::<EpochRow>(&path)
         .map_err(|e| Error::new(Kind::Mismatch, format!("{}: {e}", path.display())))?;
-    let row = table.iter().find(|row| row.epoch == at);
-    let found = row.and_then(|row| match run.weights() {
+    let of = |row: &EpochRow| match run.weights() {
         Weights::Last => row.val_acc,
         Weights::Ema(_) => row.ema.1,
         Weights::Mean(_) => row.mean.1,
-    });
-    found.ok_or_else(|| {
+    };
+    let there = table.iter().any(|row| row.epoch == at && of(row).is_some());
+    let found: Vec<f64> =
+        table.iter().filter(|row| (first..=at).contains(&row.epoch)).filter_map(of).collect();
+    there.then(|| found.iter().sum::<f64>() / found.len() as f64).ok_or_else(|| {
         let text = format!("{} has no validation accuracy of epoch {at}", path.display());
         Error::new(Kind::Mismatch, text)
             .help("remove the run's directory, and the same command trains it again")
