@@ -159,7 +159,7 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> 
 }
 
 /// Finds the runs that are wanted; says which were passed over.
-fn find(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
+pub(super) fn find(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
     let found = fm_report::collect(places, wanted).map_err(failed)?;
     if !found.unfinished.is_empty() {
         tracing::warn!(

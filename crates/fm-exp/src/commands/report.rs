@@ -7,7 +7,7 @@ use clap::Args;
 use fm_report::{RunGroup, Sheet};
 use fm_run::store::{self, Row};
 
-use super::compare::{QuestionArgs, collect, failed, write_workbook};
+use super::compare::{QuestionArgs, WantedArgs, failed, find, write_workbook};
 use crate::error::{Error, Kind, Result};
 use crate::{inputs, playable};
 
@@ -17,6 +17,9 @@ pub(crate) struct ReportArgs {
     /// Runs' directories, or directories that hold runs, such as a sweep's
     #[arg(value_name = "RUN|DIR", required = true)]
     places: Vec<PathBuf>,
+
+    #[command(flatten)]
+    wanted: WantedArgs,
 
     #[command(flatten)]
     question: QuestionArgs,
@@ -50,7 +53,7 @@ pub(crate) struct ReportArgs {
 }
 
 pub(crate) fn run(args: &ReportArgs) -> Result<String> {
-    let found = collect(&args.places, None)?;
+    let found = find(&args.places, &args.wanted.of())?;
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
     let first = found.groups.first().and_then(|group| group.runs.first());
     // If it is on this machine; nothing is downloaded.

@@ -206,6 +206,10 @@ fn lengths_are_chosen_by_validation_and_runs_by_their_keys() {
         let sentence = format!(": {expected} epochs, chosen of 1, 3 by mean validation accuracy (");
         assert!(text.succeeds().out.contains(&sentence), "{}", text.out);
     }
+    let page = place.data().join("page");
+    run(command().arg("report").arg(&out).args(["--epochs", "best-val", "--out"]).arg(&page)).succeeds();
+    let html = std::fs::read_to_string(page.join("report.html")).unwrap();
+    assert_eq!(html.matches(", chosen of 1, 3 by mean validation accuracy (").count(), 2);
     // The test scores are those of the length.
     let same = compare(&["--json", "--epochs", &lengths[0].to_string()], &[&out]);
     let same: Value = serde_json::from_str(&same.succeeds().out).unwrap();

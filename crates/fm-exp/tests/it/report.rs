@@ -42,6 +42,7 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         "val-accuracy",
         "accuracy-epochs",
         "accuracy-seconds",
+        "calibration",
         "recall",
         "confusion-cnn",
         "confusion-encoder-mlp-joint",
@@ -52,7 +53,11 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
         assert!(svg.starts_with("<svg") && svg.contains("<title>"), "{plot}");
     }
     assert_eq!(html.matches("<figure").count(), html.matches("<figcaption").count());
-    assert_eq!(html.matches("<figure").count(), 9 + 3 + 2, "three groups: as many matrices, two differences");
+    assert_eq!(
+        html.matches("<figure").count(),
+        10 + 3 + 2,
+        "three groups: as many matrices, two differences"
+    );
     for piece in ["undecided", "beats", "equivalent within", "takes at least two seeds"] {
         if html.contains(piece) {
             break;

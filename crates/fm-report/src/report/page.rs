@@ -9,7 +9,7 @@ use super::plots::upper;
 use super::shown::Shown;
 use super::{classes, numbers, ranking};
 use crate::collect::RunResult;
-use crate::compared::Pair;
+use crate::compared::{Pair, Summarized};
 use crate::heatmap::grouped;
 
 const STYLE: &str = include_str!("style.css");
@@ -25,6 +25,7 @@ pub(super) fn page(shown: &Shown<'_>, figures: &[Figure], confused: &[Confused])
     };
     let curves = named(&["train-", "val-"]);
     let length = named(&["accuracy-"]);
+    let calibration = named(&["calibration"]);
     let matrices = named(&["confusion-"]);
     let (first, others) =
         if shown.many { matrices.split_at(1.min(matrices.len())) } else { (&matrices[..], &[][..]) };
@@ -49,6 +50,7 @@ pub(super) fn page(shown: &Shown<'_>, figures: &[Figure], confused: &[Confused])
                     section aria-labelledby="verdict" {
                         h2 #verdict { "Verdict" }
                         (verdicts(shown))
+                        (lengths(shown))
                         div.grid { @for figure in named(&["differences", "seeds"]) { (drawn.figure(figure)) } }
                         @if shown.many { (ranking::ranking(shown)) (ranking::matrix(shown)) (sentences(shown)) }
                     }
@@ -64,6 +66,12 @@ pub(super) fn page(shown: &Shown<'_>, figures: &[Figure], confused: &[Confused])
                         section aria-labelledby="length" {
                             h2 #length { "How long to train" }
                             div.grid { @for figure in length { (drawn.figure(figure)) } }
+                        }
+                    }
+                    @if !calibration.is_empty() {
+                        section aria-labelledby="calibration" {
+                            h2 #calibration { "Calibration" }
+                            div.grid { @for figure in calibration { (drawn.figure(figure)) } }
                         }
                     }
                     section aria-labelledby="classes" {
@@ -171,6 +179,14 @@ fn verdicts(shown: &Shown<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Which length of each group is shown, where validation images chose it.
+fn lengths(shown: &Shown<'_>) -> Markup {
+    let sentence =
+        |group: &&Summarized| Some(group.chosen.as_ref()?.sentence(&group.name, group.seeds.len()));
+    let chosen: Vec<String> = shown.numbers.iter().filter_map(sentence).collect();
+    html! { @if !chosen.is_empty() { ul.note { @for chosen in chosen { li { (chosen) "." } } } } }
 }
 
 /// How often a single run of each would show it.

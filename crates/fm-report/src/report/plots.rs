@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fm_run::tables::EpochRow;
+use fm_run::tables::{EpochRow, Prediction};
 
 use super::Figure;
 use super::shown::Shown;
@@ -12,7 +12,7 @@ use crate::compared::values;
 use crate::error::Result;
 use crate::groups::RunGroup;
 use crate::rows::{ForestRow, SeedRow, forest, seeds};
-use crate::stats::summarize;
+use crate::stats::{reliability, summarize};
 
 pub(super) fn figures(shown: &Shown<'_>) -> Result<Vec<Figure>> {
     let mut figures: Vec<Figure> = differences(shown).into_iter().collect();
@@ -22,6 +22,7 @@ pub(super) fn figures(shown: &Shown<'_>) -> Result<Vec<Figure>> {
     let scored = shown.groups.iter().map(all).collect::<Result<Vec<_>>>()?;
     figures.extend(curves(shown, &scored)?);
     figures.extend(by_length(shown, &scored));
+    figures.extend(calibration(shown));
     figures.extend(recalls(shown));
     Ok(figures)
 }
@@ -100,7 +101,10 @@ fn curves(shown: &Shown<'_>, scored: &[Vec<Vec<ScoredAt>>]) -> Result<Vec<Figure
                     by_epoch.entry(epoch + 1).or_default().extend(value.filter(|v| v.is_finite()));
                 }
             }
-            let samples = by_epoch.into_iter().filter_map(|(epoch, values)| {
+            // Beyond the first run's end a mean would be of those alone that got there.
+            let common = runs.iter().map(Vec::len).min().unwrap_or(0);
+            let samples = by_epoch.into_iter().filter(|(epoch, _)| *epoch <= common);
+            let samples = samples.filter_map(|(epoch, values)| {
                 let s = summarize(&values)?;
                 Some(Sample { x: epoch as f64, y: s.mean, low: s.min, high: s.max, across: None })
             });
@@ -130,8 +134,13 @@ fn curves(shown: &Shown<'_>, scored: &[Vec<Vec<ScoredAt>>]) -> Result<Vec<Figure
             "mean over seeds, and a band from the lowest to the highest"
         };
         let what = if unit.is_empty() { " (cross-entropy)" } else { "" };
+        let ends = if tables.iter().any(|runs| runs.iter().any(|rows| rows.len() != runs[0].len())) {
+            " A line ends where the first of its runs does."
+        } else {
+            ""
+        };
         let svg = lines(Axes { title, x: "epoch", unit, whole: true, band: true }, &series);
-        let caption = format!("{}{what} by epoch: {range}.{test}", upper(title));
+        let caption = format!("{}{what} by epoch: {range}.{ends}{test}", upper(title));
         figures.push(Figure { name: name.to_owned(), caption, svg, wide: false });
     }
     Ok(figures)
@@ -182,6 +191,47 @@ fn by_length(shown: &Shown<'_>, scored: &[Vec<Vec<ScoredAt>>]) -> Vec<Figure> {
         figure("accuracy-epochs", "epochs of training", "", false),
         figure("accuracy-seconds", "seconds of training", busy, true),
     ]
+}
+
+/// How much surer the networks are than they are right, by how sure they are.
+fn calibration(shown: &Shown<'_>) -> Option<Figure> {
+    // Fewer images in a bin say nothing of accuracy.
+    const FEWEST: usize = 10;
+    let series = |(i, group): (usize, &&RunGroup)| {
+        let mut gaps: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
+        for run in &group.runs {
+            let said: Vec<(f64, bool)> = run.predictions.iter().map(Prediction::certainty).collect();
+            for (place, bin) in reliability(&said).iter().enumerate().filter(|(_, bin)| bin.images >= FEWEST)
+            {
+                let (Some(sure), Some(right)) = (bin.confidence, bin.accuracy) else { continue };
+                gaps.entry(place).or_default().push((100.0 * sure, 100.0 * (sure - right)));
+            }
+        }
+        // Of all seeds, so that no bin stands for those alone that were so unsure.
+        let samples = gaps.into_values().filter(|of| of.len() == group.runs.len()).filter_map(|of| {
+            let (sure, gap): (Vec<f64>, Vec<f64>) = of.into_iter().unzip();
+            let (x, s) = (summarize(&sure)?.mean, summarize(&gap)?);
+            let (low, high) = s.interval.map_or((s.mean, s.mean), |i| (i.low, i.high));
+            Some(Sample { x, y: s.mean, low, high, across: None })
+        });
+        Series { name: shown.name(i), samples: samples.collect(), scored: Vec::new() }
+    };
+    let series: Vec<Series> = shown.groups.iter().enumerate().map(series).collect();
+    if series.iter().all(|s| s.samples.is_empty()) {
+        return None;
+    }
+    let axes = Axes {
+        title: "confidence minus accuracy, points",
+        x: "confidence, %: the predicted class's probability",
+        unit: "",
+        whole: false,
+        band: shown.many,
+    };
+    let caption = "Calibration on the test set: how much surer the networks are than they are right, by bins of confidence; \
+                   above 0 they are overconfident. Mean over seeds with its 95 % interval (Student's t); bins of at least \
+                   ten images in every run."
+        .to_owned();
+    Some(Figure { name: "calibration".to_owned(), caption, svg: lines(axes, &series), wide: false })
 }
 
 /// Recall of each class; of many groups a table says it.
