@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fm_net::arch::ALIASES;
 use fm_run::terminal::counted;
 use toml::Value;
 
@@ -28,9 +29,12 @@ fn network(facts: &Facts<'_>, out: &mut String) {
     let params: usize = network.params().map(fm_net::TensorSpec::count).sum();
     let channels =
         if arch.channels == 1 { "grey".to_owned() } else { counted(arch.channels as u64, "channel") };
+    let text = arch.to_string();
+    let alias = ALIASES.iter().find(|(name, _)| text.split('@').next() == Some(name));
+    let layers = alias.map_or_else(String::new, |(_, layers)| format!(", which is `{layers}`"));
     let _ = writeln!(
         out,
-        "## Network\n\n`{arch}`: {params} parameters. Input: images `[n, {}, {}, {}]` ({channels}), pixels from 0 to 1 \
+        "## Network\n\n`{text}`{layers}: {params} parameters. Input: images `[n, {}, {}, {}]` ({channels}), pixels from 0 to 1 \
          (byte / 255), no other normalisation. Output: logits `[n, {}]`; softmax makes them probabilities. \
          Classes by label: {}.",
         arch.channels,
@@ -51,14 +55,17 @@ fn training(facts: &Facts<'_>, out: &mut String) {
     let _ = writeln!(
         out,
         "## Training\n\nData: `{}`, SHA-256 of its files' contents `{}`; {validates}.\n\nRecipe: {}, {}, batches of {}, \
-         learning rate {}; besides the program's defaults: {}; seed {}.",
+         learning rate {}, {}; seed {}.",
         facts.dataset(),
         facts.run.facts.data_sha256,
         said("arm"),
         counted(facts.summary["epochs_trained"].as_u64().unwrap_or(u64::from(spec.epochs)), "epoch"),
         spec.batch_size,
         spec.lr,
-        said("recipe"),
+        match &said("recipe")[..] {
+            "notebook" => "else the program's defaults".to_owned(),
+            other => format!("recipe {other}"),
+        },
         spec.seed
     );
     if let Some(epoch) = facts.summary["scored_epoch"].as_u64().filter(|_| spec.patience.is_some()) {

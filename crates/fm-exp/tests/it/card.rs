@@ -48,7 +48,7 @@ fn a_card_says_what_the_run_s_files_say() {
     let data = summary["data_sha256"].as_str().unwrap();
     let run_id = summary["run_id"].as_str().unwrap();
     for piece in [
-        "`cnn`: 64451 parameters",
+        "`cnn`, which is `32C3-MP2-64C3-MP2-64C3-MP2--128`: 64451 parameters",
         "`[n, 1, 28, 28]` (grey)",
         "Classes by label: T-shirt: \"top\", disc, - square.",
         &format!("contents `{data}`; one training image in twelve validated"),

@@ -72,7 +72,7 @@ field::statement! {
             deterministic: bool = false, Resolved("on CUDA alone");
             /// How exactly products are computed; tf32 is for CUDA only [default: fp32]
             precision: Precision = Precision::Fp32, Decides;
-            /// A few steps on a few images, to see that everything works
+            /// A few steps on a few images, to check that everything works
             fast_dev_run: bool = false, Decides;
         }
         "Recipe" {
