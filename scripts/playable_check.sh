@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Opens a playable page in headless Chromium and compares what it says with what the runs and `predict` say: 100 test
-# images by their bytes, pictures of several sizes and kinds as dropped files, and something drawn with the mouse.
+# images by their bytes, pictures of several sizes and kinds, chosen and dropped as files, and something drawn with the mouse.
 # Takes screenshots at 390 and 1,280 pixels.
 #
 #   scripts/playable_check.sh PAGE IDX-DIRECTORY RUN…      runs in the order of the page

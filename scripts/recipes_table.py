@@ -90,7 +90,7 @@ def ablation():
     answers = {row["second"]: row["answer"] for row in compared("ablation", "verdict")}
     (whole,) = [row["first"] for row in found if row["first"] not in against]
     parts = whole.split(", ")
-    print("| | mean ± sd | less the whole | 95 % interval | p | verdict |")
+    print("| | mean ± sd | minus the whole | 95 % interval | p | verdict |")
     print("|---|--:|--:|--:|--:|---|")
     for group in sorted(found, key=lambda group: group["first"] != whole):
         name, spread = group["first"], f"{points(group['mean'])} ± {points(group['sd'])}"

@@ -51,8 +51,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for run in map(pathlib.Path, sys.argv[1:]):
-            fm_exp("eval", run, "--device", "cpu", "--logits", "--quiet", "--out", folder / "eval")
-            ours = numpy.load(next((folder / "eval").rglob("logits.npy")))
+            scored = folder / run.name
+            fm_exp("eval", run, "--device", "cpu", "--logits", "--quiet", "--out", scored)
+            ours = numpy.load(scored / "logits.npy")
             images = test_images(run)
             for flags in ([], ["--bytes"]):
                 path = folder / "model.onnx"

@@ -63,6 +63,18 @@ def main():
         (cifar / name).write_bytes(data)
     (cifar / "batches.meta.txt").write_text("\n".join(shapes) + "\n")
 
+    cifar = place / "cifar100"
+    cifar.mkdir(parents=True, exist_ok=True)
+    for name, n in [("train.bin", 200), ("test.bin", 100)]:
+        data = bytearray()
+        for i in range(n):
+            pixel = drawn(shapes[i % 3], 32, 32, rng)
+            pixels = [pixel(x, y) for y in range(32) for x in range(32)]
+            # The superclass goes before the label.
+            data += bytes([i % 20, i % 100]) + bytes(p[channel] for channel in range(3) for p in pixels)
+        (cifar / name).write_bytes(data)
+    (cifar / "fine_label_names.txt").write_text("".join(f"class {i}\n" for i in range(100)))
+
     emnist = place / "emnist"
     emnist.mkdir(parents=True, exist_ok=True)
     for half, n in [("train", 520), ("test", 130)]:

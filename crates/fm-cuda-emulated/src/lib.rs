@@ -23,6 +23,14 @@
 //! | `WITHOUT` | | `back.h:78`: the barrier in this line of the kernels is left out |
 //! | `LEAKS` | 0 | 1: what was not freed when the device is left is an error |
 //! | `TRACE` | 0 | 1: calls on standard error |
+//!
+//! ```
+//! use fm_cuda_emulated::Emulated;
+//!
+//! let driver = Emulated::new(&[("DEVICES", "2"), ("CAPABILITY", "8.6")]);
+//! assert!(driver.path().ends_with("libcuda.so.1"));
+//! assert_eq!(driver.live(), 0);
+//! ```
 #![expect(unsafe_code, reason = "the library's own switches are called here")]
 
 use std::ffi::{CString, c_char};

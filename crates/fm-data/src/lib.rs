@@ -7,6 +7,17 @@
 //!
 //! This crate is what `fm-images` leaves out, so that parsers link neither libtorch nor a network: downloads
 //! with progress bars, and tensors. What callers need of `fm-images` stands here too.
+//!
+//! Fashion-MNIST, from a usual place or downloaded:
+//!
+//! ```no_run
+//! use fm_data::{DatasetName, LoadOptions, load};
+//!
+//! let data = load(&DatasetName::FASHION_MNIST, &LoadOptions::default())?;
+//! assert_eq!((data.train.len(), data.test.len(), data.classes), (60_000, 10_000, 10));
+//! println!("{}: first label {}", data.dir.display(), data.class_names[usize::from(data.train.labels[0])]);
+//! # Ok::<(), fm_data::DataError>(())
+//! ```
 
 pub mod fetch;
 pub mod load;

@@ -4,6 +4,22 @@
 //! [`fm_kernels`] on the CPU, for every network of the notation. [`Cuda`] is [`fm_cuda`] on NVIDIA GPUs, for chains of
 //! convolution blocks and dense layers. All implement [`fm_train::Engine`]; a program takes one from [`ENGINES`] with [`fm_train::engine::choose`], and may list
 //! engines of its own before them. [`Parts`] bring operators and an [`Optimizer`] from outside into `Eager`.
+//!
+//! Which engine computes a network, and why another does not:
+//!
+//! ```
+//! use fm_engines::ENGINES;
+//! use fm_net::Network;
+//! use fm_train::engine::{self, Machine};
+//!
+//! let network = Network::new(&"16C3.same.bn-16R3-GAP".parse()?, 10)?;
+//! assert_eq!(engine::choose(ENGINES, "auto", &network, Machine::CPU)?.name, "fused");
+//! let refused = engine::choose(ENGINES, "cuda", &network, Machine::CPU).unwrap_err();
+//! assert!(refused.to_string().contains("cuda"), "{refused}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/minimal.rs` trains with one.
 
 mod chain;
 mod cuda;

@@ -27,7 +27,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub keys: Keys,
 
-    /// Keys for whatever is not said otherwise, by name or from a file.
+    /// Values of keys that are not given otherwise, by name or from a file.
     #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", env = "FM_RECIPE", add = completion::recipes())]
     pub recipe: Option<String>,
 

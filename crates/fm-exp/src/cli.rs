@@ -91,7 +91,7 @@ enum Command {
     Eval(Box<commands::eval::EvalArgs>),
     /// Classify PNG and JPEG images with a trained model
     Predict(Box<commands::predict::PredictArgs>),
-    /// Write a trained model for elsewhere: ONNX, or C99 of floats or 8-bit integers
+    /// Write a trained model for elsewhere: ONNX, C99 of floats or 8-bit integers, a model card
     Export(Box<commands::export::ExportArgs>),
     /// Write the encoder's codes of a data set, and their two principal components
     Encode(Box<commands::encode::EncodeArgs>),

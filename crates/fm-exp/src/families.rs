@@ -26,7 +26,7 @@ pub struct WidthFlags {
     #[arg(long, value_name = "N", conflicts_with = "fit_macs")]
     pub fit_params: Option<u64>,
 
-    /// The largest width of a family whose network takes at most N multiply-adds an image
+    /// The largest width of a family whose network takes at most N multiply-adds per image
     #[arg(long, value_name = "N")]
     pub fit_macs: Option<u64>,
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub(crate) const KEY: &str = "recipe";
 
 /// What help says of it.
-pub(crate) const HELP: &str = "Keys for whatever is not said otherwise: notebook (the defaults), strong (what gets the \
+pub(crate) const HELP: &str = "Values of keys that are not given otherwise: notebook (the defaults), strong (what gets the \
                                most out of a small network), or a TOML file";
 
 /// Puts the keys of the recipe that `table` names in place of that name; keys that stand there already win.

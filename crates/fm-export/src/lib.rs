@@ -7,6 +7,26 @@
 //! ```
 //!
 //! All fold over the network's graph. What they do not know is refused by name ([`fm_net::NotCovered`]).
+//!
+//! ```
+//! use fm_export::c::Program;
+//! use fm_export::onnx::{self, Takes};
+//! use fm_net::{Network, init};
+//!
+//! let network = Network::new(&"8C3-MP2--16".parse()?, 10)?;
+//! let weights = init::initial(&network, 0);
+//!
+//! // Bytes of a file for ONNX Runtime.
+//! let model = onnx::model(&network, &weights, Takes::Numbers, &[("arch".into(), "8C3-MP2--16".into())])?;
+//! assert!(model.len() > 4 * 8 * 9);
+//!
+//! // A C file and its header, and what they compute.
+//! let program = Program::new(&network, &weights)?;
+//! let sources = program.to_c("digits")?;
+//! assert!(sources.header.contains("#define DIGITS_OUTPUTS 10"));
+//! assert_eq!(program.run(&vec![0.5; 28 * 28]).len(), 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod c;
 pub mod onnx;

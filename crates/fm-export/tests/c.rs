@@ -8,9 +8,9 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::network;
+use common::{autoencoder, network};
 use fm_export::c::{Program, Quantised, Sources};
-use fm_net::Network;
+use fm_net::{NamedTensor, Network, Operator};
 
 fn images(network: &Network, n: usize) -> Vec<Vec<u8>> {
     let len = network.arch.height * network.arch.width * network.arch.channels;
@@ -56,21 +56,39 @@ fn floats_are_the_program_s() {
         "8C3.same.s2.gn4.silu-8R3-AP2-GMP--16",
         "4C3-MP2--8@12x10x3",
     ] {
-        let (network, weights) = network(arch);
-        let program = Program::new(&network, &weights).unwrap();
-        let images: Vec<Vec<f32>> = images(&network, 3)
-            .into_iter()
-            .map(|image| image.into_iter().map(|b| f32::from(b) / 255.0).collect())
-            .collect();
-        let dir = tempfile::tempdir().unwrap();
-        let input: Vec<u8> = images.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
-        let theirs = floats(&run(dir.path(), &program.to_c("net").unwrap(), "float", "float", &input));
-        let ours: Vec<f32> = images.iter().flat_map(|image| program.run(image)).collect();
-        assert_eq!(ours.len(), theirs.len());
-        let most = ours.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
-        for (a, b) in ours.iter().zip(&theirs) {
-            assert!((a - b).abs() <= 1e-5 * most, "{arch}: {a} and {b}, the largest is {most}");
+        equal(arch, network(arch));
+    }
+}
+
+#[test]
+fn decoders_are_the_program_s() {
+    for arch in ["4C3-MP2-6C3", "3C2-MP2-4C3-MP2-5C2@20x17x3"] {
+        let (network, weights) = autoencoder(arch);
+        let kinds: Vec<&str> = network.nodes.iter().map(|node| node.op.kind()).collect();
+        for kind in ["upsample", "transposed-conv", "unflatten"] {
+            assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
         }
+        equal(arch, (network, weights));
+    }
+}
+
+/// The output of the C code is the program's.
+fn equal(arch: &str, (network, weights): (Network, Vec<NamedTensor>)) {
+    let program = Program::new(&network, &weights).unwrap();
+    let images: Vec<Vec<f32>> = images(&network, 3)
+        .into_iter()
+        .map(|image| image.into_iter().map(|b| f32::from(b) / 255.0).collect())
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let input: Vec<u8> = images.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
+    let theirs = floats(&run(dir.path(), &program.to_c("net").unwrap(), "float", "float", &input));
+    let ours: Vec<f32> = images.iter().flat_map(|image| program.run(image)).collect();
+    assert_eq!(ours.len(), theirs.len());
+    let most = ours.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
+    let least = ours.iter().fold(f32::MAX, |least, &v| least.min(v));
+    assert!(most > least, "{arch}: every output is {most}");
+    for (a, b) in ours.iter().zip(&theirs) {
+        assert!((a - b).abs() <= 1e-5 * most, "{arch}: {a} and {b}, the largest is {most}");
     }
 }
 

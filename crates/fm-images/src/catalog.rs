@@ -78,6 +78,7 @@ pub static CATALOG: &[&Published] = &[
     &MNIST,
     &KMNIST,
     &CIFAR_10,
+    &CIFAR_100,
     &EMNIST_BYCLASS,
     &EMNIST_BYMERGE,
     &EMNIST_BALANCED,
@@ -173,6 +174,22 @@ pub static CIFAR_10: Published = Published {
     help: &[],
 };
 
+/// A hundred kinds of things in colour, from the same place.
+pub static CIFAR_100: Published = Published {
+    slug: "cifar-100",
+    title: "CIFAR-100",
+    folder: "cifar-100",
+    format: &formats::CIFAR_100,
+    classes: &formats::cifar::FINE,
+    sha256: None,
+    download: Download::Archive {
+        mirrors: &["https://www.cs.toronto.edu/~kriz/"],
+        name: "cifar-100-binary.tar.gz",
+        md5: "03b5dce01913d631647c71ecec9e9cb8",
+    },
+    help: &[],
+};
+
 macro_rules! emnist {
     ($split:literal, $title:literal, $format:expr, $classes:expr) => {
         Published {
@@ -229,7 +246,7 @@ mod tests {
             assert!(set.download != Download::ByHand || !set.help.is_empty(), "{}", set.slug);
         }
         let counts = CATALOG.iter().map(|set| set.classes.len());
-        assert_eq!(counts.collect::<Vec<_>>(), [10, 10, 10, 10, 62, 47, 47, 26, 10, 10]);
+        assert_eq!(counts.collect::<Vec<_>>(), [10, 10, 10, 10, 100, 62, 47, 47, 26, 10, 10]);
     }
 
     #[test]

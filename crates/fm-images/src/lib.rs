@@ -17,6 +17,25 @@
 //!
 //! The crate knows no models, and links neither libtorch nor anything that speaks to a network or a terminal:
 //! a parser can be fuzzed, and used elsewhere, alone. `fm-data` adds downloads and tensors.
+//!
+//! ```
+//! use fm_images::idx::{self, IdxKind};
+//! use fm_images::{epoch_order, stratified};
+//!
+//! // Two 2×2 images as an IDX file, and back.
+//! let file = idx::encode_images(&[0, 1, 2, 3, 10, 11, 12, 13], 2, 2, 2);
+//! let (header, pixels) = idx::parse(&file, IdxKind::Images)?;
+//! assert_eq!((header.n, header.height, header.width, pixels[4]), (2, 2, 2, 10));
+//! assert!(idx::parse(&file[..20], IdxKind::Images).is_err(), "a cut file is refused");
+//!
+//! // One image of each class validates; the order of an epoch depends on seed and epoch alone.
+//! let labels = [0, 1, 0, 1, 0, 1, 0, 1];
+//! let split = stratified(&labels, 2, 2, 7)?;
+//! assert_eq!((split.train.len(), split.val.len()), (6, 2));
+//! assert_eq!(epoch_order(&split.train, 7, 1), epoch_order(&split.train, 7, 1));
+//! assert_ne!(epoch_order(&split.train, 7, 1), epoch_order(&split.train, 7, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod augment;
 pub mod catalog;

@@ -24,6 +24,8 @@ impl DatasetName {
     pub const KMNIST: Self = Self::Published(&catalog::KMNIST);
     /// Ten kinds of animals and vehicles in colour.
     pub const CIFAR_10: Self = Self::Published(&catalog::CIFAR_10);
+    /// A hundred kinds of things in colour.
+    pub const CIFAR_100: Self = Self::Published(&catalog::CIFAR_100);
 
     /// Its row of the catalog; none for a directory.
     #[must_use]
@@ -95,7 +97,9 @@ mod tests {
 
     #[test]
     fn names_and_directories() {
-        for text in ["fashion-mnist", "mnist", "kmnist", "cifar-10", "emnist-balanced", "emnist-letters"] {
+        for text in
+            ["fashion-mnist", "mnist", "kmnist", "cifar-10", "cifar-100", "emnist-balanced", "emnist-letters"]
+        {
             let name: DatasetName = text.parse().unwrap();
             assert_eq!(name.slug(), Some(text));
             assert_eq!(name.to_string(), text);

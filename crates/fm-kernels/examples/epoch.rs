@@ -74,7 +74,7 @@ fn main() -> Result<(), Failure> {
     if let (Some(least), Some(most)) = (times.first(), times.last()) {
         let median = times[times.len() / 2];
         println!(
-            "{} with {} threads on {}: median {median:.3} s an epoch, from {least:.3} to {most:.3}",
+            "{} with {} threads on {}: median {median:.3} s per epoch, from {least:.3} to {most:.3}",
             arg(0, "cnn"),
             trainer.threads(),
             trainer.isa()
@@ -84,7 +84,7 @@ fn main() -> Result<(), Failure> {
     steps.sort_by(f64::total_cmp);
     let share = |part: usize| steps[steps.len() * part / 100];
     println!(
-        "a step in microseconds: 1% {:.0}, 10% {:.0}, 50% {:.0}, 90% {:.0}; 10% makes {:.3} s an epoch",
+        "a step in microseconds: 1% {:.0}, 10% {:.0}, 50% {:.0}, 90% {:.0}; 10% makes {:.3} s per epoch",
         share(1),
         share(10),
         share(50),

@@ -10,6 +10,26 @@
 //! directed acyclic graph of [operators](Op), each with its output shape, its tensors and their roles, its
 //! receptive window and its multiply-adds. Whatever needs to know about a network folds over that graph.
 //! The crate knows no tensor library, no data and no files.
+//!
+//! ```
+//! use fm_net::{Arch, Network, Shape, init, pytorch};
+//!
+//! let arch: Arch = "32c3-mp2-64C3-MP2--64-32".parse()?;
+//! assert_eq!(arch.to_string(), "encoder-mlp");
+//!
+//! let network = Network::new(&arch, 10)?;
+//! let params: usize = network.params().map(|tensor| tensor.count()).sum();
+//! assert_eq!((params, network.macs()), (123_690, 2_529_728));
+//! assert_eq!(network.nodes.last().map(|node| node.output), Some(Shape::Vector { len: 10 }));
+//!
+//! // Values for seed 0, and the same network for PyTorch.
+//! let weights = init::initial(&network, 0);
+//! assert_eq!(weights[0].shape, [32, 1, 3, 3]);
+//! assert!(pytorch(&network)?.contains("class Net(nn.Module)"));
+//!
+//! assert!("32C3-XX2".parse::<Arch>().unwrap_err().to_string().contains("unknown layer 'XX2'"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[doc(hidden)]
 pub mod arbitrary;

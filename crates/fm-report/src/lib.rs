@@ -11,6 +11,22 @@
 //! Pictures come from the tables a run has left, never from the run itself: they can be drawn again at any
 //! time, and on another machine. The crate knows no tch, no models and no training, and writes no files:
 //! callers get text and bytes. SVG and PNG are one picture; its typeface is built in.
+//!
+//! ```
+//! use fm_report::stats::{mcnemar, paired_t, summarize};
+//!
+//! // Accuracies of five seeds of two networks.
+//! let (first, second) = ([0.90, 0.91, 0.89, 0.90, 0.92], [0.92, 0.92, 0.91, 0.93, 0.93]);
+//! let summary = summarize(&first).ok_or("no values")?;
+//! assert!((summary.mean - 0.904).abs() < 1e-12);
+//! let test = paired_t(&first, &second).ok_or("one pair")?;
+//! assert!(test.difference > 0.0 && test.p < 0.05);
+//!
+//! // Two single runs by which images they got right.
+//! let right = |wrong: usize| (0..100).map(|image| image % 10 >= wrong).collect::<Vec<bool>>();
+//! assert!(mcnemar(&right(1), &right(3)).mid < 0.001);
+//! # Ok::<(), &str>(())
+//! ```
 
 mod axis;
 mod chart;

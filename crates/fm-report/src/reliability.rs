@@ -67,7 +67,9 @@ pub fn reliability_diagram(models: &[(String, Vec<Bin>)], title: &str) -> String
             let corner = (left + wide * number as f64, bottom - height);
             svg.rect(corner, (wide, height), color, Some(&tooltip));
         }
-        svg.polyline(&line, Stroke::solid(color, 2.0));
+        if line.len() > 1 {
+            svg.polyline(&line, Stroke::solid(color, 2.0));
+        }
         for at in line {
             svg.dot(at, 4.0, color);
         }

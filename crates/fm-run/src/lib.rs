@@ -9,6 +9,20 @@
 //!
 //! The crate knows networks by their notation ([`fm_net`]); it knows no data, no tensor library and no
 //! command line.
+//!
+//! ```
+//! use fm_run::{Facts, Identified, RunSpec};
+//!
+//! let spec = RunSpec::read(&"arch = 'cnn'\nepochs = 5\nlr = 3e-4".parse()?)?.check()?;
+//! let facts = Facts { device: "cpu".into(), engine: "fused".into(), ..Facts::default() };
+//! let run = Identified { spec, facts, provenance: toml::Table::new() };
+//! assert_eq!(run.run_id().len(), 16);
+//! assert!(run.to_toml().contains("lr = 0.0003"));
+//!
+//! let typo = RunSpec::read(&"epoch = 5".parse()?).unwrap_err();
+//! assert!(typo.to_string().contains("epochs"), "{typo}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod error;
 pub mod fault;

@@ -159,7 +159,12 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
         }
         text.parse::<Arch>().map_err(|e| file.mismatch(format!("its architecture is unknown: {e}")))
     });
-    let arch = match (arch.cloned(), said.transpose()?) {
+    let said = said.transpose()?;
+    let help = match (arch, &said) {
+        (Some(given), Some(said)) if given != said => format!("leave --arch out: the file says {said}"),
+        _ => "--arch names another architecture".to_owned(),
+    };
+    let arch = match (arch.cloned(), said) {
         (Some(arch), _) | (None, Some(arch)) => arch,
         (None, None) => guess(&contents.tensors).ok_or_else(|| {
             file.mismatch("cannot tell the architecture from metadata or tensor names")
@@ -185,7 +190,7 @@ pub fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
         let _ = write!(lines, "\n  {line}");
     }
     if let Some(text) = differences {
-        return Err(file.mismatch(text).help("--arch names another architecture"));
+        return Err(file.mismatch(text).help(help));
     }
     file.check_finite(&weights)?;
     weights.sort_by_key(|w| network.tensors().position(|t| t.name == w.name));

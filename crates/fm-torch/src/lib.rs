@@ -2,6 +2,15 @@
 //! repeatable results, versions, and loading CUDA into a binary that is not linked to it.
 //!
 //! The C++ is `shim/shim.cpp`, called through [`ffi`]; this crate is the only one with C++ in it.
+//!
+//! ```
+//! use tch::{Device, Kind, Tensor};
+//!
+//! let mut images = Tensor::zeros([2, 3, 4, 5], (Kind::Float, Device::Cpu));
+//! fm_torch::to_channels_last(&mut images)?;
+//! assert_eq!((images.size(), images.stride()), (vec![2, 3, 4, 5], vec![60, 1, 15, 3]));
+//! # Ok::<(), tch::TchError>(())
+//! ```
 
 #![expect(unsafe_code, reason = "the C++ shim is called here and nowhere else")]
 

@@ -49,13 +49,13 @@ enum On {
 /// Which runs, and at what length.
 #[derive(Debug, Args)]
 pub(crate) struct WantedArgs {
-    /// Runs of this length alone, longer ones as they were scored on the way; or best-val: each group at the length of its
+    /// Only runs of this length; longer runs count if scored at this epoch; or best-val: each group at the length of its
     /// highest mean validation accuracy
     #[arg(long, value_name = "N|best-val")]
     epochs: Option<Length>,
 
-    /// Runs with this value of a key alone, such as arch=cnn or name!=again; of several with one key any, of several keys
-    /// all
+    /// Only runs with this value of a key, such as arch=cnn or name!=again; of several values of one key any counts, of
+    /// several keys all must hold
     #[arg(long = "where", value_name = "KEY=VALUE")]
     conditions: Vec<Condition>,
 }
@@ -69,7 +69,7 @@ impl WantedArgs {
 /// What is asked of a comparison.
 #[derive(Debug, Args)]
 pub(crate) struct QuestionArgs {
-    /// Compare the other groups with this one alone, by the name that is printed [default: all pairs]
+    /// Compare the other groups only with this one, by the name that is printed [default: all pairs]
     #[arg(long, value_name = "GROUP")]
     reference: Option<String>,
 

@@ -121,11 +121,11 @@ fn differences(pair: &Pair) -> String {
     let known: Vec<_> = pair.differences.iter().filter_map(|(name, d)| Some((name, d.as_ref()?))).collect();
     let how = if c.paired { "paired by seed" } else { "other seeds, not paired" };
     if known.is_empty() {
-        let _ = writeln!(out, "\n{} less {}: one seed has no intervals over seeds", c.names[1], c.names[0]);
+        let _ = writeln!(out, "\n{} minus {}: one seed has no intervals over seeds", c.names[1], c.names[0]);
     } else {
         let _ = writeln!(
             out,
-            "\n{} less {} ({how}; mean difference, 95 % interval, of recalls for all classes together)",
+            "\n{} minus {} ({how}; mean difference, 95 % interval, of recalls for all classes together)",
             c.names[1], c.names[0]
         );
     }

@@ -27,7 +27,7 @@ pub(crate) struct EncodeArgs {
     #[arg(long, value_name = "DIR", help_heading = "Results")]
     out: Option<PathBuf>,
 
-    /// Leave out codes.csv, which takes 10 kB an image
+    /// Leave out codes.csv, which takes 10 kB per image
     #[arg(long, help_heading = "Results")]
     no_csv: bool,
 }

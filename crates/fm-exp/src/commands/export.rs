@@ -1,4 +1,4 @@
-//! `fm-exp export`: a trained model for elsewhere, as ONNX or as C99.
+//! `fm-exp export`: a trained model for elsewhere, as ONNX or as C99, and a card that says what it is.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use fm_run::store;
 use serde_json::json;
 
 use super::inference::{self, Chosen, DataArgs, ModelArgs};
+use crate::card::card;
 use crate::error::{Error, Result};
 
 /// Flags of `export`.
@@ -20,7 +21,7 @@ pub(crate) struct ExportArgs {
     model: ModelArgs,
 
     /// Write an ONNX model (operator set 17)
-    #[arg(long, value_name = "FILE", required_unless_present = "c", help_heading = "Results")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["c", "card"], help_heading = "Results")]
     onnx: Option<PathBuf>,
 
     /// The ONNX model takes bytes from 0 to 255 instead of numbers from 0 to 1
@@ -42,6 +43,10 @@ pub(crate) struct ExportArgs {
     /// Score the C code's arithmetic, floats and 8-bit integers, on all images of --split
     #[arg(long, requires = "int8", help_heading = "Results")]
     score: bool,
+
+    /// Write a model card: network, data, recipe, scores, mistakes, calibration, provenance, use and limits
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    card: Option<PathBuf>,
 
     #[command(flatten)]
     data: DataArgs,
@@ -90,6 +95,12 @@ pub(crate) fn run(args: &ExportArgs, as_json: bool, progress: bool) -> Result<St
             let bytes = if ending == "c" { sources.weight_bytes } else { 0 };
             written.push((path, bytes));
         }
+    }
+    if let Some(path) = &args.card {
+        let beside: Vec<PathBuf> = written.iter().map(|(path, _)| path.clone()).collect();
+        let text = card(&trained, &beside)?;
+        store::write(path, text.as_bytes())?;
+        written.push((path.clone(), text.len()));
     }
     if as_json {
         let files: Vec<_> = written

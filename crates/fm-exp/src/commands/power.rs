@@ -26,7 +26,7 @@ pub(crate) struct PowerArgs {
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
 
-    /// Compare the other groups with this one alone, by the name that is printed [default: all pairs]
+    /// Compare the other groups only with this one, by the name that is printed [default: all pairs]
     #[arg(long, value_name = "GROUP")]
     reference: Option<String>,
 }
@@ -158,7 +158,7 @@ fn text(planned: &Planned<'_>, detect: f64) -> String {
     let time = |needed| hours(planned, needed).map_or("unknown".to_owned(), |hours| format!("{hours:.2}"));
     let _ = writeln!(
         out,
-        "  {} hours ({} to {}) one run at a time, at {:.1} and {:.1} s a run; {floor} from any number of seeds",
+        "  {} hours ({} to {}) one run at a time, at {:.1} and {:.1} s per run; {floor} from any number of seeds",
         time(plan.seeds),
         time(plan.low),
         time(plan.high),

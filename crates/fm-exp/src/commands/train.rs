@@ -136,8 +136,8 @@ fn warn_of_chance(data: &Dataset, outcome: &Outcome) {
     let chance = largest + 2.0 * (largest * (1.0 - largest) / total).sqrt();
     if outcome.epochs > 0 && largest < 1.0 && outcome.test.accuracy <= chance {
         tracing::warn!(
-            "test accuracy {:.4} is no better than always naming the most frequent class ({largest:.4}): the network \
-             has learned nothing; try a smaller --lr or more --epochs",
+            "test accuracy {:.4} is no better than chance, by which always naming the most frequent class ({largest:.4}) \
+             may come to {chance:.4}: the network has learned nothing; try a smaller --lr or more --epochs",
             outcome.test.accuracy
         );
     }

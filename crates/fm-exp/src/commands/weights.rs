@@ -20,8 +20,7 @@ const MAX_BYTES: u64 = 2 * fm_net::limits::MAX_PARAMS + (128 << 20);
 pub(crate) fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
     let path = if run.is_dir() { run.join(files::MODEL) } else { run.to_owned() };
     let Ok(bytes) = store::read(&path, MAX_BYTES) else { return trained::load(run, arch) };
-    // A zip archive, or the pickle of before 1.6.
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+    if is_torch_save(&bytes) {
         return Err(Error::new(Kind::Mismatch, "this is a file of torch.save, not a safetensors file")
             .note(format!("file {}", path.display()))
             .help("in Python: safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"));
@@ -36,6 +35,13 @@ pub(crate) fn load(run: &Path, arch: Option<&Arch>) -> Result<Trained> {
         trained::load(&whole, arch).map_err(|e| e.note(format!("made of 16-bit numbers in {from}")))?;
     trained.path = path;
     Ok(trained)
+}
+
+/// Whether it is a zip archive, or the pickle of before PyTorch 1.6. The first bytes alone do not tell: a safetensors file
+/// begins with the length of its header, and 640 bytes are a pickle's magic number.
+fn is_torch_save(bytes: &[u8]) -> bool {
+    let begins = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02");
+    begins && SafeTensors::read_metadata(bytes).is_err()
 }
 
 type Contents = (Vec<NamedTensor>, BTreeMap<String, String>);
@@ -76,6 +82,18 @@ fn from_half(bits: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_of_640_bytes_is_no_pickle() {
+        let tensor = NamedTensor { name: "w".to_owned(), shape: vec![1], data: vec![0.5] };
+        let of = |pad: usize| {
+            let metadata = BTreeMap::from([("arch".to_owned(), "x".repeat(pad))]);
+            model_file::encode(std::slice::from_ref(&tensor), &metadata).unwrap()
+        };
+        let pad = (0..640).find(|&pad| of(pad).starts_with(b"\x80\x02")).unwrap();
+        assert!(!is_torch_save(&of(pad)));
+        assert!(is_torch_save(b"\x80\x02}q\0.") && is_torch_save(b"PK\x03\x04 and so on"));
+    }
 
     #[test]
     fn halves_are_ieee_s() {

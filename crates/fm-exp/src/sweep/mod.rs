@@ -57,7 +57,7 @@ enum SweepCommand {
     Halve(halve::HalveArgs),
     /// Merge the results of a plan's runs into one table
     Merge(merge::MergeArgs),
-    /// Choose the configuration with the best validation scores, and print the test scores of that one alone
+    /// Choose the configuration with the best validation scores, and print the test scores of only that one
     Best(best::BestArgs),
     /// Print a job script for a scheduler
     Emit(emit::EmitArgs),

@@ -111,7 +111,7 @@ fn single_runs_arms_and_places() {
     let out = place.out();
     let (a, b) = (out.join("cnn-3ep-seed0"), out.join("encoder-mlp-3ep-seed1"));
     let single = compare(&[], &[&a, &b]);
-    assert!(single.succeeds().out.contains("takes at least two seeds of each"), "{}", single.out);
+    assert!(single.succeeds().out.contains("two or more seeds of each"), "{}", single.out);
     assert!(!single.out.contains("trained once each"), "{}", single.out);
     let single = compare(&["-v"], &[&a, &b]);
     assert!(
@@ -279,7 +279,7 @@ fn packed_runs_compare_and_report_as_their_directories_do() {
 
     // One of them by its name; another beside the packed ones; and all packed again.
     let one = compare(&[], &[&out.join("cnn-3ep-seed0"), &out.join("encoder-mlp-3ep-seed1")]);
-    assert!(one.succeeds().out.contains("takes at least two seeds of each"), "{}", one.out);
+    assert!(one.succeeds().out.contains("two or more seeds of each"), "{}", one.out);
     place.run(&["--arch", "cnn", "--seed", "2", "--epochs", "3", "--name", "cnn-3ep-seed2"]).succeeds();
     assert!(said(&["-v"]).contains("cnn (3 seeds)"));
     assert!(run(command().arg("pack").arg(&out)).succeeds().out.starts_with("5 runs in "));

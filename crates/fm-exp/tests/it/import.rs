@@ -44,6 +44,46 @@ impl Folder {
         serde_json::from_slice(&std::fs::read(self.path("out/import.json")).unwrap()).unwrap()
     }
 
+    /// Trains on what was imported, and exports that as ONNX and as C of integers.
+    fn trains_and_leaves(&self, arch: &str) {
+        let (data, runs) = (self.path("out"), self.path("runs"));
+        let trained = run(command()
+            .args([
+                "--arch",
+                arch,
+                "--epochs",
+                "1",
+                "--batch-size",
+                "8",
+                "--device",
+                "cpu",
+                "--overwrite",
+                "--name",
+                "run",
+                "--quiet",
+            ])
+            .arg("--dataset")
+            .arg(&data)
+            .arg("--out")
+            .arg(&runs));
+        trained.succeeds();
+        let (onnx, c) = (runs.join("net.onnx"), runs.join("c"));
+        let exported = run(command()
+            .arg("export")
+            .arg(runs.join("run"))
+            .args(["--int8", "--score", "--onnx"])
+            .arg(&onnx)
+            .arg("--c")
+            .arg(&c));
+        assert!(exported.succeeds().out.contains("in 8-bit integers"), "{}", exported.out);
+        // The metadata of the model has the classes' names.
+        let classes = std::fs::read_to_string(data.join("classes.txt")).unwrap();
+        let model = String::from_utf8_lossy(&std::fs::read(&onnx).unwrap()).into_owned();
+        assert!(classes.lines().all(|name| model.contains(&format!("\"{name}\""))), "{classes}");
+        let header = std::fs::read_to_string(c.join("model.h")).unwrap();
+        assert!(header.contains(&format!("MODEL_OUTPUTS {}", classes.lines().count())), "{header}");
+    }
+
     fn names(&self, of: &str) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.path(of))
             .unwrap()
@@ -263,6 +303,9 @@ fn cifar_and_emnist_as_they_come() {
     assert_eq!(folder.summary()["kind"], "CIFAR-100 binary");
     assert_eq!(std::fs::read_to_string(folder.path("out/classes.txt")).unwrap(), "apple\nbear\ncup\n");
     std::fs::remove_dir_all(folder.path("out")).unwrap();
+    folder.import("c", &[]).succeeds();
+    folder.trains_and_leaves("8C3-MP2-GAP@32x32x3");
+    std::fs::remove_dir_all(folder.path("out")).unwrap();
 
     // An L, as EMNIST has it: rows and columns exchanged.
     let image = |i: usize| (0..784).map(move |p| if p / 28 == 3 || p % 28 == 25 { 250 - i as u8 } else { 0 });
@@ -282,6 +325,7 @@ fn cifar_and_emnist_as_they_come() {
     assert!(column_3 && pixels[28 * 25..28 * 26].iter().all(|&p| p > 0) && pixels[10] == 0, "upright");
     assert_eq!(labels(&folder.path("out/train-labels-idx1-ubyte"))[..2], [0, 1]);
     assert!(std::fs::read_to_string(folder.path("out/classes.txt")).unwrap().starts_with("A\nB\n"));
+    folder.trains_and_leaves("8C3-MP2-GAP");
 }
 
 #[test]

@@ -117,6 +117,9 @@ fn eval_of_other_data_says_what_does_not_fit() {
     other.images("train", 60, 30, 30);
     other.images("t10k", 30, 30, 30);
     on(&place, "eval", &flags).fails(3, &["images are 30x30, the model takes 28x28"]);
+    // No --arch brings them together, and the help does not say so.
+    let wrong = on(&place, "eval", &[&flags[..], &["--arch", "encoder-mlp@30x30"]].concat());
+    wrong.fails(7, &["weights do not fit encoder-mlp@30x30", "leave --arch out: the file says encoder-mlp"]);
     let nowhere = run(command().args(["eval", "nowhere"]));
     nowhere.fails(4, &["cannot read nowhere", "a run's directory or a model.safetensors"]);
 }
@@ -239,6 +242,11 @@ fn predict_takes_folders_and_writes_tables() {
     write(&dir.join("notes.txt"), b"no picture");
     let ran = on(&place, "predict", &[dir.to_str().unwrap(), "--top", "1", "--csv", table.to_str().unwrap()]);
     assert!(ran.succeeds().err.contains("plain.png is of one colour"), "{}", ran.err);
+    let noisy = place.out().join("noisy.png");
+    let noise = GrayImage::from_fn(40, 40, |x, y| Luma([((x * 37 + y * 101) * (x + 3) % 251) as u8]));
+    save(&noisy, &DynamicImage::ImageLuma8(noise), ImageFormat::Png);
+    let trimmed = on(&place, "predict", &[noisy.to_str().unwrap(), "--trim"]);
+    assert!(trimmed.succeeds().err.contains("--trim found no plain background"), "{}", trimmed.err);
     let text = String::from_utf8(read(&table)).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|row| row.split(',').collect()).collect();
     assert_eq!(rows.len(), 3, "one class each: {text}");

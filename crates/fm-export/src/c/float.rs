@@ -122,3 +122,44 @@ fn activated(activation: Activation, v: f32) -> f32 {
         Activation::Sigmoid => 1.0 / (1.0 + libm::expf(-v)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One step from `from` to `to`, both `[channels, height, width]`.
+    fn program(kind: Kind, from: [usize; 3], to: [usize; 3]) -> Program {
+        let step = Step { name: "step".to_owned(), kind, inputs: vec![0], output: 1, relu: false };
+        Program { arch: String::new(), steps: vec![step], values: vec![from, to], output: 1 }
+    }
+
+    fn numbers(shape: [usize; 3], salt: usize) -> Vec<f32> {
+        (0..shape.iter().product::<usize>()).map(|i| ((i * 29 + salt * 7) % 17) as f32 / 8.0 - 1.0).collect()
+    }
+
+    fn dot(a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    /// ⟨A x, y⟩ = ⟨x, Aᵀ y⟩: a transposed convolution is the adjoint of the convolution with its weights, doubling that of
+    /// four times the average over 2x2.
+    #[test]
+    fn what_is_transposed_is_the_adjoint() {
+        let (wide, narrow) = ([3, 8, 7], [2, 6, 5]);
+        let weight = numbers([2, 3, 9], 3);
+        let conv =
+            Conv { kernel: 3, stride: 1, pad: 0, groups: 1, weight: weight.clone(), bias: vec![0.0; 2] };
+        let forward = program(Kind::Conv(conv), wide, narrow);
+        let back = program(Kind::ConvTranspose(3, weight, vec![0.0; 3]), narrow, wide);
+        let (x, y) = (numbers(wide, 1), numbers(narrow, 2));
+        let (left, right) = (dot(&forward.run(&x), &y), dot(&x, &back.run(&y)));
+        assert!((left - right).abs() < 1e-4 && left.abs() > 0.1, "{left} and {right}");
+
+        let (large, small) = ([3, 8, 6], [3, 4, 3]);
+        let pooled = program(Kind::AvgPool(2, 2), large, small).run(&numbers(large, 4));
+        let doubled = program(Kind::Upsample, small, large).run(&numbers(small, 5));
+        let (left, right) = (4.0 * dot(&pooled, &numbers(small, 5)), dot(&numbers(large, 4), &doubled));
+        assert!((left - right).abs() < 1e-4 && left.abs() > 0.1, "{left} and {right}");
+    }
+}

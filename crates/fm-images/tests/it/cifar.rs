@@ -1,7 +1,7 @@
-//! CIFAR-10's binary version.
+//! The binary versions of CIFAR-10 and CIFAR-100.
 
-use fm_images::formats::CIFAR_10;
-use fm_images::formats::cifar::{RECORD, SHAPE};
+use fm_images::formats::cifar::{FINE, RECORD, SHAPE};
+use fm_images::formats::{CIFAR_10, CIFAR_100};
 use fm_images::{DatasetName, Format, Verify};
 
 use crate::made::{Place, gzip};
@@ -59,6 +59,21 @@ fn by_name_gzipped_and_in_the_archive_s_folder() {
     assert_eq!(packed.sha256, plain.sha256);
     assert_eq!(packed.dir, place.path("cifar-10-batches-bin"));
     assert_eq!(packed.class_names, plain.class_names);
+}
+
+#[test]
+fn a_hundred_classes_by_name() {
+    let place = Place::empty();
+    let record =
+        |i: usize| [vec![(i % 20) as u8, (i % 100) as u8], vec![(i % 251) as u8; SHAPE.len()]].concat();
+    place.put("train.bin", &(0..200).flat_map(record).collect::<Vec<_>>());
+    place.put("test.bin", &(300..400).flat_map(record).collect::<Vec<_>>());
+    place.put("fine_label_names.txt", FINE.join("\n").as_bytes());
+    let data = place.load_as(&DatasetName::CIFAR_100, Verify::Warn).unwrap();
+    assert_eq!((data.train.len(), data.test.len(), data.classes, data.shape()), (200, 100, 100, SHAPE));
+    assert_eq!((data.class_names[0].as_str(), data.class_names[99].as_str()), ("apple", "worm"));
+    assert_eq!((data.train.labels[199], data.train.image(199)[0]), (99, 199));
+    assert_eq!(data.files.len(), CIFAR_100.files().len());
 }
 
 #[test]

@@ -173,8 +173,7 @@ fn verdicts(shown: &Shown<'_>) -> Markup {
         @else { ul.verdict { @for pair in pairs { li { (pair.verdict.sentence) ". " (once(pair)) } } } }
         @if pairs.iter().any(|pair| pair.comparison.crossed.is_some()) {
             p.note {
-                "Interval and p count both what seeds and what the choice of test images add by chance (crossed random \
-                 effects). Equivalent means: by two one-sided tests the difference is smaller than the margin. \
+                "Interval and p account for both seeds and the sample of test images (crossed random effects). Equivalent means: by two one-sided tests the difference is smaller than the margin. \
                  Undecided means that neither is shown; it does not mean equal."
             }
         }

@@ -56,7 +56,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The second less the first, if the two were compared.
+    /// The second minus the first, if the two were compared.
     pub(super) fn pair(&self, first: usize, second: usize) -> Option<Seen<'a>> {
         let [a, b] = [first, second].map(|i| &self.groups[i].name);
         let is = |pair: &&Pair, a: &String, b: &String| pair.comparison.names == [a.clone(), b.clone()];

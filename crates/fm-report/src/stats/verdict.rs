@@ -79,7 +79,7 @@ pub struct Decision {
     pub p_equivalence: f64,
 }
 
-/// The answer, and the numbers that carry it. Accuracies are shares of 1, the second's less the first's.
+/// The answer, and the numbers that carry it. Accuracies are shares of 1, the second's minus the first's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The answer.
@@ -146,8 +146,8 @@ impl Comparison {
         let margin = verdict.family.margin * 100.0;
         if self.crossed.is_none() {
             return format!(
-                "{better} is {} above {worse} with these seeds ({evidence}, for other test images alone); \
-                 whether other seeds would agree takes at least two seeds of each",
+                "{better} is {} above {worse} for these seeds ({evidence}, for other test images only); two or more \
+                 seeds of each would show whether others agree",
                 points.difference
             );
         }

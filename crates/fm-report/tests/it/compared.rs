@@ -73,7 +73,7 @@ fn one_seed_beats_nothing_however_clear() {
     assert!(comparison.mcnemar[0].1.exact < 1e-6 && comparison.crossed.is_none());
     let verdict = comparison.judge(Family::ONE);
     let text = &verdict.sentence;
-    assert!(text.contains("with these seeds") && text.contains("takes at least two seeds"), "{text}");
+    assert!(text.contains("for these seeds") && text.contains("two or more seeds"), "{text}");
     assert!(verdict.answer == Answer::Undecided && !text.contains("beats"), "{text}");
 }
 

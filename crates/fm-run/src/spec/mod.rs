@@ -70,9 +70,9 @@ field::statement! {
                 of threads; the checkpoint records it and resume warns");
             /// On CUDA: the same bits from every run, at some cost in speed; CPU runs always are
             deterministic: bool = false, Resolved("on CUDA alone");
-            /// How exactly products are computed; tf32 is for CUDA alone [default: fp32]
+            /// How exactly products are computed; tf32 is for CUDA only [default: fp32]
             precision: Precision = Precision::Fp32, Decides;
-            /// A few steps on a few images, to see that everything works
+            /// A few steps on a few images, to check that everything works
             fast_dev_run: bool = false, Decides;
         }
         "Recipe" {
@@ -108,7 +108,7 @@ field::statement! {
             pretrain_epochs: Option<u32> = None, Decides;
             /// The encoder's own learning rate while it trains with the head [default: --lr]
             encoder_lr: Option<f64> = None, Decides;
-            /// Train the head alone for N epochs, then both [default: both from the start]
+            /// Train only the head for the first N epochs, then everything [default: both from the start]
             unfreeze_at: Option<u32> = None, Decides;
             /// Memory for a frozen encoder's codes, in MiB; beyond it they go to the run's directory [default: 2048]
             code_memory: u64 = 2048, Aside("codes on disk are the same codes");

@@ -209,7 +209,7 @@ fn sentence(look: &Look, question: &Question, most: usize) -> String {
     }
 }
 
-/// Differences in the table and in JSON are the first's less the second's, as they were asked for.
+/// Differences in the table and in JSON are the first's minus the second's, as they were asked for.
 fn numbers(look: &Look) -> [Option<f64>; 5] {
     [-look.difference, look.seeds_half, look.images_half, -look.interval.high, -look.interval.low]
         .map(|number| number.is_finite().then_some(number))
