@@ -26,8 +26,8 @@ fn run(
     let mut state = 7;
     let parameters = trainer.params(0)?.len();
     let order: Vec<u32> = (0..ROWS as u32).map(|i| i * 7919 % ROWS as u32).collect();
-    trainer.begin(Recipe::default())?;
     for seat in 0..seeds {
+        trainer.begin(seat, Recipe::default())?;
         let params: Vec<f32> =
             (0..parameters).map(|_| (random(&mut state) as f32 / (1_u64 << 31) as f32 - 0.5) * 0.2).collect();
         trainer.set_params(seat, &params)?;

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let labels: Vec<u8> = (0..BATCH as u8).map(|i| i % 10).collect();
             let data = Data::new(&gpu, &images, &labels, 784, 10)?;
             let mut trainer = Trainer::new(&gpu, &network, 1, BATCH, Tuning::for_seeds(seeds))?;
-            trainer.begin(Recipe::default())?;
+            trainer.begin(0, Recipe::default())?;
             let count = trainer.params(0)?.len();
             let params: Vec<f32> = (0..count).map(|i| (i * 7919 % 1009) as f32 / 1e4 - 0.05).collect();
             trainer.set_params(0, &params)?;

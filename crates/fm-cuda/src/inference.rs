@@ -9,8 +9,8 @@ use crate::plan::{Launch, Plan};
 use crate::trainer::{Trainer, feed};
 use crate::tuning::Tuning;
 
-/// Images that are computed at once.
-const BATCH: usize = 2048;
+/// Images that are scored or encoded at once, whatever the size of a batch in training.
+pub const BATCH: usize = 2048;
 
 /// What to compute on.
 #[derive(Debug, Clone, Copy)]

@@ -41,10 +41,10 @@ pub use data::Data;
 pub use error::Error;
 pub use explain::Stage;
 pub use gpu::Gpu;
-pub use inference::Images;
+pub use inference::{BATCH as SCORED_AT_ONCE, Images};
 #[doc(hidden)]
 pub use made::shapes;
 pub use network::Network;
 pub use seat::Mixed;
-pub use trainer::{StepSums, Trainer};
+pub use trainer::{Kept, StepSums, Trainer};
 pub use tuning::Tuning;

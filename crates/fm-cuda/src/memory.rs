@@ -23,6 +23,11 @@ impl Weights {
         let turned = Buffer::zeroed(stream, seats * plan.shape.turned_size as usize)?;
         Ok(Self { weights: rows()?, m: rows()?, v: rows()?, average: rows()?, turned })
     }
+
+    /// Bytes of a seed.
+    pub(crate) fn bytes(plan: &Plan) -> usize {
+        (4 * plan.shape.parameters as usize + plan.shape.turned_size as usize) * size_of::<f32>()
+    }
 }
 
 /// What a batch leaves on its way.
@@ -47,6 +52,12 @@ impl Slots {
             now: Buffer::zeroed(stream, seats * 2)?,
             feeds: Buffer::zeroed(stream, seats)?,
         })
+    }
+
+    /// Bytes of a seed, but for a few.
+    pub(crate) fn bytes(plan: &Plan) -> usize {
+        let Shape { slot, marked, .. } = plan.shape;
+        plan.batch * (slot as usize * size_of::<f32>() + marked as usize) + plan.scratch * size_of::<f32>()
     }
 
     /// Writes the addresses.

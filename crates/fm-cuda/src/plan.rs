@@ -1,5 +1,7 @@
 //! From a network to shapes and places: how a seed's memory is laid out, and how each kernel is launched.
 
+use fm_kernels::Scope;
+
 use crate::args::{Args, Conv, Dense, IMAGES, SLICE, Shape, THREADS, TILE, WIDE};
 use crate::layout;
 use crate::made;
@@ -265,6 +267,32 @@ impl Plan {
     /// The launch that takes features from codes.
     pub(crate) fn gather(&self) -> Launch {
         Self::any("gather", (self.batch, 1))
+    }
+
+    /// The launches of a training step. A head by itself takes its features from codes.
+    pub(crate) fn step(&self, scope: Scope) -> Vec<Launch> {
+        let (encoder, head) = (scope != Scope::Head, scope != Scope::Encoder);
+        let mut launches = if encoder { self.encode.clone() } else { vec![self.gather()] };
+        let mut back = self.back.as_slice();
+        match &self.middle {
+            Some(middle) if encoder => {
+                // In place of the last block and all up to its backward pass.
+                launches.pop();
+                launches.push(middle.clone());
+                back = back.get(1..).unwrap_or_default();
+            }
+            _ => {
+                launches.extend(self.head.iter().cloned());
+                if encoder {
+                    launches.extend(self.head_back.iter().cloned());
+                }
+            }
+        }
+        if encoder {
+            launches.extend(back.iter().cloned());
+        }
+        launches.push(self.update(encoder, head));
+        launches
     }
 
     /// The launch of `update`, of the parts that move.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use fm_kernels::Recipe;
+
 use crate::args::{Feed, Step};
 use crate::data::Data;
 use crate::driver::{Buffer, Stream};
@@ -25,6 +27,8 @@ pub struct Mixed<'a> {
 /// Where a seed's images come from, and what it is to do.
 #[derive(Debug, Default)]
 pub(crate) struct Seat {
+    /// How its phase trains.
+    pub(crate) recipe: Recipe,
     data: Option<Arc<Data>>,
     order: Option<Buffer<i32>>,
     /// Rows of the epoch.
@@ -54,6 +58,11 @@ struct Prepared {
 }
 
 impl Seat {
+    /// One whose phase trains so, at its beginning.
+    pub(crate) fn of(recipe: Recipe) -> Self {
+        Self { recipe, ..Self::default() }
+    }
+
     /// Starts an epoch.
     pub(crate) fn begin(&mut self, stream: &Stream, data: &Arc<Data>, order: &[u32]) -> Result<(), Error> {
         let order: Vec<i32> = order.iter().map(|&row| row as i32).collect();

@@ -6,7 +6,7 @@ use fm_kernels::{Method, Recipe, Scope};
 
 use crate::args::{Args, Feed, Now, Part, Step, Sums};
 use crate::data::Data;
-use crate::driver::{Buffer, Graph};
+use crate::driver::{Buffer, DeviceInfo, Graph};
 use crate::error::{Error, below};
 use crate::gpu::Gpu;
 use crate::inference::Inference;
@@ -15,6 +15,17 @@ use crate::network::Network;
 use crate::plan::{Launch, Plan};
 use crate::seat::{Mixed, Seat};
 use crate::tuning::Tuning;
+
+/// What a seed keeps on the device beside the data that all train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// An epoch's augmented images.
+    Images,
+    /// The codes of a frozen encoder.
+    Codes,
+}
 
 /// What a step left for the records, of the weights before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,11 +36,28 @@ pub struct StepSums {
     pub correct: u64,
 }
 
+/// What the launches of a step depend on beside the network: seats that agree in it share them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Kind {
+    scope: Scope,
+    method: Method,
+    smoothing: f64,
+    averages: bool,
+}
+
+impl Kind {
+    fn of(recipe: &Recipe) -> Self {
+        let Recipe { scope, method, smoothing, average, .. } = *recipe;
+        Self { scope, method, smoothing, averages: average.is_some() }
+    }
+}
+
 /// Parameters, optimizer state and batch memory of several seeds of a network on one device.
 ///
-/// Call order, for each seat: [`begin`](Trainer::begin) (all seats together), then for each epoch
+/// Call order, for each seat: [`begin`](Trainer::begin), then for each epoch
 /// [`begin_epoch`](Trainer::begin_epoch), [`push`](Trainer::push)es and a [`drain`](Trainer::drain). Seats do not know
-/// of each other: each gets the bits that it would get alone.
+/// of each other: each gets the bits that it would get alone, wherever the others are. Those that train in the same way
+/// share launches; a seat that has nothing to do takes part in none.
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) gpu: Arc<Gpu>,
@@ -39,11 +67,8 @@ pub struct Trainer {
     pub(crate) weights: Weights,
     slots: Slots,
     steps: Option<Steps>,
-    recipe: Recipe,
-    /// Whether features come from codes.
-    frozen: bool,
     pub(crate) seats: Vec<Seat>,
-    graph: Option<Graph>,
+    graph: Option<(Kind, Graph)>,
     pub(crate) inference: Option<Inference>,
 }
 
@@ -68,8 +93,6 @@ impl Trainer {
             weights: Weights::new(stream, &plan, seats)?,
             slots: Slots::new(stream, &plan, seats)?,
             steps: None,
-            recipe: Recipe::default(),
-            frozen: false,
             seats: (0..seats).map(|_| Seat::default()).collect(),
             graph: None,
             inference: None,
@@ -103,20 +126,52 @@ impl Trainer {
         &self.gpu
     }
 
-    /// Starts a phase for all seats: fresh moments, steps counted from 1. With `Scope::Head` the features come from
-    /// the codes that [`Trainer::encode`] has left.
+    /// Seeds of a network that fill a device side by side, in epochs of `rows` images: more make little faster. At
+    /// least one; together they take half of the device's memory at most. `kept` says whether a seed keeps images or
+    /// codes of its own.
+    ///
+    /// # Errors
+    /// When the kernels do not compute the network.
+    pub fn filling(
+        device: &DeviceInfo,
+        network: &Network,
+        batch: usize,
+        rows: usize,
+        kept: Kept,
+    ) -> Result<usize, Error> {
+        /// Blocks for each multiprocessor in the launch that has the fewest: two run at a time, so that as many wait.
+        const BLOCKS: usize = 4;
+        let plan = Plan::new(network, batch, &Tuning::for_seeds(usize::MAX))?;
+        let launches = plan.step(Scope::All);
+        let fewest = launches.iter().map(|launch| launch.blocks.0 * launch.blocks.1).min().unwrap_or(1);
+        let kept = match kept {
+            Kept::Nothing => 0,
+            Kept::Images => network.pixels(),
+            Kept::Codes => plan.features * size_of::<f32>(),
+        };
+        let steps = rows.div_ceil(batch) * (size_of::<Step>() + size_of::<Sums>());
+        let each = Weights::bytes(&plan) + Slots::bytes(&plan) + steps + rows * (size_of::<i32>() + kept);
+        let room = device.memory as usize / 2 / each;
+        Ok((BLOCKS * device.multiprocessors as usize).div_ceil(fewest).min(room).max(1))
+    }
+
+    /// Starts a phase of a seat: fresh moments, steps counted from 1. With `Scope::Head` the features come from the
+    /// codes that [`Trainer::encode`] leaves afterwards.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn begin(&mut self, recipe: Recipe) -> Result<(), Error> {
-        (self.recipe, self.frozen, self.graph) = (recipe, recipe.scope == Scope::Head, None);
+    pub fn begin(&mut self, seat: usize, recipe: Recipe) -> Result<(), Error> {
+        let row = self.plan.shape.parameters as usize;
         for part in [&self.weights.m, &self.weights.v, &self.weights.average] {
-            part.zero(&self.gpu.stream)?;
+            part.zero_part(&self.gpu.stream, seat * row, row)?;
         }
-        for seat in &mut self.seats {
-            *seat = Seat::default();
-        }
+        self.seats[seat] = Seat::of(recipe);
         Ok(())
+    }
+
+    /// Gives a seat up: what it was to do is not done, and its images and codes are freed.
+    pub fn leave(&mut self, seat: usize) {
+        self.seats[seat] = Seat::default();
     }
 
     /// Starts an epoch of a seat on `data`: `order` has its rows.
@@ -125,7 +180,8 @@ impl Trainer {
     /// When a row is not there, or the device fails.
     pub fn begin_epoch(&mut self, seat: usize, data: &Arc<Data>, order: &[u32]) -> Result<(), Error> {
         below("row", order, data.rows())?;
-        if self.frozen && self.seats[seat].codes.is_none() {
+        let place = &self.seats[seat];
+        if place.recipe.scope == Scope::Head && place.codes.is_none() {
             return Err(Error::Order("a frozen encoder's codes come before the epoch"));
         }
         let stream = &self.gpu.stream;
@@ -170,9 +226,9 @@ impl Trainer {
         if count == 0 || count > most {
             return Err(Error::Range { what: "batch of", got: count as u64, count: most as u64 });
         }
-        let recipe = Recipe { lr_encoder: rates.0, lr_head: rates.1, ..self.recipe };
         let (size, classes) = (self.network.pixels(), self.network.classes());
         let place = &mut self.seats[seat];
+        let recipe = Recipe { lr_encoder: rates.0, lr_head: rates.1, ..place.recipe };
         if begin + count > place.rows {
             return Err(Error::Range {
                 what: "position",
@@ -208,53 +264,60 @@ impl Trainer {
     /// # Errors
     /// When the device fails.
     pub fn flush(&mut self) -> Result<(), Error> {
-        match self.prepare()? {
-            0 => Ok(()),
-            steps => self.run(steps),
+        while let Some((kind, steps)) = self.prepare_next()? {
+            self.run(kind, steps)?;
         }
+        Ok(())
     }
 
-    /// Brings the steps that all seats have been given to the device; returns the most of one.
+    /// Brings to the device the steps that the seats have been given which share launches with the first that has any;
+    /// returns the most of one.
     ///
     /// # Errors
     /// When the device fails.
     pub fn prepare(&mut self) -> Result<usize, Error> {
-        let most = self.seats.iter().map(|seat| seat.pending.len()).max().unwrap_or(0);
-        if most == 0 {
-            return Ok(0);
-        }
+        Ok(self.prepare_next()?.map_or(0, |(_, steps)| steps))
+    }
+
+    fn prepare_next(&mut self) -> Result<Option<(Kind, usize)>, Error> {
+        let Some(first) = self.seats.iter().find(|seat| !seat.pending.is_empty()) else { return Ok(None) };
+        let kind = Kind::of(&first.recipe);
         let ends = self.seats.iter().map(|seat| seat.done + seat.pending.len()).max().unwrap_or(0);
         self.make_room(ends)?;
         let stream = Arc::clone(&self.gpu.stream);
-        let Some(steps) = &self.steps else { return Ok(0) };
-        let (mut now, mut feeds) = (vec![], vec![]);
+        let Some(steps) = &self.steps else { return Ok(None) };
+        let (mut now, mut feeds, mut most) = (vec![], vec![], 0);
         for (i, seat) in self.seats.iter_mut().enumerate() {
-            let first = seat.pending.first().copied().unwrap_or_default();
-            now.extend([Now { index: seat.done as i32, step: first }; 2]);
-            if !seat.pending.is_empty() {
+            let mut step = Step::default();
+            let index = seat.done;
+            if !seat.pending.is_empty() && Kind::of(&seat.recipe) == kind {
+                step = seat.pending[0];
                 steps.steps.upload(&stream, i * steps.room + seat.done, &seat.pending)?;
+                most = most.max(seat.pending.len());
+                seat.done += seat.pending.len();
+                seat.pending.clear();
             }
-            seat.done += seat.pending.len();
-            seat.pending.clear();
+            // A step of no images is none: so are those of a seat behind its last.
+            now.extend([Now { index: index as i32, step }; 2]);
             let mut feed = seat.feed();
             feed.steps = steps.steps.ptr() + (i * steps.room * size_of::<Step>()) as u64;
             feeds.push(feed);
         }
         self.slots.feeds.upload(&stream, 0, &feeds)?;
         self.slots.now.upload(&stream, 0, &now)?;
-        Ok(most)
+        Ok(Some((kind, most)))
     }
 
     /// Queues so many steps, most of them as graphs.
-    fn run(&mut self, steps: usize) -> Result<(), Error> {
-        let (args, launches) = (self.args(), self.launches());
+    fn run(&mut self, kind: Kind, steps: usize) -> Result<(), Error> {
+        let (args, launches) = (self.args_of(kind), self.plan.step(kind.scope));
         let each = self.tuning.graph.max(1);
         let (graphs, rest) = (steps / each, steps % each);
-        if graphs > 0 && self.graph.is_none() {
+        if graphs > 0 && self.graph.as_ref().is_none_or(|(of, _)| *of != kind) {
             let work = || (0..each).try_for_each(|_| self.step(&args, &launches));
-            self.graph = Some(self.gpu.stream.capture(work)?);
+            self.graph = Some((kind, self.gpu.stream.capture(work)?));
         }
-        if let Some(graph) = &self.graph {
+        if let Some((_, graph)) = self.graph.as_ref().filter(|_| graphs > 0) {
             for _ in 0..graphs {
                 // SAFETY: what it was recorded with lives as long as `self`, which drops it when memory moves.
                 unsafe { self.gpu.stream.launch_graph(graph)? };
@@ -271,50 +334,32 @@ impl Trainer {
         Ok(())
     }
 
-    /// The launches of a step.
+    /// The launches of a step of the first seat.
     pub(crate) fn launches(&self) -> Vec<Launch> {
-        let plan = &self.plan;
-        let (encoder, head) = (self.recipe.scope != Scope::Head, self.recipe.scope != Scope::Encoder);
-        let mut launches = if self.frozen { vec![plan.gather()] } else { plan.encode.clone() };
-        let mut back = plan.back.as_slice();
-        match &plan.middle {
-            Some(middle) if !self.frozen => {
-                // In place of the last block and all up to its backward pass.
-                launches.pop();
-                launches.push(middle.clone());
-                back = back.get(1..).unwrap_or_default();
-            }
-            _ => {
-                launches.extend(plan.head.iter().cloned());
-                if encoder {
-                    launches.extend(plan.head_back.iter().cloned());
-                }
-            }
-        }
-        if encoder {
-            launches.extend(back.iter().cloned());
-        }
-        launches.push(plan.update(encoder, head));
-        launches
+        self.plan.step(self.seats[0].recipe.scope)
     }
 
-    /// All that a kernel is given in training.
+    /// All that a kernel is given when the first seat trains.
     pub(crate) fn args(&self) -> Args {
+        self.args_of(Kind::of(&self.seats[0].recipe))
+    }
+
+    fn args_of(&self, kind: Kind) -> Args {
         let mut args = self.plan.args();
-        self.weights.place(&mut args, 0, self.recipe.average.is_some());
+        self.weights.place(&mut args, 0, kind.averages);
         self.slots.place(&mut args);
         if let Some(steps) = &self.steps {
             (args.sums, args.steps) = (steps.sums.ptr(), steps.room as i32);
         }
-        args.encoder_moves = i32::from(self.recipe.scope != Scope::Head);
-        args.head_moves = i32::from(self.recipe.scope != Scope::Encoder);
-        match self.recipe.method {
+        args.encoder_moves = i32::from(kind.scope != Scope::Head);
+        args.head_moves = i32::from(kind.scope != Scope::Encoder);
+        match kind.method {
             Method::Adam(betas) | Method::AdamW(betas) => {
                 (args.fresh1, args.fresh2) = ((1.0 - betas.beta1) as f32, (1.0 - betas.beta2) as f32);
             }
             Method::Sgd { momentum } => (args.method, args.momentum) = (1, momentum as f32),
         }
-        args.smoothing = self.recipe.smoothing as f32;
+        args.smoothing = kind.smoothing as f32;
         args
     }
 

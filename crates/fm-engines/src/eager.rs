@@ -148,6 +148,15 @@ impl<'a> Eager<'a> {
         })
     }
 
+    /// What helps where memory runs out that does not depend on the size of a batch.
+    fn room(&self) -> &'static str {
+        if self.device == Device::Cpu {
+            "use a machine with more memory, or raise the limit (ulimit -v)"
+        } else {
+            "see with nvidia-smi what else uses the device and close it, use one with more memory, or --device cpu"
+        }
+    }
+
     fn data(&self, source: Source) -> Result<&Resident> {
         let (train, test) = self.data.as_ref().ok_or_else(no_data)?;
         Ok(if source == Source::Train { train } else { test })
@@ -365,7 +374,16 @@ impl Engine for Eager<'_> {
     }
 
     fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<(), Error> {
-        Ok(self.try_begin_epoch(order, so_far)?)
+        let codes = self.scope == Scope::Head && self.codes.is_none();
+        let began = self.try_begin_epoch(order, so_far).map_err(Error::from);
+        if !codes {
+            return began;
+        }
+        began.map_err(|error| {
+            let doing = format!("computing a frozen encoder's codes, {} images at a time", self.pass);
+            let disk = "a smaller --code-memory keeps the codes on the disk";
+            error.out_of_memory_in(&doing, &[disk, self.room()])
+        })
     }
 
     fn step(&mut self, step: &Step<'_>) -> Result<(), Error> {
@@ -377,7 +395,10 @@ impl Engine for Eager<'_> {
     }
 
     fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>, Error> {
-        Ok(self.try_infer(input, want)?)
+        self.try_infer(input, want).map_err(|error| {
+            let doing = format!("scoring, {} images at a time whatever --batch-size is", self.pass);
+            Error::from(error).out_of_memory_in(&doing, &[self.room()])
+        })
     }
 
     fn weights(&mut self) -> Result<Vec<NamedTensor>, Error> {

@@ -37,7 +37,7 @@ mod torch;
 use fm_train::EngineDef;
 
 pub use chain::{chain, kernel_network};
-pub use cuda::Cuda;
+pub use cuda::{Cuda, Seat, filling};
 pub use device::{cuda_devices, resolve, settle, to_tch};
 pub use eager::Eager;
 pub use fused::Fused;
@@ -49,7 +49,7 @@ pub use torch::{TorchError, failed};
 /// Every engine, the fastest first: `auto` takes the first that covers a network.
 pub static ENGINES: &[EngineDef] = &[
     EngineDef {
-        name: "cuda",
+        name: Cuda::NAME,
         about: "the project's own CUDA kernels, which need NVIDIA's driver alone",
         covers: cuda::covers,
         trains: flat::trains,

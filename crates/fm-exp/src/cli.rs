@@ -1,5 +1,6 @@
 //! The command line: `fm-exp [flags]` trains, subcommands do the rest.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -170,9 +171,28 @@ pub fn report(error: &Error) -> ExitCode {
         // Somebody reads stdout to its end: what is there says how it ended.
         let _ = print(&failure(error));
     }
-    // A closed stderr is no reason to panic.
-    let _ = writeln!(io::stderr(), "{}{}", label(error.kind(), output.color), visible(&error.to_string()));
+    say(error, output.color);
     error.exit_code().into()
+}
+
+/// Prints an error on stderr, or in the log of a thread that has one.
+pub(crate) fn say(error: &Error, color: bool) {
+    let text = format!("{}{}\n", label(error.kind(), color), visible(&error.to_string()));
+    // A closed stderr is no reason to panic.
+    let _ = logging::write(text.as_bytes());
+}
+
+/// The flags of `train` that these words say.
+///
+/// # Errors
+/// A usage error with clap's words.
+pub(crate) fn train_flags(words: &[OsString]) -> Result<RunArgs> {
+    let command = ["fm-exp", "train"].map(OsString::from);
+    let cli = Cli::try_parse_from(command.iter().chain(words));
+    match cli.map_err(|e| Error::usage(e.to_string().trim_start_matches("error: ").to_owned()))?.command {
+        Some(Command::Train(args)) => Ok(*args),
+        _ => Err(Error::usage("no flags of train")),
+    }
 }
 
 /// What stands before an error. One that was asked for is none.

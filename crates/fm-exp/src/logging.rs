@@ -1,6 +1,8 @@
 //! Log lines and progress bars on the same terminal, out of each other's way. Both go to stderr; results
 //! go to stdout.
 
+use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Write};
 
 use indicatif::MultiProgress;
@@ -60,6 +62,27 @@ pub fn init(quiet: bool, verbose: u8, color: bool, bars: bool) -> Console {
     console
 }
 
+thread_local! {
+    /// Where this thread's lines go, if not to stderr.
+    static LOG: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
+/// Lets lines of this thread go to a file from now on: it trains a run beside those of other threads.
+pub(crate) fn log_to(file: File) {
+    LOG.set(Some(file));
+}
+
+/// Writes to this thread's log.
+///
+/// # Errors
+/// When that cannot be written.
+pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
+    LOG.with_borrow_mut(|log| match log {
+        Some(file) => file.write_all(bytes),
+        None => io::stderr().write_all(bytes),
+    })
+}
+
 /// stderr, with the bars taken away while a line is written.
 struct Stderr(Option<MultiProgress>);
 
@@ -75,7 +98,7 @@ struct Line<'a>(Option<&'a MultiProgress>);
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().write_all(bytes);
+        let write = || write(bytes);
         // A closed stderr must not stop a run.
         let _ = self.0.map_or_else(write, |bars| bars.suspend(write));
         Ok(bytes.len())

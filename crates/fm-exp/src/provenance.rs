@@ -1,5 +1,7 @@
 //! Where a result comes from: the command, the versions and the machine, for `config.toml` and `doctor`.
 
+use std::path::Path;
+
 use fm_cuda::driver::{DeviceInfo, Driver};
 use fm_run::terminal::{counted, shell_word};
 use fm_train::engine::Device;
@@ -36,15 +38,15 @@ pub(crate) const COMPUTED_BY: [&str; 9] = [
     "threads",
 ];
 
-/// What `config.toml` records besides flags.
-pub(crate) fn table(device: Device, engine: &str) -> Table {
+/// What `config.toml` records besides flags, of a run that `command` trains, word by word.
+pub(crate) fn table(device: Device, engine: &str, command: &[String]) -> Table {
     let mut table = Table::new();
     let mut set = |key: &str, value: Value| table.insert(key.to_owned(), value);
     // Where the program lay is the machine's business; a sweep starts it by its whole path.
     let program =
-        |arg: std::ffi::OsString| std::path::Path::new(&arg).file_name().map_or(arg.clone(), Into::into);
-    let args = std::env::args_os().enumerate().map(|(i, arg)| if i == 0 { program(arg) } else { arg });
-    let command: Vec<String> = args.map(|arg| shell_word(&arg.to_string_lossy())).collect();
+        |arg: &str| Path::new(arg).file_name().map_or(arg.into(), |name| name.to_string_lossy().into_owned());
+    let words = command.iter().enumerate().map(|(i, arg)| if i == 0 { program(arg) } else { arg.clone() });
+    let command: Vec<String> = words.map(|word| shell_word(&word)).collect();
     set("command", command.join(" ").into());
     set("device-name", device_name(device).into());
     if let Some(driver) = driver(device) {

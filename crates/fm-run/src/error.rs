@@ -98,6 +98,17 @@ impl Error {
         self
     }
 
+    /// Where memory ran out: what was being done, and what helps there in place of what was said. Another error stays as
+    /// it is.
+    #[must_use]
+    pub fn out_of_memory_in(mut self, doing: &str, helps: &[&str]) -> Self {
+        if self.kind != Kind::Device || !self.message.starts_with("out of ") {
+            return self;
+        }
+        self.helps = helps.iter().map(|&help| help.to_owned()).collect();
+        self.note(format!("while {doing}"))
+    }
+
     /// Says where in a run it happened: within the message when that is short, in a note otherwise.
     #[must_use]
     pub fn at(mut self, place: &str) -> Self {
@@ -232,6 +243,19 @@ mod tests {
         let error = Error::usage("--lr must be finite and > 0, got NaN").note("a").help("b");
         assert_eq!(error.to_string(), "--lr must be finite and > 0, got NaN\n  note: a\n  help: b");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn what_helps_where_memory_runs_out_depends_on_what_was_done() {
+        let error = Error::device("CUDA out of memory. Tried to allocate 2 GiB");
+        assert!(error.to_string().contains("--batch-size"), "{error}");
+        let text = error.out_of_memory_in("scoring, 7 images at a time", &["close the other"]).to_string();
+        assert!(
+            text.ends_with("\n  note: while scoring, 7 images at a time\n  help: close the other"),
+            "{text}"
+        );
+        let other = Error::usage("a").help("b");
+        assert_eq!(other.clone().out_of_memory_in("scoring", &["c"]), other);
     }
 
     #[test]

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from . import agreement, behaviour, machine, runs, speed, tools
+from . import agreement, behaviour, beside, machine, runs, speed, tools
 from .context import Context, Failed, Skipped
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -22,7 +22,7 @@ def steps(options):
     if options.profile:
         return [*machine.STEPS, *tools.profiles(options.engines)]
     engines = options.engines
-    parts = [part.steps(engines) for part in (agreement, behaviour, tools, speed)]
+    parts = [part.steps(engines) for part in (agreement, behaviour, tools, beside, speed)]
     whole = list(runs.steps(engines))
     # libtorch's whole runs take minutes: after everything else.
     late = [step for step, engine in zip(whole, engines) if engine == "eager"]

@@ -162,7 +162,18 @@ impl<T: Pod> Buffer<T> {
     /// # Errors
     /// What the driver says.
     pub fn zero(&self, stream: &Stream) -> Result<()> {
-        let to = self.place(0, self.len);
+        self.zero_part(stream, 0, self.len)
+    }
+
+    /// Queues making `count` values from position `at` on zero. May be recorded.
+    ///
+    /// # Errors
+    /// What the driver says.
+    ///
+    /// # Panics
+    /// When there are not as many.
+    pub fn zero_part(&self, stream: &Stream, at: usize, count: usize) -> Result<()> {
+        let to = self.place(at, count);
         // SAFETY: the buffer holds that many bytes; zero bytes are a value.
         self.copy("fill", to, |f, to, bytes| unsafe { (f.fill)(to, 0, bytes, stream.handle) })
     }

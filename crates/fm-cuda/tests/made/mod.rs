@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fm_cuda::driver::{Context, Driver};
 use fm_cuda::{Data, Error, Gpu, Images, Network, StepSums, Trainer, Tuning};
 use fm_cuda_emulated::Emulated;
-use fm_kernels::Recipe;
+use fm_kernels::{Recipe, Scope};
 
 /// Numbers that look random enough: the high bits of a linear congruential generator.
 fn random(state: &mut u64) -> f32 {
@@ -14,7 +14,10 @@ fn random(state: &mut u64) -> f32 {
     (*state >> 40) as f32 / (1 << 24) as f32
 }
 
-/// What a seed ends with: the bits of its average, the records of its steps, the bits of its scores.
+/// A seed, how it trains, and for how many steps.
+pub(crate) type Course = (u64, Recipe, usize);
+
+/// What a seed ends with: the bits of its average or parameters, the records of its steps, the bits of its scores.
 pub(crate) type Run = (Vec<u32>, Vec<StepSums>, Vec<u32>);
 
 /// A network and images on an emulated device.
@@ -46,29 +49,52 @@ impl Bench {
         batch: usize,
         steps: usize,
     ) -> Result<Vec<Run>, Error> {
-        let mut trainer = Trainer::new(&self.gpu, &self.network, seeds.len(), batch, tuning)?;
-        trainer.begin(Recipe { weight_decay: 0.01, average: Some(0.9), ..Recipe::default() })?;
+        let recipe = Recipe { weight_decay: 0.01, average: Some(0.9), ..Recipe::default() };
+        let courses: Vec<Course> = seeds.iter().map(|&seed| (seed, recipe, steps)).collect();
+        self.train_each(&courses, tuning, batch)
+    }
+
+    /// The same for seeds that train differently, or for longer than others.
+    pub(crate) fn train_each(
+        &self,
+        courses: &[Course],
+        tuning: Tuning,
+        batch: usize,
+    ) -> Result<Vec<Run>, Error> {
+        let mut trainer = Trainer::new(&self.gpu, &self.network, courses.len(), batch, tuning)?;
         let rows = self.data.rows();
-        for (seat, &seed) in seeds.iter().enumerate() {
+        for (seat, &(seed, recipe, _)) in courses.iter().enumerate() {
+            trainer.begin(seat, recipe)?;
             let mut state = seed;
             let count = trainer.params(seat)?.len();
             let params: Vec<f32> = (0..count).map(|_| (random(&mut state) - 0.5) * 0.2).collect();
             trainer.set_params(seat, &params)?;
+            if recipe.scope == Scope::Head {
+                trainer.encode(seat, &self.data)?;
+            }
             let order: Vec<u32> = (0..rows as u32).map(|i| (i * 7 + seed as u32) % rows as u32).collect();
             trainer.begin_epoch(seat, &self.data, &order)?;
-            for step in 0..steps {
-                let begin = step * batch % rows;
-                // The last batch of an epoch is smaller.
-                trainer.push(seat, begin, batch.min(rows - begin), (1e-3, 2e-3), None)?;
-            }
         }
-        trainer.flush()?;
+        // In two parts, so that some have nothing left to do in the second.
+        let most = courses.iter().map(|course| course.2).max().unwrap_or(0);
+        for part in [0..most / 2, most / 2..most] {
+            for (seat, &(_, _, steps)) in courses.iter().enumerate() {
+                for step in part.start..part.end.min(steps) {
+                    let begin = step * batch % rows;
+                    // The last batch of an epoch is smaller.
+                    trainer.push(seat, begin, batch.min(rows - begin), (1e-3, 2e-3), None)?;
+                }
+            }
+            trainer.flush()?;
+        }
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
         let images: Vec<u32> = (0..rows as u32).collect();
-        (0..seeds.len())
+        (0..courses.len())
             .map(|seat| {
                 let scores = trainer.scores(seat, Images::Rows(&self.data, &images))?;
-                Ok((bits(trainer.average(seat)?), trainer.sums(seat)?, bits(scores)))
+                let kept = courses[seat].1.average.is_some();
+                let params = if kept { trainer.average(seat)? } else { trainer.params(seat)? };
+                Ok((bits(params), trainer.sums(seat)?, bits(scores)))
             })
             .collect()
     }

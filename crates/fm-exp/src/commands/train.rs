@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use fm_data::Dataset;
-use fm_engines::ENGINES;
+use fm_engines::{ENGINES, Seat};
 use fm_net::{NamedTensor, Network, Part};
 use fm_run::spec::EncoderMode;
 use fm_run::store::{Claim, Row, RunDir, Runs};
@@ -16,6 +17,7 @@ use fm_train::event::Outcome;
 use fm_train::per_phase::PerPhase;
 use fm_train::train::{self, Truth};
 use fm_train::{Phase, Plan, recipe};
+use toml::Value;
 
 use crate::args::RunArgs;
 use crate::checkpoint_files::{self, Found};
@@ -26,14 +28,50 @@ use crate::record::Record;
 use crate::signals::Signals;
 use crate::{epoch_rows, inputs, naming, prolong, provenance, sink};
 
+/// What a run shares with the process that it is in.
+#[derive(Default)]
+pub(crate) struct Process<'a> {
+    /// The command that trains it alone, where that is not this process's.
+    pub(crate) command: Option<Vec<String>>,
+    /// Its place on the device, where others train beside it.
+    pub(crate) seat: Option<Arc<Seat>>,
+    /// The data set of them all.
+    pub(crate) data: Option<&'a OnceLock<Result<Dataset>>>,
+    /// Who listens for requests to stop.
+    pub(crate) signals: Option<&'a Signals>,
+}
+
+impl Process<'_> {
+    /// The command, word by word.
+    fn words(&self) -> Vec<String> {
+        let own = || std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        self.command.clone().unwrap_or_else(own)
+    }
+}
+
 pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<String> {
+    run_in(&Process::default(), args, as_json, console)
+}
+
+/// Trains a run in a process that may have others.
+///
+/// # Errors
+/// What ends the run before its end.
+pub(crate) fn run_in(
+    process: &Process<'_>,
+    args: RunArgs,
+    as_json: bool,
+    console: &Console,
+) -> Result<String> {
     let mut config = RunConfig::check(args)?;
     let claim = config.claim();
     let spec = &config.spec;
     let machine = inputs::machine(spec)?;
-    let data = inputs::load(spec, console.bars.is_some())?;
-    let network = recipe::network(&spec.arch, &data)?;
-    let plan = recipe::plan(spec, &network, &data)?;
+    let load = || inputs::load(spec, console.bars.is_some());
+    let own = OnceLock::new();
+    let data = process.data.unwrap_or(&own).get_or_init(load).as_ref().map_err(Clone::clone)?;
+    let network = recipe::network(&spec.arch, data)?;
+    let plan = recipe::plan(spec, &network, data)?;
     let given = recipe::given_encoder(spec, &network)?;
     let names = |machine| engine::names(ENGINES, &spec.engine, &plan, machine);
     let (machine, engine) = inputs::settled(spec.device, machine, names)?;
@@ -43,11 +81,15 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         data_sha256: data.sha256.clone(),
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };
-    let provenance = provenance::table(machine.device, &facts.engine);
+    let mut provenance = provenance::table(machine.device, &facts.engine, &process.words());
+    if let Some(seat) = &process.seat {
+        // Whoever reads the run's seconds should know.
+        provenance.insert("beside".to_owned(), Value::from(seat.others() as i64));
+    }
     let mut run = Identified { spec: spec.clone(), facts, provenance };
     expected(&config, &run)?;
     let is_named = spec.name.is_some();
-    run.spec.name = Some(naming::of(&run, &plan, &data));
+    run.spec.name = Some(naming::of(&run, &plan, data));
     config.spec.name.clone_from(&run.spec.name);
     let spec = &config.spec;
     if config.process.dry_run {
@@ -61,7 +103,11 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         let network = &phase.network;
         let def = engine::choose_for(ENGINES, &spec.engine, phase, machine)?;
         let (batch_size, seed) = (plan.batch_size, plan.seeds.order);
-        (def.build)(network, weights, Setup { data: Some(&data), machine, batch_size, seed, codes })
+        let setup = Setup { data: Some(data), machine, batch_size, seed, codes };
+        match &process.seat {
+            Some(seat) if def.name == fm_engines::Cuda::NAME => seat.build(network, weights, setup),
+            _ => (def.build)(network, weights, setup),
+        }
     };
     let given = given.map_or(Vec::new(), |given| given.weights);
     let mut engine = PerPhase::new(&plan.phases[0], plan.seeds.init, &given, Box::new(build))?;
@@ -79,7 +125,7 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
         };
     }
     let runs = runs?;
-    let record = Record { run: &run, data: &data, plan: &plan, machine };
+    let record = Record { run: &run, data, plan: &plan, machine };
     announce(&record, &dir);
     let mut found = match dir.beginning() {
         Some(there) => Some(prolong::in_place(&dir, there, &record)?),
@@ -92,12 +138,25 @@ pub(crate) fn run(args: RunArgs, as_json: bool, console: &Console) -> Result<Str
     if dir.resumed() || found.is_some() {
         log_resumed(dir.path(), found.as_ref(), &record.identity());
     }
-    let carried_out = carry_out(&config, &record, &dir, runs.as_ref(), &mut engine, found, console);
+    let listening;
+    let signals = if let Some(signals) = process.signals {
+        signals
+    } else {
+        listening = Signals::listen()?;
+        if config.process.stop_with_stdin {
+            listening.stop_with_stdin()?;
+        }
+        &listening
+    };
+    let given = Given { config: &config, record, dir: &dir, runs: runs.as_ref(), signals, console };
+    let carried_out = carry_out(given, &mut engine, found);
     let (row, outcome) = carried_out.map_err(|error| match error.kind() {
-        Kind::Stopped | Kind::Interrupted => error.help(format!("resume with: {}", resuming())),
+        Kind::Stopped | Kind::Interrupted => {
+            error.help(format!("resume with: {}", resuming(&process.words())))
+        }
         _ => checkpoint_files::explain(dir.path(), error),
     })?;
-    warn_of_chance(&data, &outcome);
+    warn_of_chance(data, &outcome);
     if as_json { summary(dir.path()) } else { Ok(report(&config, &row, &outcome)) }
 }
 
@@ -118,9 +177,9 @@ fn announce(record: &Record<'_>, dir: &RunDir) {
     }
 }
 
-/// The command that resumes what this process does.
-fn resuming() -> String {
-    let mut words: Vec<String> = std::env::args_os().map(|arg| shell_word(&arg.to_string_lossy())).collect();
+/// The command that resumes what this one does.
+fn resuming(command: &[String]) -> String {
+    let mut words: Vec<String> = command.iter().map(|word| shell_word(word)).collect();
     words.retain(|word| !["--overwrite", "--overwrite=true", "--resume"].contains(&word.as_str()));
     words.push("--resume".to_owned());
     words.join(" ")
@@ -162,22 +221,22 @@ fn resume(dir: &Path, record: &Record<'_>) -> Result<Option<Found>> {
     checkpoint_files::load(dir, &record.run.run_id(), &networks)
 }
 
+/// What a run is carried out with, besides an engine and a place to begin at.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    config: &'a RunConfig,
+    record: Record<'a>,
+    dir: &'a RunDir,
+    runs: Option<&'a Runs>,
+    signals: &'a Signals,
+    console: &'a Console,
+}
+
 /// Trains, scores, and writes all that a run leaves.
-fn carry_out(
-    config: &RunConfig,
-    record: &Record<'_>,
-    dir: &RunDir,
-    runs: Option<&Runs>,
-    engine: &mut dyn Engine,
-    found: Option<Found>,
-    console: &Console,
-) -> Result<(Row, Outcome)> {
-    let signals = Signals::listen()?;
-    if config.process.stop_with_stdin {
-        signals.stop_with_stdin()?;
-    }
+fn carry_out(given: Given<'_>, engine: &mut dyn Engine, found: Option<Found>) -> Result<(Row, Outcome)> {
+    let Given { config, record, dir, runs, signals, console } = given;
     let rows = found.as_ref().map(|f| f.rows.as_slice());
-    let context = sink::Context { dir: dir.path(), record: *record, rows, bars: console.bars.as_ref() };
+    let context = sink::Context { dir: dir.path(), record, rows, bars: console.bars.as_ref() };
     let mut sinks = sink::all(&context)?;
     let given = train::Run {
         checkpoint_every: config.spec.checkpoint_every,

@@ -29,6 +29,10 @@ pub(crate) struct AllArgs {
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Sweep")]
     jobs: usize,
 
+    /// Runs that train side by side in one process, where they differ only in seed and learning rates and the engine is cuda [default: as many as fill the GPU]
+    #[arg(long, value_name = "N", help_heading = "Sweep")]
+    beside: Option<usize>,
+
     /// Try runs again that failed before
     #[arg(long, help_heading = "Sweep")]
     retry_failed: bool,
@@ -47,7 +51,7 @@ pub(super) fn run(args: &AllArgs, as_json: bool, console: &Console) -> Result<Sa
         return Err(Error::usage("a sweep needs something to vary")
             .help("such as fm-exp sweep --arch cnn,encoder-mlp --epochs 5 --seeds 0..4; fm-exp sweep --help has all"));
     }
-    let workers = Workers::new(args.out.clone(), args.jobs, args.retry_failed);
+    let workers = Workers::new(args.out.clone(), args.jobs, args.beside, args.retry_failed);
     workers.check()?;
     let (plan, data) = plan::make(&args.grid)?;
     let there = merge::sources(&args.out)?;

@@ -1,22 +1,26 @@
 //! A run of a sweep as a child process.
 
-use std::fs::OpenOptions;
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
+use std::rc::Rc;
 use std::time::Instant;
 
 use fm_run::tables::{self, EpochRow};
 use fm_run::{files, store};
 use rustix::fs::OFlags;
-use rustix::process::{Pid, Signal, kill_process};
 use toml::Value;
 
+use super::beside;
 use super::place::{Phases, place};
 use super::planned::PlannedRun;
+use super::process::Process;
 use super::state::{State, state};
+use super::work::Workers;
 use crate::error::{Error, Kind, Result};
 
 /// A child that runs.
@@ -33,7 +37,8 @@ pub(super) struct Child {
     out: PathBuf,
     /// How long the log was before.
     log_from: u64,
-    process: std::process::Child,
+    /// Those that train side by side share one.
+    process: Rc<RefCell<Process>>,
 }
 
 /// How a child is started.
@@ -62,25 +67,20 @@ pub(super) enum Ended {
 }
 
 impl Child {
-    /// Starts `train` on the run; its stderr goes to `logs/<name>.log`.
+    /// Starts a process that trains the runs, several side by side; what it says of each goes to `logs/<name>.log`.
     ///
     /// # Errors
-    /// When the process or its log cannot be made.
+    /// When the process or a log cannot be made.
     pub(super) fn start(
-        run: &PlannedRun,
-        out: &Path,
+        runs: &[&PlannedRun],
+        workers: &Workers,
         threads: usize,
-        device: Option<&str>,
         slot: usize,
         start: Start,
-    ) -> Result<Self> {
-        let logs = out.join("logs");
-        store::create_dir(&logs)?;
-        let log = logs.join(format!("{}.log", run.name));
-        let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
-        let file = OpenOptions::new().create(true).append(true).custom_flags(nofollow).open(&log);
-        let open = file.and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (log_from, file) = open.map_err(|e| Error::io("write", &log, &e))?;
+    ) -> Result<Vec<Self>> {
+        let out = &workers.out;
+        store::create_dir(&out.join("logs"))?;
+        let logs = runs.iter().map(|run| open_log(out, &run.name)).collect::<Result<Vec<_>>>()?;
         let exe = std::env::current_exe()
             .map_err(|e| Error::new(Kind::Other, format!("cannot find this program itself: {e}")))?;
         let mut command = Command::new(&exe);
@@ -90,50 +90,61 @@ impl Child {
                 command.env_remove(key);
             }
         }
-        command.arg("train").arg(start.how).arg("--no-record").arg("--stop-with-stdin").arg("--out").arg(out);
-        command.arg("--name").arg(&run.name).arg("--expect-run-id").arg(&run.run_id).args(flags(run));
-        if !run.flags.contains_key("threads") {
-            command.arg("--threads").arg(threads.to_string());
-        }
-        if let Some(epoch) = start.stop_after {
-            command.arg("--stop-after").arg(epoch.to_string());
-        }
-        match device.map(|d| d.strip_prefix("cuda:").unwrap_or(d)) {
-            None => {}
-            // Each child sees one device and calls it the first: a run is the same wherever it resumes.
-            Some(number) if number.parse::<usize>().is_ok() => {
-                command.env("CUDA_VISIBLE_DEVICES", number).arg("--device").arg("cuda");
+        let mut words = |run: &PlannedRun| {
+            let mut words = words(run, out, start);
+            if !run.flags.contains_key("threads") {
+                words.push(format!("--threads={threads}").into());
             }
-            Some(name) => {
-                command.arg("--device").arg(name);
+            match workers.device(slot).map(|d| d.strip_prefix("cuda:").unwrap_or(d)) {
+                None => {}
+                // Each child sees one device and calls it the first: a run is the same wherever it resumes.
+                Some(number) if number.parse::<usize>().is_ok() => {
+                    command.env("CUDA_VISIBLE_DEVICES", number);
+                    words.push("--device=cuda".into());
+                }
+                Some(name) => words.push(format!("--device={name}").into()),
             }
+            words
+        };
+        let all: Vec<Vec<OsString>> = runs.iter().map(|run| words(run)).collect();
+        if let [words] = all.as_slice() {
+            command.arg("train").arg("--stop-with-stdin").args(words);
+        } else {
+            command.args(["sweep", "beside"]).args(beside::joined(&all));
         }
-        // Nothing is ever written to it: it ends when this process does, and the child with it, saved.
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(file);
-        let process = command
-            .spawn()
-            .map_err(|e| Error::new(Kind::Other, format!("cannot start {}: {e}", exe.display())))?;
-        let phases = Phases::of(run);
-        let (name, run, out) = (run.name.clone(), run.clone(), out.to_owned());
-        let stop_after = start.stop_after;
-        Ok(Self { name, log, started: Instant::now(), slot, phases, stop_after, run, out, log_from, process })
+        let (mut files, froms): (Vec<File>, Vec<u64>) = logs.into_iter().unzip();
+        // What is no run's goes to the first one's log.
+        command.stderr(files.swap_remove(0));
+        let process = Rc::new(RefCell::new(Process::start(command, runs.len() > 1)?));
+        let child = |(run, log_from): (&&PlannedRun, u64)| Self {
+            name: run.name.clone(),
+            log: log(out, &run.name),
+            started: Instant::now(),
+            slot,
+            phases: Phases::of(run),
+            stop_after: start.stop_after,
+            run: (*run).clone(),
+            out: out.clone(),
+            log_from,
+            process: Rc::clone(&process),
+        };
+        Ok(runs.iter().zip(froms).map(child).collect())
     }
 
     /// How it ended, if it has.
     ///
     /// # Errors
     /// When the system does not say.
-    pub(super) fn look(&mut self) -> Result<Option<Ended>> {
-        let status = self.process.try_wait();
-        let status =
-            status.map_err(|e| Error::new(Kind::Other, format!("lost sight of {}: {e}", self.name)))?;
-        let Some(status) = status else { return Ok(None) };
+    pub(super) fn look(&self) -> Result<Option<Ended>> {
+        let exit = self.process.borrow_mut().exit(&self.name);
+        let exit = exit.map_err(|e| Error::new(Kind::Other, format!("lost sight of {}: {e}", self.name)))?;
+        let Some(exit) = exit else { return Ok(None) };
         // What it left counts, not how it went: it may have been killed after its last word.
         if state(&self.run, &self.out) == State::Done {
             forget_failure(&self.out, &self.name);
             return Ok(Some(Ended::Done));
         }
-        let code = status.code();
+        let code = exit.code;
         let is = |kinds: &[Kind]| kinds.iter().any(|kind| code == Some(*kind as i32));
         let reached = self.stop_after.filter(|&epoch| self.progress().is_some_and(|(at, _)| at == epoch));
         if let Some(epoch) = reached.filter(|_| is(&[Kind::Stopped])) {
@@ -143,10 +154,9 @@ impl Child {
             return Ok(Some(Ended::Stopped));
         }
         let said = self.said();
-        let how = code.map_or_else(|| status.to_string(), |code| format!("exit code {code}"));
         // A diverged run, another run's directory and a bug stay what they are.
         let passing = is(&[Kind::Usage, Kind::Data, Kind::Io, Kind::Device]) || code == Some(0);
-        Ok(Some(Ended::Failed { why: format!("{how}: {said}"), lasting: !passing && !killed(status) }))
+        Ok(Some(Ended::Failed { why: format!("{}: {said}", exit.how), lasting: !passing && exit.by_itself }))
     }
 
     /// The error that it printed last.
@@ -165,13 +175,9 @@ impl Child {
         error.unwrap_or("no message").to_owned()
     }
 
-    /// Asks it to save and end.
+    /// Asks its process to save and end.
     pub(super) fn ask_to_stop(&self) {
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // One that has ended meanwhile has nothing to save.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        self.process.borrow_mut().ask_to_stop();
     }
 
     /// Leaves a note, so that the run is not tried again unasked.
@@ -203,10 +209,22 @@ impl Child {
     }
 }
 
-/// Whether somebody else ended the process. A crash of its own ends it by a signal, too.
-fn killed(status: ExitStatus) -> bool {
-    let own = [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::TRAP, Signal::SYS];
-    status.signal().is_some_and(|signal| own.iter().all(|own| own.as_raw() != signal))
+/// Where a run's log is.
+fn log(out: &Path, name: &str) -> PathBuf {
+    out.join("logs").join(format!("{name}.log"))
+}
+
+/// A run's log, to be written at its end, and how long it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn open_log(out: &Path, name: &str) -> Result<(File, u64)> {
+    let log = log(out, name);
+    let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new().create(true).append(true).custom_flags(nofollow).open(&log);
+    file.and_then(|file| Ok((file.metadata()?.len(), file)))
+        .map(|(len, file)| (file, len))
+        .map_err(|e| Error::io("write", &log, &e))
 }
 
 /// Removes the note of a run that is done meanwhile.
@@ -217,6 +235,18 @@ pub(super) fn forget_failure(out: &Path, name: &str) {
 /// Where the reason is kept why a run failed.
 pub(super) fn failure(out: &Path, name: &str) -> PathBuf {
     out.join("logs").join(format!("{name}.failed"))
+}
+
+/// What `train` is given for a planned run; each word is a flag.
+fn words(run: &PlannedRun, out: &Path, start: Start) -> Vec<OsString> {
+    let mut to = OsString::from("--out=");
+    to.push(out);
+    let mut words = vec![start.how.into(), "--no-record".into(), to];
+    words.push(format!("--name={}", run.name).into());
+    words.push(format!("--expect-run-id={}", run.run_id).into());
+    words.extend(flags(run).into_iter().map(OsString::from));
+    words.extend(start.stop_after.map(|epoch| format!("--stop-after={epoch}").into()));
+    words
 }
 
 /// A planned run's keys as flags.

@@ -5,21 +5,24 @@
 //! ```
 //!
 //! Nothing is shared between shards but the plan, which they only read, so they may lie on NFS and die at any
-//! time: whatever is not DONE is resumed. Each run is a child process of this very binary; one that
-//! fails harms no other.
+//! time: whatever is not DONE is resumed. Each run is a child process of this very binary, or on a GPU a thread of one
+//! that trains several side by side; one that fails harms no other.
 
 mod all;
+mod beside;
 mod best;
 mod child;
 mod emit;
 mod estimate;
 mod grid;
+mod group;
 mod halve;
 mod merge;
 mod overview;
 mod place;
 mod plan;
 mod planned;
+mod process;
 mod run;
 mod sample;
 mod state;
@@ -61,6 +64,9 @@ enum SweepCommand {
     Best(best::BestArgs),
     /// Print a job script for a scheduler
     Emit(emit::EmitArgs),
+    /// Train runs side by side, what `sweep run` starts on a GPU
+    #[command(hide = true)]
+    Beside(beside::BesideArgs),
 }
 
 /// What goes to stdout, and the exit code.
@@ -89,5 +95,6 @@ pub(crate) fn run(args: SweepArgs, as_json: bool, console: &Console) -> Result<S
         SweepCommand::Merge(args) => merge::run(&args, as_json).map(Said::from),
         SweepCommand::Best(args) => best::run(&args, as_json).map(Said::from),
         SweepCommand::Emit(args) => Ok(emit::run(&args).into()),
+        SweepCommand::Beside(args) => beside::run(&args, console),
     }
 }

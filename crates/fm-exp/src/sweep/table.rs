@@ -9,6 +9,9 @@ use super::run::clock;
 use super::work::Tally;
 use crate::logging::Console;
 
+/// Runs that have a row on a terminal.
+const MOST: usize = 20;
+
 /// The display.
 pub(super) struct Table {
     total: usize,
@@ -63,7 +66,7 @@ impl Table {
             running.len(),
             clock(self.started)
         ));
-        while self.rows.len() < running.len() {
+        while self.rows.len() < running.len().min(MOST) {
             let row = bars.add(ProgressBar::new(1));
             row.set_style(style("  {wide_msg}"));
             self.rows.push(row);

@@ -8,6 +8,7 @@ use clap::Args;
 use fm_run::{RunSpec, files, store};
 
 use super::child::{Child, Ended, Start, forget_failure};
+use super::group::Groups;
 use super::merge;
 use super::planned::PlannedRun;
 use super::state::{State, state};
@@ -35,6 +36,10 @@ pub(super) struct Workers {
     #[arg(long, value_delimiter = ',')]
     device: Vec<String>,
 
+    /// Runs that train side by side in one process, where they differ only in seed and learning rates and the engine is cuda [default: as many as fill the GPU]
+    #[arg(long, value_name = "N")]
+    beside: Option<usize>,
+
     /// Try runs again that failed before
     #[arg(long)]
     pub(super) retry_failed: bool,
@@ -42,8 +47,13 @@ pub(super) struct Workers {
 
 impl Workers {
     /// So many at a time, on what the plan says.
-    pub(super) fn new(out: PathBuf, jobs: usize, retry_failed: bool) -> Self {
-        Self { out, jobs, threads: None, device: Vec::new(), retry_failed }
+    pub(super) fn new(out: PathBuf, jobs: usize, beside: Option<usize>, retry_failed: bool) -> Self {
+        Self { out, jobs, threads: None, device: Vec::new(), beside, retry_failed }
+    }
+
+    /// The device that the process in a place is told to use, where it is told one.
+    pub(super) fn device(&self, slot: usize) -> Option<&str> {
+        self.device.get(slot % self.device.len().max(1)).map(String::as_str)
     }
 
     /// Sees that the flags make sense, and makes the directory of results.
@@ -53,6 +63,9 @@ impl Workers {
     pub(super) fn check(&self) -> Result<()> {
         if !(1..=1024).contains(&self.jobs) {
             return Err(Error::usage(format!("--jobs must be from 1 to 1024, got {}", self.jobs)));
+        }
+        if self.beside.is_some_and(|n| !(1..=1024).contains(&n)) {
+            return Err(Error::usage("--beside must be from 1 to 1024"));
         }
         self.threads()?;
         self.device.iter().try_for_each(|name| device(name))?;
@@ -132,7 +145,7 @@ pub(super) fn work_until(
     let threads = workers.threads()?;
     let mut running: Vec<Child> = Vec::new();
     let (mut asked, mut is_enough) = (None, false);
-    let mut slots: VecDeque<usize> = (0..workers.jobs).collect();
+    let mut groups = Groups::new(workers.beside, workers.jobs);
     loop {
         if asked.is_none()
             && let Some(request) = signals.request()
@@ -146,17 +159,16 @@ pub(super) fn work_until(
             waiting.clear();
             running.iter().for_each(Child::ask_to_stop);
         }
-        while running.len() < workers.jobs
-            && let Some((run, start)) = waiting.pop_front()
+        while let Some(slot) = (0..workers.jobs).find(|slot| running.iter().all(|child| child.slot != *slot))
+            && let Some((runs, start)) = groups.next(&mut waiting, workers.device(slot))
         {
-            let slot = slots.pop_front().unwrap_or(0);
-            let device = workers.device.get(slot % workers.device.len().max(1)).map(String::as_str);
-            match Child::start(run, &workers.out, threads, device, slot, start) {
-                Ok(child) => running.push(child),
+            match Child::start(&runs, workers, threads, slot, start) {
+                Ok(children) => running.extend(children),
                 Err(error) => {
-                    slots.push_back(slot);
-                    tally.failed.push(run.name.clone());
-                    table.ended(&format!("{} failed: {error}", run.name));
+                    for run in runs {
+                        tally.failed.push(run.name.clone());
+                        table.ended(&format!("{} failed: {error}", run.name));
+                    }
                 }
             }
         }
@@ -165,7 +177,7 @@ pub(super) fn work_until(
         }
         std::thread::sleep(LOOK);
         let (mut ended, mut still) = (Vec::new(), Vec::new());
-        for mut child in running {
+        for child in running {
             match child.look()? {
                 Some(end) => ended.push((child, end)),
                 None => still.push(child),
@@ -173,7 +185,6 @@ pub(super) fn work_until(
         }
         running = still;
         for (child, end) in ended {
-            slots.push_back(child.slot);
             settle(&child, end, asked.is_some() || is_enough, &mut tally, &mut table);
         }
         table.show(&running, &tally);

@@ -104,7 +104,7 @@ impl Recorded {
     pub(super) fn build(&self, settings: &[String]) -> Option<Difference> {
         let engine = &self.run.facts.engine;
         let device = inputs::machine(&self.run.spec).ok()?.device;
-        let here = provenance::table(device, engine);
+        let here = provenance::table(device, engine, &[]);
         let (mut differ, mut lacking) = (settings.to_vec(), Vec::new());
         // The fused kernels compute the same bits with any number of threads.
         for key in provenance::COMPUTED_BY.iter().filter(|key| **key != "threads" || engine != "fused") {

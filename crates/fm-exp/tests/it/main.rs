@@ -8,6 +8,7 @@ mod compare;
 mod composition;
 mod crash;
 mod cuda;
+mod cuda_beside;
 mod cuda_runs;
 mod data_failures;
 mod data_show;
