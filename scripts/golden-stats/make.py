@@ -14,6 +14,7 @@ import statsmodels.formula.api as smf
 from scipy import integrate, optimize, stats
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.inter_rater import fleiss_kappa
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.nonparametric import rank_compare_2indep
 from statsmodels.stats.power import TTestPower
@@ -171,6 +172,21 @@ def mixed(seeds, items):
             "anova_error": anova_error(arm)}
 
 
+def rank_correlation(seed, digits):
+    rng = np.random.default_rng(seed)
+    first = rng.random(40)
+    second = 0.6 * first + 0.4 * rng.random(40)
+    # Rounded, so that values are equal.
+    first, second = ([round(v, digits) for v in values] for values in (first, second))
+    return {"first": first, "second": second, "rho": stats.spearmanr(first, second).statistic}
+
+
+def kappa(seed, images, classes, runs):
+    rng = np.random.default_rng(seed)
+    counts = np.array([rng.multinomial(runs, rng.dirichlet(np.full(classes, 0.3))) for _ in range(images)])
+    return {"counts": counts.tolist(), "kappa": fleiss_kappa(counts, method="fleiss")}
+
+
 def main():
     rng = np.random.default_rng(0)
     cnn = [round(v, 4) for v in rng.normal(0.8950, 0.003, 10)]
@@ -203,6 +219,8 @@ def main():
         "superiority": [superiority(cnn, mlp), superiority(mlp, cnn), superiority(cnn[:3], cnn[3:]),
                         superiority([0.9, 0.91, 0.92], [0.91, 0.91, 0.93, 0.95]),
                         superiority([0.1, 0.2], [0.3, 0.4, 0.5])],
+        "spearman": [rank_correlation(2, 6), rank_correlation(3, 1)],
+        "fleiss_kappa": [kappa(4, 12, 3, 5), kappa(5, 20, 10, 2)],
     }
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(golden, indent=1, default=float) + "\n")

@@ -86,6 +86,10 @@ enum Command {
     Report(commands::report::ReportArgs),
     /// Pack what compare and report read of all runs in a directory into one small file
     Pack(commands::pack::PackArgs),
+    /// Train many runs on random parts of the training images, and map what they know of every image: how hard it is, when
+    /// it is learned, whether its label is right, and which images are there twice
+    #[command(arg_required_else_help = true)]
+    Atlas(Box<crate::atlas::AtlasArgs>),
     /// Train runs again from their records, and say whether the same comes out or what differs first
     Verify(crate::verify::VerifyArgs),
     /// Score a trained model on a data set; writes the same files as a run
@@ -247,6 +251,7 @@ fn carry_out(cli: Cli, color: bool) -> Result<Said> {
         Command::Observe(args) => commands::observe::run(&args, global.json),
         Command::Report(args) => commands::report::run(&args),
         Command::Pack(args) => commands::pack::run(&args, global.json),
+        Command::Atlas(args) => crate::atlas::run(&args, global.json, console),
         Command::Verify(args) => crate::verify::run(&args, global.json),
         Command::Eval(args) => commands::eval::run(&args, global.json, console.bars.is_some()),
         Command::Predict(args) => return commands::predict::run(&args, global.json),

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod args;
+mod atlas;
 mod card;
 mod checkpoint_files;
 pub mod cli;
@@ -29,6 +30,7 @@ mod inputs;
 pub mod logging;
 mod naming;
 mod npy;
+mod page;
 mod pca;
 mod picture;
 mod playable;

@@ -54,6 +54,10 @@ fn take(dir: &Path, from: &Path, there: &Identified, record: &Record<'_>) -> Res
     let networks: Vec<&Network> = record.plan.phases.iter().map(|phase| &phase.network).collect();
     let Some(mut found) = checkpoint_files::load(from, &there.run_id(), &networks)? else { return Ok(None) };
     found.rows = renamed(&found.rows, &there.run_id(), &record.run.run_id());
+    let by_epoch = from.join(files::PREDICTIONS_BY_EPOCH);
+    if from != dir && by_epoch.exists() {
+        store::write(&dir.join(files::PREDICTIONS_BY_EPOCH), &store::read(&by_epoch, store::MAX_TABLE)?)?;
+    }
     store::create_dir(&dir.join(files::CHECKPOINTS))?;
     store::write(&epoch_rows::copy(dir), &found.rows)?;
     checkpoint_files::save(dir, &found.checkpoint, &record.identity(), found.rows.len() as u64)?;

@@ -31,6 +31,12 @@ pub enum Error {
     NoValidation { path: PathBuf },
     #[error("the seeds of {name} are not crossed: {what}")]
     Design { name: String, what: String },
+    #[error("no run in {} has predictions_by_epoch.npz", path.display())]
+    NoneByEpoch { path: PathBuf },
+    #[error("{} and {} differ by more than their seed", first.display(), second.display())]
+    OtherStatement { first: PathBuf, second: PathBuf },
+    #[error("the mask leaves no test image")]
+    NothingLeft,
     #[error("{name} has no runs")]
     Empty { name: String },
     #[error("{0}")]

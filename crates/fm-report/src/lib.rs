@@ -4,6 +4,7 @@
 //! epochs.csv ────┐         ┌─▸ curves ──┐
 //!                ├─ read ─▸┤            ├─▸ SVG ─ rasterize ─▸ PNG
 //! confusion.csv ─┘         └─▸ heatmap ─┘
+//! predictions_by_epoch.npz of many runs ─▸ atlas: what they know of each image
 //!                                 report ◂┘ one HTML file and its pictures
 //! run directories ─ collect ─▸ groups ─ compare ─▸ Compared ─▸ verdict, JSON, CSV
 //! ```
@@ -28,7 +29,9 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+pub mod atlas;
 mod axis;
+mod by_epoch;
 mod chart;
 mod collect;
 mod color;
@@ -41,6 +44,7 @@ mod groups;
 mod heatmap;
 mod histogram;
 mod lengths;
+mod masked;
 mod measures;
 mod observed;
 mod packed;
@@ -58,6 +62,7 @@ mod validation;
 mod wanted;
 mod workbook;
 
+pub use by_epoch::{ByEpoch, Predicted};
 pub use collect::{Found, RunResult, collect, scored};
 pub use compared::{Compared, Difference, Pair, Question, Summarized, compare};
 pub use curves::{Score, curves};
@@ -65,6 +70,7 @@ pub use error::{Error, Result};
 pub use groups::{RunGroup, names};
 pub use heatmap::confusion_heatmap;
 pub use lengths::Chosen;
+pub use masked::masked;
 pub use measures::{Unit, p_text, unit};
 pub use observed::{Crossing, Observed, Spread, observe, observed_pictures};
 pub use packed::pack;

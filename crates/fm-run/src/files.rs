@@ -18,6 +18,8 @@ pub const CONFUSION_NORMALIZED: &str = "confusion_normalized.csv";
 pub const PER_CLASS: &str = "per_class.csv";
 /// A row per test image.
 pub const PREDICTIONS: &str = "predictions.csv";
+/// What every epoch predicts for each validation and test image.
+pub const PREDICTIONS_BY_EPOCH: &str = "predictions_by_epoch.npz";
 /// The run and its scores, for programs.
 pub const SUMMARY: &str = "summary.json";
 /// The weights that were scored.
@@ -50,7 +52,7 @@ pub const PICTURES: [&str; 3] = ["curves", "confusion", "reconstructions"];
 /// Every file that a run may leave in its directory; `--overwrite` removes these, [`CHECKPOINTS`],
 /// [`TENSORBOARD`], [`scores_at`] and [`scores_of`] directories, and nothing else. [`DONE`] is first, so that half a removal leaves no finished
 /// run.
-pub const RUN_FILES: [&str; 16] = [
+pub const RUN_FILES: [&str; 17] = [
     DONE,
     CONFIG,
     EPOCHS,
@@ -58,6 +60,7 @@ pub const RUN_FILES: [&str; 16] = [
     CONFUSION_NORMALIZED,
     PER_CLASS,
     PREDICTIONS,
+    PREDICTIONS_BY_EPOCH,
     SUMMARY,
     MODEL,
     "curves.svg",

@@ -2,6 +2,7 @@
 
 use fm_net::NamedTensor;
 use fm_run::spec::Weights;
+use fm_run::tables::Prediction;
 
 use crate::checkpoint::Checkpoint;
 use crate::metrics::Scores;
@@ -129,6 +130,16 @@ pub enum Event<'a> {
         steps: usize,
         /// Images in the step.
         images: usize,
+    },
+    /// What the network predicts after an epoch, for a plan that asks for it; before the epoch's [`Event::EpochEnded`].
+    /// Weights as they train, not their averages; nothing that a run decides depends on the test images' part.
+    Predicted {
+        /// Epoch within the run, from 1.
+        epoch: u32,
+        /// For the plan's validation rows, in their order; empty where there are none.
+        val: &'a [Prediction],
+        /// For the plan's test rows, in their order.
+        test: &'a [Prediction],
     },
     /// An epoch ended. If it diverged, the loss is not finite and validation was skipped.
     EpochEnded(&'a Epoch),

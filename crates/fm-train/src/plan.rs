@@ -135,6 +135,8 @@ pub struct Plan {
     /// Epochs of the last phase's network after which the test set is scored too, as for runs of that
     /// length.
     pub score_at: Vec<u32>,
+    /// Whether sinks are told after every epoch what the network predicts for each validation and test image.
+    pub predictions_by_epoch: bool,
     /// The weights that are scored at the end; the first are those that the run leaves. Averages are of the last
     /// phase.
     pub weights: Vec<Weights>,
@@ -165,6 +167,7 @@ impl Plan {
             phases: vec![phase],
             patience: None,
             score_at: Vec::new(),
+            predictions_by_epoch: false,
             weights: vec![Weights::Last],
             augment: Augment::default(),
             train_rows,

@@ -60,8 +60,11 @@ pub fn split(spec: &RunSpec, data: &Dataset) -> Result<Split> {
     let n = data.train.len();
     match spec.protocol {
         Protocol::Notebook => Ok(Split { train: (0..n as u32).collect(), val: Vec::new() }),
-        Protocol::Holdout => fm_images::stratified(&data.train.labels, data.classes, n / 12, spec.seed)
-            .map_err(|e| Error::new(Kind::Data, e.to_string())),
+        Protocol::Holdout => {
+            let held_out = spec.holdout_share.map_or(n / 12, |share| (share * n as f64).round() as usize);
+            fm_images::stratified(&data.train.labels, data.classes, held_out, spec.seed)
+                .map_err(|e| Error::new(Kind::Data, e.to_string()))
+        }
     }
 }
 
@@ -87,9 +90,9 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     let mut train_rows = split(spec, data)?.train;
     let val_rows = validation_rows(spec, data)?;
     if spec.patience.is_some() && val_rows.is_empty() {
-        return Err(Error::usage(format!(
-            "--patience needs validation images, and one in twelve of {n} is none"
-        )));
+        let share =
+            spec.holdout_share.map_or("one in twelve".to_owned(), |share| format!("a share of {share}"));
+        return Err(Error::usage(format!("--patience needs validation images, and {share} of {n} is none")));
     }
     let mut test_rows: Vec<u32> = (0..data.test.len() as u32).collect();
     if spec.batch_size > train_rows.len() {
@@ -105,7 +108,7 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     }
     let phases = phases(spec, network)?;
     let RunSpec { batch_size, patience, .. } = *spec;
-    let score_at = spec.score_at.clone();
+    let (score_at, predictions_by_epoch) = (spec.score_at.clone(), spec.predictions_by_epoch);
     let (weights, augment) = (spec.scored(), spec.augment.clone());
     let plan = Plan {
         seeds: spec.seeds(),
@@ -113,6 +116,7 @@ pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
         phases,
         patience,
         score_at,
+        predictions_by_epoch,
         weights,
         augment,
         train_rows,

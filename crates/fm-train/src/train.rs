@@ -236,13 +236,17 @@ impl Trainer<'_> {
         let (mut val, mut averages, mut eval_seconds) = (None, Vec::new(), None);
         if is_good && !plan.val_rows.is_empty() {
             let start = clock();
-            let (loss, accuracy) = self.validate(phase)?;
+            let (loss, scores) = self.validate(phase)?;
             if !loss.is_finite() {
                 return Err(self.diverged(epoch, None));
             }
-            val = Some((loss, accuracy));
+            val = Some((loss, scores));
             averages = self.validate_averages(phase)?;
             eval_seconds = Some(clock() - start);
+        }
+        let scores = val.as_ref().and_then(|(_, scores)| scores.as_ref());
+        if is_good {
+            self.predicted(phase, scores)?;
         }
         let row = Epoch {
             phase: phase.name.clone(),
@@ -250,8 +254,8 @@ impl Trainer<'_> {
             epochs: plan.epochs(),
             train_loss: totals.loss_sum / images,
             train_acc: (phase.objective == Objective::Classify).then(|| totals.correct as f64 / images),
-            val_loss: val.map(|(loss, _)| loss),
-            val_acc: val.and_then(|(_, accuracy)| accuracy),
+            val_loss: val.as_ref().map(|(loss, _)| *loss),
+            val_acc: scores.map(|scores| scores.accuracy),
             averages,
             lr,
             trainable_params: phase.scope.counts(&phase.network).0,

@@ -38,7 +38,7 @@ pub(crate) struct BenchArgs {
 }
 
 /// Flags of a run that mean nothing here.
-pub(crate) const REFUSED: [&str; 10] = [
+pub(crate) const REFUSED: [&str; 11] = [
     "resume",
     "overwrite",
     "dry-run",
@@ -48,6 +48,7 @@ pub(crate) const REFUSED: [&str; 10] = [
     "average",
     "name",
     "tensorboard",
+    "predictions-by-epoch",
     "checkpoint-every",
 ];
 

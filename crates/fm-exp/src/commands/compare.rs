@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fm_report::{Condition, Found, Length, Question, Sheet, Wanted};
+use fm_report::{Compared, Condition, Found, Length, Question, Sheet, Wanted};
 use fm_run::store;
-use fm_run::tables::ReadError;
+use fm_run::tables::{Mask, ReadError};
 use serde_json::Value;
 
 use super::compare_text::{self, validation_text};
@@ -27,6 +27,11 @@ pub(crate) struct CompareArgs {
     /// Which images to compare on: test, or val to choose settings by
     #[arg(long, value_enum, default_value = "test")]
     on: On,
+
+    /// Compare also without the test images that a table lists in its column `index`, such as an atlas' suspects.csv; said
+    /// beside the comparison on all, never in place of it
+    #[arg(long, value_name = "FILE")]
+    mask: Option<PathBuf>,
 
     /// Print a table for spreadsheets
     #[arg(long, conflicts_with = "json")]
@@ -97,6 +102,10 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool, details: bool) -> Result<St
         )
         .help("compare the choice on the test set: leave --on val out"));
     }
+    if args.on == On::Val && args.mask.is_some() {
+        return Err(Error::usage("--mask is about test images, and --on val compares on others")
+            .help("leave one out"));
+    }
     let found = find(&args.places, &args.wanted.of())?;
     if found.groups.len() < 2 && !as_json && !args.csv {
         tracing::warn!("one group alone: there is nothing to compare it with");
@@ -105,8 +114,82 @@ pub(crate) fn run(args: &CompareArgs, as_json: bool, details: bool) -> Result<St
         return on_validation(args, &found, as_json);
     }
     let compared = fm_report::compare(&found.groups, &args.question.of()).map_err(failed)?;
-    let text = || compare_text::text(&compared, details);
-    said(args, as_json, "compare", compared.to_rows(), || compared.to_json(), text)
+    let without = args.mask.as_ref().map(|path| Without::of(path, &found, args)).transpose()?;
+    let text = || {
+        let all = compare_text::text(&compared, details);
+        let of = |without: &Without| {
+            format!("\n{}\n{}", without.heading(), compare_text::text(&without.compared, details))
+        };
+        all + &without.as_ref().map(of).unwrap_or_default()
+    };
+    let json = || {
+        let mut json = compared.to_json();
+        if let Some(without) = &without {
+            json["masked"] = without.to_json();
+        }
+        json
+    };
+    let mut rows = compared.to_rows();
+    if let Some(without) = &without {
+        without.add_to(&mut rows);
+    }
+    said(args, as_json, "compare", rows, json, text)
+}
+
+/// The images of a file that a table names.
+///
+/// # Errors
+/// When it cannot be read, or names images that the file has not.
+pub(super) fn mask(path: &Path, set: &str, images: usize) -> Result<Mask> {
+    Mask::read(path, set, images).map_err(|error| {
+        failed(error.into()).help("a mask is a CSV table with a column `index`, such as suspects.csv")
+    })
+}
+
+/// The comparison on the test images that a mask leaves.
+struct Without {
+    mask: Mask,
+    /// Test images in all.
+    images: usize,
+    compared: Compared,
+}
+
+impl Without {
+    fn of(path: &Path, found: &Found, args: &CompareArgs) -> Result<Self> {
+        let runs = || found.groups.iter().flat_map(|group| &group.runs);
+        let images = runs().map(|run| run.predictions.len()).max().unwrap_or(0);
+        let mask = mask(path, "test", images)?;
+        let groups = fm_report::masked(&found.groups, &mask.left_out).map_err(failed)?;
+        let compared = fm_report::compare(&groups, &args.question.of()).map_err(failed)?;
+        Ok(Self { mask, images, compared })
+    }
+
+    fn heading(&self) -> String {
+        let (out, all) = (self.mask.left_out.len(), self.images);
+        format!("without {out} of {all} test images, those of {}:", self.mask.path.display())
+    }
+
+    fn to_json(&self) -> Value {
+        let mut json = self.compared.to_json();
+        json["file"] = self.mask.path.display().to_string().into();
+        json["left_out"] = self.mask.left_out.len().into();
+        json["images"] = (self.images - self.mask.left_out.len()).into();
+        json
+    }
+
+    /// Adds its rows, and to all how many images they leave out.
+    fn add_to(&self, (header, rows): &mut (Vec<&'static str>, Vec<Vec<String>>)) {
+        let mut more = self.compared.to_rows().1;
+        let with = |rows: &mut Vec<Vec<String>>, out: usize| {
+            for row in rows {
+                row.push(out.to_string());
+            }
+        };
+        header.push("left_out");
+        with(rows, 0);
+        with(&mut more, self.mask.left_out.len());
+        rows.append(&mut more);
+    }
 }
 
 fn on_validation(args: &CompareArgs, found: &Found, as_json: bool) -> Result<String> {
@@ -196,7 +279,7 @@ pub(crate) fn failed(error: fm_report::Error) -> Error {
         fm_report::Error::NoValidation { .. } => Error::new(Kind::Mismatch, text)
             .note("--protocol notebook holds no images out")
             .help("choose between runs of --protocol holdout"),
-        fm_report::Error::NoGroup { .. } => Error::usage(text),
+        fm_report::Error::NoGroup { .. } | fm_report::Error::NothingLeft => Error::usage(text),
         fm_report::Error::SameSeed { dirs, .. } => {
             let again = dirs[1].file_name().unwrap_or_default().to_string_lossy().into_owned();
             Error::new(Kind::Mismatch, text).help(format!(

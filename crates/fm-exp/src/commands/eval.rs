@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fm_data::{Dataset, DatasetName};
 use fm_report::Tile;
-use fm_run::tables::{self, Confusion, Prediction};
+use fm_run::tables::{self, Confusion, Mask, Prediction};
 use fm_run::trained::Trained;
 use fm_run::{files, store};
-use fm_train::engine::{Engine, Input, Want};
+use fm_train::engine::{Engine, Input, Source, Want};
 use fm_train::metrics::Scores;
 use serde_json::{Value, json};
 
 use super::calibrate::Calibrated;
+use super::compare::mask;
 use super::inference::{self, Chosen, DataArgs, ModelArgs, Split};
 use crate::error::{Error, Kind, Result};
 use crate::{npy, scored};
@@ -39,6 +40,11 @@ pub(crate) struct EvalArgs {
     /// files in flip/
     #[arg(long, help_heading = "Results")]
     flip: bool,
+
+    /// Also score without the images that a table lists in its column `index`, such as an atlas' suspects.csv; said beside
+    /// the scores of all, never in place of them
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    mask: Option<PathBuf>,
 
     /// Also show the N most confident mistakes: hard.png, hard.svg, hard.csv
     #[arg(long, value_name = "N", help_heading = "Results", allow_negative_numbers = true)]
@@ -96,6 +102,13 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if let Some(scores) = &flipped {
         summary[format!("{}_with_mirror_images", split.name())] = scored::to_json(&names, scores);
     }
+    let without = args.mask.as_ref().map(|path| without(path, &images, &logits, classes)).transpose()?;
+    if let Some((mask, scores)) = &without {
+        let mut masked = scored::to_json(&names, scores);
+        masked["file"] = json!(mask.path.display().to_string());
+        masked["left_out"] = json!(images.rows.len() - scores.predictions.len());
+        summary[format!("{}_masked", split.name())] = masked;
+    }
     store::write_json(&out.join(files::SUMMARY), &summary)?;
     let title = format!("{} · {} · {}", trained.network.arch, data.name, split.name());
     picture(&out, "confusion", || {
@@ -112,7 +125,7 @@ pub(crate) fn run(args: &EvalArgs, as_json: bool, progress: bool) -> Result<Stri
     if as_json {
         return Ok(format!("{summary:#}\n"));
     }
-    Ok(report(&title, (&scores, flipped.as_ref()), &calibrated, &names, &data, &out))
+    Ok(report(&title, (&scores, flipped.as_ref(), without.as_ref()), &calibrated, &names, &data, &out))
 }
 
 /// The directory of a data set's split: directories of data go by their last name.
@@ -145,6 +158,20 @@ fn free(out: &Path, of: &Value) -> Result<()> {
     Err(error.help("remove the directory, or choose another one with --out"))
 }
 
+/// Scores of the images that a mask leaves.
+fn without(path: &Path, images: &Chosen<'_>, logits: &[f32], classes: usize) -> Result<(Mask, Scores)> {
+    let set = if images.source == Source::Test { "test" } else { "train" };
+    let mask = mask(path, set, images.file.len())?;
+    let kept = |at: &usize| !mask.left_out.contains(&(images.rows[*at] as usize));
+    let kept: Vec<usize> = (0..images.rows.len()).filter(kept).collect();
+    if kept.is_empty() {
+        return Err(Error::usage(format!("{} leaves no image", path.display())));
+    }
+    let left: Vec<f32> = kept.iter().flat_map(|at| &logits[at * classes..][..classes]).copied().collect();
+    let labels: Vec<u8> = kept.iter().map(|&at| images.labels[at]).collect();
+    Ok((mask, Scores::new(&left, &labels, classes)))
+}
+
 /// Scores of the images together with their mirror images.
 fn flipped(
     engine: &mut dyn Engine,
@@ -161,7 +188,7 @@ fn flipped(
 }
 
 /// Draws an SVG and writes it as SVG and PNG.
-pub(super) fn picture(
+pub(crate) fn picture(
     dir: &Path,
     name: &str,
     draw: impl FnOnce() -> fm_report::Result<String>,
@@ -225,7 +252,7 @@ fn hard(
 
 fn report(
     title: &str,
-    (scores, flipped): (&Scores, Option<&Scores>),
+    (scores, flipped, without): (&Scores, Option<&Scores>, Option<&(Mask, Scores)>),
     calibrated: &Calibrated<'_>,
     names: &[String],
     data: &Dataset,
@@ -238,6 +265,15 @@ fn report(
     if let Some(flipped) = flipped {
         let _ =
             writeln!(text, "  with mirror     accuracy {:.4}, loss {:.4}", flipped.accuracy, flipped.loss);
+    }
+    if let Some((mask, left)) = without {
+        let Scores { accuracy, loss, .. } = left;
+        let out = scores.predictions.len() - left.predictions.len();
+        let (f1, path) = (left.macro_f1(), mask.path.display());
+        let _ = writeln!(
+            text,
+            "  without {out:<7} accuracy {accuracy:.4}, loss {loss:.4}, macro F1 {f1:.4}: images of {path} left out"
+        );
     }
     if let Some((class, recall)) = scores.weakest() {
         let _ = writeln!(text, "  weakest class   {} (recall {recall:.3})", names[class]);

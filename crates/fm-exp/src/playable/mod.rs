@@ -11,7 +11,6 @@
 //! counted on test images and stands on the page.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use fm_data::{Dataset, Labelled};
 use fm_export::c::Program;
@@ -24,6 +23,7 @@ use serde_json::{Value, json};
 use crate::commands::export::largest;
 use crate::commands::weights;
 use crate::error::{Error, Kind, Result};
+use crate::page;
 
 const TEMPLATE: &str = include_str!("page.html");
 /// After the network's own.
@@ -116,7 +116,7 @@ struct Contents<'a> {
 impl<'a> Contents<'a> {
     fn new(players: &'a [Player<'a>], pages: &[Page], train: &Labelled, nearest: usize) -> Result<Self> {
         let network = |(player, page): (&Player<'_>, &Page)| {
-            Ok(json!({ "name": player.name(), "spec": page.spec(), "data": packed(&page.bytes())? }))
+            Ok(json!({ "name": player.name(), "spec": page.spec(), "data": page::packed(&page.bytes())? }))
         };
         let networks = players.iter().zip(pages).map(network).collect::<Result<_>>()?;
         let (labels, rows, data) = near(train, nearest)?;
@@ -154,34 +154,24 @@ impl<'a> Contents<'a> {
         let all =
             json!({ "shape": shape, "classes": names, "networks": self.networks, "nearest": self.nearest });
         let title = format!("Play: {}", dataset(self.players[0].run));
-        filled(&[
-            ("{{title}}", escape(&title)),
-            ("{{about}}", about.to_owned()),
-            ("{{nearest}}", nearest),
-            ("{{networks}}", sections),
-            ("{{width}}", shape[2].to_string()),
-            ("{{height}}", shape[1].to_string()),
-            // Within a script element only this could end it.
-            ("{{data}}", all.to_string().replace('<', "\\u003c")),
-            ("{{script}}", [&[SCRIPT], &SCRIPTS[..]].concat().into_iter().map(dense).collect()),
-        ])
+        page::filled(
+            TEMPLATE,
+            &[
+                ("{{title}}", escape(&title)),
+                ("{{about}}", about.to_owned()),
+                ("{{nearest}}", nearest),
+                ("{{networks}}", sections),
+                ("{{width}}", shape[2].to_string()),
+                ("{{height}}", shape[1].to_string()),
+                // Within a script element only this could end it.
+                ("{{data}}", all.to_string().replace('<', "\\u003c")),
+                (
+                    "{{script}}",
+                    [&[page::UNPACK, SCRIPT], &SCRIPTS[..]].concat().into_iter().map(page::dense).collect(),
+                ),
+            ],
+        )
     }
-}
-
-/// The template with its keys filled in, in one pass, so that nothing is looked for in what was filled in.
-fn filled(values: &[(&str, String)]) -> String {
-    let mut html = String::new();
-    let mut rest = TEMPLATE;
-    let next = |rest: &str| {
-        let found = values.iter().filter_map(|(key, value)| Some((rest.find(key)?, key.len(), value)));
-        found.min_by_key(|(at, _, _)| *at)
-    };
-    while let Some((at, key, value)) = next(rest) {
-        html.push_str(&rest[..at]);
-        html.push_str(value);
-        rest = &rest[at + key..];
-    }
-    html + rest
 }
 
 fn dataset(run: &RunResult) -> String {
@@ -214,45 +204,9 @@ fn near(train: &Labelled, most: usize) -> Result<(Vec<u8>, Vec<usize>, Value)> {
         let n = each.min(own.len());
         rows.extend((0..n).map(|i| own[i * own.len() / n]));
     }
-    // Four bits a pixel, two pixels a byte.
-    let levels: Vec<u8> = rows
-        .iter()
-        .flat_map(|&row| train.image(row))
-        .map(|&byte| ((u32::from(byte) + 8) / 17) as u8)
-        .collect();
-    let pairs: Vec<u8> =
-        levels.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect();
+    let pairs = page::two_a_byte(rows.iter().flat_map(|&row| train.image(row)));
     let labels = rows.iter().map(|&row| train.labels[row]).collect();
-    Ok((labels, rows, packed(&pairs)?))
-}
-
-/// Deflated, as text and how many bytes that is.
-fn packed(bytes: &[u8]) -> Result<Value> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("cannot compress: {e}"));
-    encoder.write_all(bytes).map_err(failed)?;
-    let bytes = encoder.finish().map_err(failed)?;
-    Ok(json!({ "text": text(&bytes), "length": bytes.len() }))
-}
-
-/// Four bytes as five characters, as Ascii85 has it, of digits that neither JSON nor HTML escapes: `#` to `y` without
-/// `<` and `\`. A sixteenth shorter than base64.
-fn text(bytes: &[u8]) -> String {
-    let digits: Vec<char> = ('#'..='y').filter(|c| !['<', '\\'].contains(c)).collect();
-    let five = |four: &[u8]| {
-        let mut padded = [0; 4];
-        padded[..four.len()].copy_from_slice(four);
-        let all = u32::from_be_bytes(padded);
-        [4, 3, 2, 1, 0].map(|power| digits[(all / 85_u32.pow(power) % 85) as usize])
-    };
-    bytes.chunks(4).flat_map(five).collect()
-}
-
-/// A script without indentation and lines of comment.
-fn dense(script: &str) -> String {
-    let lines =
-        script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    lines.flat_map(|line| [line, "\n"]).collect()
+    Ok((labels, rows, page::packed(&pairs)?))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! To add one, write its module and add its line to [`SINKS`].
 
+mod by_epoch;
 mod checkpoints;
 mod epochs_csv;
 mod files;
@@ -12,6 +13,7 @@ mod tensorboard;
 
 use std::path::Path;
 
+pub use by_epoch::PredictionsByEpoch;
 pub use checkpoints::{Checkpoints, Reached, reached};
 pub use epochs_csv::EpochsCsv;
 pub use files::Files;
@@ -41,10 +43,14 @@ pub(crate) struct Context<'a> {
 /// Makes a sink for a run; none where the run does not ask for it.
 type Make = fn(&Context<'_>) -> Result<Option<Box<dyn Sink>>>;
 
-/// Every sink, in the order in which each gets an event. Checkpoints count on the rows of `epochs.csv`, and
-/// plots are drawn from the tables: they come after those.
+/// Every sink, in the order in which each gets an event. Checkpoints count on the rows of `epochs.csv` and on the
+/// predictions of the epochs before, and plots are drawn from the tables: they come after those.
 const SINKS: &[Make] = &[
     |c| Ok(Some(Box::new(EpochsCsv::of(c)?))),
+    |c| {
+        let is_wanted = c.record.run.spec.predictions_by_epoch;
+        Ok(if is_wanted { Some(Box::new(PredictionsByEpoch::of(c))) } else { None })
+    },
     |c| Ok(Some(Box::new(Checkpoints::new(c.dir, c.record.identity())?))),
     |c| Ok(Some(Box::new(Files::of(c)))),
     |c| Ok(Some(Box::new(Reconstructions { dir: c.dir.to_owned() }))),

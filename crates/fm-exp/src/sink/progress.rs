@@ -94,7 +94,7 @@ impl Sink for Progress {
                 };
                 tracing::info!("{what}: test accuracy {:.4}", outcome.test.accuracy);
             }
-            Event::Reconstructed(_) => {}
+            Event::Reconstructed(_) | Event::Predicted { .. } => {}
             Event::Finished { .. } => self.bar.finish_and_clear(),
         }
         Ok(())

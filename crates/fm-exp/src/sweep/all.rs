@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fm_data::Dataset;
 use fm_run::{files, store};
 
 use super::merge::{self, How, merge};
@@ -51,48 +52,103 @@ pub(super) fn run(args: &AllArgs, as_json: bool, console: &Console) -> Result<Sa
         return Err(Error::usage("a sweep needs something to vary")
             .help("such as fm-exp sweep --arch cnn,encoder-mlp --epochs 5 --seeds 0..4; fm-exp sweep --help has all"));
     }
-    let workers = Workers::new(args.out.clone(), args.jobs, args.beside, args.retry_failed);
-    workers.check()?;
-    let (plan, data) = plan::make(&args.grid)?;
-    let there = merge::sources(&args.out)?;
-    let is_done = |run: &PlannedRun| {
-        state::state(run, &args.out) == state::State::Done || merge::summaries(run, &args.out, &there).is_ok()
+    let (plan, data) = plan::make(plan::with_flags(&args.grid)?)?;
+    let how = Whole {
+        out: args.out.clone(),
+        jobs: args.jobs,
+        beside: args.beside,
+        retry_failed: args.retry_failed,
+        xlsx: args.xlsx,
+        dry_run: args.dry_run,
     };
-    let done = overview::done(&plan.runs, is_done);
-    let left: Vec<PlannedRun> = plan.runs.iter().filter(|run| !done.contains(&run.run_id)).cloned().collect();
-    let seconds = estimate::seconds(&left, &data, workers.threads()?)?;
-    drop(data);
-    let overview = Overview::of(&plan, Some(done))?.timed(seconds.as_ref(), args.jobs).to_string();
-    if args.dry_run {
-        return Ok(if as_json { json(&plan)? } else { overview }.into());
-    }
-    console.say(&overview);
-
-    let path = args.out.join(files::PLAN);
-    let text = json(&plan)?;
-    // As whoever reads the file will see it: two runs may have one id, such as the same on two devices.
-    SweepPlan::parse(text.as_bytes())
-        .map_err(|why| Error::usage(format!("the grid makes no plan: {why}")))?;
-    if std::fs::read(&path).is_ok_and(|earlier| earlier != text.as_bytes()) {
-        tracing::info!("{} is replaced; runs of the earlier plan stay where they are", path.display());
-    }
-    store::write(&path, text.as_bytes())?;
-    let runs: Vec<&PlannedRun> = plan.runs.iter().collect();
-    let how = |allow_missing| How { allow_missing, xlsx: args.xlsx };
-    let said = match carry_out(&runs, &workers, false, console) {
-        Err(error) if error.kind() == Kind::Incomplete => {
-            // What is finished counts, too; of it there may be nothing.
-            let _ = merge(&plan, &args.out, how(true), false);
-            return Err(error);
+    match how.carry_through(&plan, data, as_json, console)? {
+        Through::Planned(said) => Ok(said.into()),
+        Through::Merged(_, merged) if as_json => Ok(merged.into()),
+        Through::Merged(said, merged) => {
+            let out = fm_run::terminal::shell_word(&args.out.to_string_lossy());
+            Ok(format!("{said}{merged}next: fm-exp compare {out}, or fm-exp report {out}\n").into())
         }
-        said => said?,
-    };
-    let merged = merge(&plan, &args.out, how(false), as_json)?;
-    if as_json {
-        return Ok(merged.into());
     }
-    let out = fm_run::terminal::shell_word(&args.out.to_string_lossy());
-    Ok(format!("{said}{merged}next: fm-exp compare {out}, or fm-exp report {out}\n").into())
+}
+
+/// How a plan is run and merged in one.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    /// Directory of results.
+    pub(crate) out: PathBuf,
+    /// Runs at once.
+    pub(crate) jobs: usize,
+    /// Runs side by side on a GPU, where it is said.
+    pub(crate) beside: Option<usize>,
+    /// With those that failed before.
+    pub(crate) retry_failed: bool,
+    /// With a workbook.
+    pub(crate) xlsx: bool,
+    /// Only to say what would be done.
+    pub(crate) dry_run: bool,
+}
+
+/// How far it went.
+#[derive(Debug)]
+pub(crate) enum Through {
+    /// What would run.
+    Planned(String),
+    /// What is said of the runs, and of their table.
+    Merged(String, String),
+}
+
+impl Whole {
+    /// Says what a plan takes, runs it, and merges what comes of it.
+    ///
+    /// # Errors
+    /// When a run fails, or files cannot be written; what a request to stop says.
+    pub(crate) fn carry_through(
+        &self,
+        plan: &SweepPlan,
+        data: Dataset,
+        as_json: bool,
+        console: &Console,
+    ) -> Result<Through> {
+        let workers = Workers::new(self.out.clone(), self.jobs, self.beside, self.retry_failed);
+        workers.check()?;
+        let there = merge::sources(&self.out)?;
+        let is_done = |run: &PlannedRun| {
+            state::state(run, &self.out) == state::State::Done
+                || merge::summaries(run, &self.out, &there).is_ok()
+        };
+        let done = overview::done(&plan.runs, is_done);
+        let left: Vec<PlannedRun> =
+            plan.runs.iter().filter(|run| !done.contains(&run.run_id)).cloned().collect();
+        let seconds = estimate::seconds(&left, &data, workers.threads()?)?;
+        drop(data);
+        let overview = Overview::of(plan, Some(done))?.timed(seconds.as_ref(), self.jobs).to_string();
+        if self.dry_run {
+            return Ok(Through::Planned(if as_json { json(plan)? } else { overview }));
+        }
+        console.say(&overview);
+
+        let path = self.out.join(files::PLAN);
+        let text = json(plan)?;
+        // As whoever reads the file will see it: two runs may have one id, such as the same on two devices.
+        SweepPlan::parse(text.as_bytes())
+            .map_err(|why| Error::usage(format!("the grid makes no plan: {why}")))?;
+        if std::fs::read(&path).is_ok_and(|earlier| earlier != text.as_bytes()) {
+            tracing::info!("{} is replaced; runs of the earlier plan stay where they are", path.display());
+        }
+        store::write(&path, text.as_bytes())?;
+        let runs: Vec<&PlannedRun> = plan.runs.iter().collect();
+        let how = |allow_missing| How { allow_missing, xlsx: self.xlsx };
+        let said = match carry_out(&runs, &workers, false, console) {
+            Err(error) if error.kind() == Kind::Incomplete => {
+                // What is finished counts, too; of it there may be nothing.
+                let _ = merge(plan, &self.out, how(true), false);
+                return Err(error);
+            }
+            said => said?,
+        };
+        let merged = merge(plan, &self.out, how(false), as_json)?;
+        Ok(Through::Merged(said, merged))
+    }
 }
 
 /// A plan as its file has it.

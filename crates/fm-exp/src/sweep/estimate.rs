@@ -13,6 +13,7 @@ use fm_run::RunSpec;
 use fm_run::spec::forget_seeds;
 use fm_train::{Machine, Phase, Plan, engine, recipe};
 
+use super::grid::BY_EPOCH;
 use super::planned::PlannedRun;
 use crate::commands::bench;
 use crate::error::Result;
@@ -72,8 +73,17 @@ pub(super) fn seconds(
 /// What tells how long an epoch takes.
 fn key(run: &PlannedRun) -> String {
     let mut flags = run.flags.clone();
-    let other =
-        ["epochs", "score-at", "lr", "encoder-lr", "momentum", "weight-decay", "label-smoothing", "patience"];
+    let other = [
+        "epochs",
+        "score-at",
+        BY_EPOCH,
+        "lr",
+        "encoder-lr",
+        "momentum",
+        "weight-decay",
+        "label-smoothing",
+        "patience",
+    ];
     forget_seeds(&mut flags);
     for key in other {
         flags.remove(key);
@@ -102,8 +112,9 @@ fn total(spec: &RunSpec, plan: &Plan, phases: &[f64]) -> f64 {
     let more = f64::from(spec.trained_epochs() - spec.epochs) * last;
     let epochs: f64 =
         plan.phases.iter().zip(phases).map(|(phase, &each)| f64::from(phase.epochs) * each).sum();
-    let scored =
-        last / train * FORWARD * (f64::from(plan.epochs()) * val + test * (1.0 + spec.score_at.len() as f64));
+    let epochs_on_test = if spec.predictions_by_epoch { f64::from(plan.epochs()) } else { 0.0 };
+    let tests = 1.0 + spec.score_at.len() as f64 + epochs_on_test;
+    let scored = last / train * FORWARD * (f64::from(plan.epochs()) * val + test * tests);
     START + epochs + more + scored
 }
 

@@ -13,9 +13,13 @@ use crate::{families, recipes};
 /// The most runs of a sweep.
 pub(super) const MOST_RUNS: usize = 100_000;
 
-/// Whether a grid may say the key: the sweep decides where and how results are kept, but not which averages are scored too.
+/// The key that keeps what every epoch predicts.
+pub(super) const BY_EPOCH: &str = "predictions-by-epoch";
+
+/// Whether a grid may say the key: the sweep decides where and how results are kept, but not which averages are scored too,
+/// nor what is kept of every epoch.
 pub(super) fn may_vary(field: &Field) -> bool {
-    !matches!(field.role, Role::Place(_)) || field.key == "average"
+    !matches!(field.role, Role::Place(_)) || ["average", BY_EPOCH].contains(&field.key.as_str())
 }
 
 /// Every combination of a grid's values: a table of keys each. A value that is no list stands for itself, a

@@ -36,6 +36,10 @@ use clap::{Args, Subcommand};
 use crate::error::Result;
 use crate::logging::Console;
 
+pub(crate) use all::{Through, Whole};
+pub(crate) use plan::{GridKeys, make as plan};
+pub(crate) use planned::SweepPlan;
+
 /// A sweep in one, or a step of it.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -62,6 +62,13 @@ pub(crate) struct GridArgs {
     #[arg(long, value_name = "DIR", requires = "detect")]
     pilot: Option<PathBuf>,
 
+    #[command(flatten)]
+    keys: GridKeys,
+}
+
+/// A list for each key of a run, separated by commas.
+#[derive(Debug, Args)]
+pub(crate) struct GridKeys {
     #[arg(long, value_name = "NAME|FILE", help = recipes::HELP, help_heading = "Recipe", value_delimiter = ',', add = completion::recipes())]
     recipe: Vec<String>,
 
@@ -70,6 +77,22 @@ pub(crate) struct GridArgs {
 
     #[command(flatten)]
     axes: Axes,
+}
+
+impl GridKeys {
+    /// The lists as keys of a grid, over what is there.
+    pub(crate) fn put_into(&self, grid: &mut Table) -> Result<()> {
+        grid.extend(self.axes.0.clone());
+        if !self.recipe.is_empty() {
+            grid.insert(recipes::KEY.to_owned(), self.recipe.clone().into());
+        }
+        self.width.put_into(grid)
+    }
+
+    /// Whether they say nothing at all.
+    fn is_empty(&self) -> bool {
+        self.recipe.is_empty() && self.axes.0.is_empty() && self.width.set.is_empty()
+    }
 }
 
 /// The lists that flags give, by key.
@@ -116,13 +139,8 @@ impl FromArgMatches for Axes {
 impl GridArgs {
     /// Whether they say nothing at all.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { grid, seeds, detect, recipe, width, axes, .. } = self;
-        grid.is_none()
-            && seeds.is_none()
-            && detect.is_none()
-            && recipe.is_empty()
-            && axes.0.is_empty()
-            && width.set.is_empty()
+        let Self { grid, seeds, detect, keys, .. } = self;
+        grid.is_none() && seeds.is_none() && detect.is_none() && keys.is_empty()
     }
 }
 
@@ -168,7 +186,7 @@ fn device_of(request: DeviceRequest) -> Result<Device> {
 }
 
 pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<String> {
-    let (plan, data) = make(&args.grid)?;
+    let (plan, data) = make(with_flags(&args.grid)?)?;
     // A terminal is for people.
     let is_table = args.table || (args.out.is_none() && std::io::stdout().is_terminal());
     let table = Overview::of(&plan, None)?;
@@ -192,8 +210,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<String> {
 ///
 /// # Errors
 /// A usage error about a key; what loading the data says.
-pub(super) fn make(args: &GridArgs) -> Result<(SweepPlan, Dataset)> {
-    let grid = with_flags(args)?;
+pub(crate) fn make(grid: Table) -> Result<(SweepPlan, Dataset)> {
     let mut runs = Vec::new();
     let mut data: Option<(DataKey, Dataset)> = None;
     // Thousands of seeds differ by nothing else.
@@ -258,7 +275,7 @@ pub(super) fn make(args: &GridArgs) -> Result<(SweepPlan, Dataset)> {
 }
 
 /// The grid of the file, with the flags in place of its keys.
-fn with_flags(args: &GridArgs) -> Result<Table> {
+pub(super) fn with_flags(args: &GridArgs) -> Result<Table> {
     let mut grid = Table::new();
     if let Some(path) = &args.grid {
         let text = fm_run::store::read_text(path, fm_run::store::MAX_KEYS)?;
@@ -267,7 +284,7 @@ fn with_flags(args: &GridArgs) -> Result<Table> {
         };
         grid = text.parse().map_err(bad)?;
     }
-    grid.extend(args.axes.0.clone());
+    args.keys.put_into(&mut grid)?;
     let planned = match (args.detect, &args.pilot) {
         (Some(detect), Some(pilot)) => Some(power::seeds(pilot, detect)?),
         _ => None,
@@ -276,10 +293,6 @@ fn with_flags(args: &GridArgs) -> Result<Table> {
         grid.remove("seed");
         grid.insert("seeds".to_owned(), seeds.into());
     }
-    if !args.recipe.is_empty() {
-        grid.insert(recipes::KEY.to_owned(), args.recipe.clone().into());
-    }
-    args.width.put_into(&mut grid)?;
     Ok(grid)
 }
 

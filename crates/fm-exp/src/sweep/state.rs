@@ -5,6 +5,7 @@ use std::path::Path;
 use fm_run::spec::same;
 use fm_run::{files, store};
 
+use super::grid::BY_EPOCH;
 use super::planned::PlannedRun;
 
 /// What a sweep has to do with a run.
@@ -14,7 +15,7 @@ pub(super) enum State {
     Failed(String),
     /// To be started or resumed.
     Open,
-    /// To be trained again: it was not scored at every length that is wanted now.
+    /// To be trained again: it was not scored at every length, or has not kept everything, that is wanted now.
     Again,
     /// Its directory holds another run.
     Taken(String),
@@ -31,14 +32,17 @@ pub(super) fn state(run: &PlannedRun, out: &Path) -> State {
             Some(lines) if !lines.is_empty() => return State::Taken(lines.join("; ")),
             Some(_) => {}
         }
+        let by_epoch = run.flags.get(BY_EPOCH).and_then(toml::Value::as_bool) == Some(true);
         let scored = |n: &u32| dir.join(files::scores_at(*n)).join(files::SUMMARY).exists();
         let lengths = run.lengths();
         let (_, on_the_way) = lengths.split_last().unwrap_or((&0, &[]));
         if store::done(&dir).as_deref() == Some(run.run_id.as_str()) {
-            return if on_the_way.iter().all(scored) { State::Done } else { State::Again };
+            let kept = !by_epoch || dir.join(files::PREDICTIONS_BY_EPOCH).exists();
+            return if kept && on_the_way.iter().all(scored) { State::Done } else { State::Again };
         }
         let there = text.parse::<toml::Table>().unwrap_or_default();
-        if !same(there.get("score-at"), run.flags.get("score-at")) {
+        let other = |key| !same(there.get(key), run.flags.get(key));
+        if other("score-at") || (by_epoch && other(BY_EPOCH)) {
             return State::Again;
         }
     }

@@ -1,6 +1,6 @@
 //! Arrays in an archive.
 
-use std::io::{Cursor, Read, Seek, Write};
+use std::io::{Cursor, Read, Write};
 
 use npyz::WriterBuilder as _;
 use zip::write::FileOptions;
@@ -10,23 +10,24 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 const MOST: u64 = 1 << 31;
 
 /// An archive that is written.
-pub(super) struct Writing(ZipWriter<Cursor<Vec<u8>>>);
+pub(crate) struct Writing(ZipWriter<Cursor<Vec<u8>>>, i32);
 
 impl Writing {
-    pub(super) fn new() -> Self {
-        Self(ZipWriter::new(Cursor::new(Vec::new())))
+    /// Compressed so hard: from 1, the quickest, to 9.
+    pub(crate) fn new(level: i32) -> Self {
+        Self(ZipWriter::new(Cursor::new(Vec::new())), level)
     }
 
     /// Adds a member. All have the same date, so that the same runs give the same bytes.
     pub(super) fn add(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
         let deflated = FileOptions::default().compression_method(CompressionMethod::Deflated);
-        let options = deflated.compression_level(Some(9)).last_modified_time(zip::DateTime::default());
+        let options = deflated.compression_level(Some(self.1)).last_modified_time(zip::DateTime::default());
         self.0.start_file(name, options)?;
         self.0.write_all(bytes)
     }
 
     /// Adds an array, row by row.
-    pub(super) fn add_array<T: npyz::AutoSerialize + Copy>(
+    pub(crate) fn add_array<T: npyz::AutoSerialize + Copy>(
         &mut self,
         name: &str,
         shape: &[usize],
@@ -41,16 +42,16 @@ impl Writing {
         self.add(&format!("{name}.npy"), &bytes)
     }
 
-    pub(super) fn finish(mut self) -> std::io::Result<Vec<u8>> {
+    pub(crate) fn finish(mut self) -> std::io::Result<Vec<u8>> {
         Ok(self.0.finish()?.into_inner())
     }
 }
 
 /// An archive that is read. What is wrong with it is told as a fragment that follows its path.
-pub(super) struct Reading<R: Read + Seek>(ZipArchive<R>);
+pub(crate) struct Reading<'a>(ZipArchive<Cursor<&'a [u8]>>);
 
-impl<'a> Reading<Cursor<&'a [u8]>> {
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, String> {
+impl<'a> Reading<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, String> {
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("not an archive: {e}"))?;
         Ok(Self(archive))
     }
@@ -69,7 +70,7 @@ impl<'a> Reading<Cursor<&'a [u8]>> {
     }
 
     /// An array, with its shape.
-    pub(super) fn array<T: npyz::Deserialize>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>), String> {
+    pub(crate) fn array<T: npyz::Deserialize>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>), String> {
         let bytes = self.get(&format!("{name}.npy"))?;
         let bad = |e: std::io::Error| format!("{name} is no such array: {e}");
         let array = npyz::NpyFile::new(&bytes[..]).map_err(bad)?;

@@ -4,7 +4,7 @@
 //! `results/README.md` says what each member holds. [`Index`] is the JSON file: texts and summaries of the runs, and
 //! which rows of the arrays are theirs. The arrays share one set of labels, since all runs have one test set.
 
-mod arrays;
+pub(crate) mod arrays;
 mod read;
 mod write;
 

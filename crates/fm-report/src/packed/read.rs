@@ -45,7 +45,7 @@ struct Arrays {
 }
 
 impl Arrays {
-    fn read(archive: &mut Reading<std::io::Cursor<&[u8]>>, classes: Vec<String>) -> Result<Self, String> {
+    fn read(archive: &mut Reading<'_>, classes: Vec<String>) -> Result<Self, String> {
         let n = classes.len();
         let (shape, confusion) = archive.array("confusion")?;
         expect("confusion", &shape, &[shape.first().copied().unwrap_or(0), n, n])?;

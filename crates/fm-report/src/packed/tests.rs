@@ -88,7 +88,7 @@ fn what_is_no_packed_file_is_named() {
     let complaint = |bytes: &[u8]| decode(Path::new("runs.npz"), bytes).unwrap_err().to_string();
     assert!(complaint(b"PK no").starts_with("runs.npz: not an archive"), "{}", complaint(b"PK no"));
     let made = |index: &str, confusion: &[u32]| {
-        let mut archive = Writing::new();
+        let mut archive = Writing::new(9);
         archive.add(INDEX, index.as_bytes()).unwrap();
         archive.add_array("confusion", &[1, 2, confusion.len() / 2], confusion).unwrap();
         archive.add_array::<u8>("true", &[0], &[]).unwrap();

@@ -89,7 +89,7 @@ impl Packing {
         let classes = self.test.map_or(Vec::new(), |(_, test)| test.classes);
         let labels = self.labels.map_or(Vec::new(), |(_, labels)| labels);
         let (n, said) = (classes.len(), [self.predictions, labels.len()]);
-        let mut archive = Writing::new();
+        let mut archive = Writing::new(9);
         let index = Index { format: FORMAT, classes, runs: self.runs };
         archive.add(INDEX, &serde_json::to_vec_pretty(&index)?)?;
         archive.add_array("confusion", &[self.rows, n, n], &self.confusion)?;

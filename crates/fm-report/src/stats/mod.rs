@@ -8,6 +8,7 @@
 //! right or wrong, seed after seed ─▸ anytime: a verdict that may be read at any number of seeds
 //! accuracies by run ─▸ superiority: how often a single run is ahead
 //! confidence and right or wrong by item ─▸ calibration
+//! classes named by run and image ─▸ agreement; two lists of values ─▸ rank correlation
 //! which of many differ ─▸ letters
 //! scores by configuration and seed ─▸ selection: which may be left behind
 //! accuracies of crossed seeds ─▸ components; of very many seeds ─▸ distribution
@@ -18,6 +19,7 @@
 //! the test set. A t test over seeds sees the first alone and McNemar's test the second alone; each says
 //! "different" too often when the other matters. The verdict rests on crossed effects, which see both.
 
+mod agreement;
 mod anytime;
 mod calibration;
 mod comparison;
@@ -31,6 +33,7 @@ mod multiple;
 mod noise;
 mod outcomes;
 mod power;
+mod rank;
 mod selection;
 mod summary;
 mod superiority;
@@ -38,6 +41,7 @@ mod t_test;
 mod verdict;
 mod votes;
 
+pub use agreement::{agreement, fleiss_kappa};
 pub use anytime::{Ending, Look, Sequence, Settle, e_value, half_width};
 pub use calibration::{BINS, Bin, calibration_error, calibration_parts, reliability};
 pub use comparison::{CompareError, Comparison, Group, Run};
@@ -51,6 +55,7 @@ pub use multiple::holm;
 pub use noise::{Noise, noise};
 pub use outcomes::{Outcomes, OutcomesError};
 pub use power::{MAX_SEEDS, Needed, POWER, Plan, RANGE, detectable, paired_t_power, seeds_for, t_power};
+pub use rank::spearman;
 pub use selection::{Rule, Selection, select};
 pub(crate) use summary::mean;
 pub use summary::{Interval, Summary, summarize};

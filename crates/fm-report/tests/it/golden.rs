@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use fm_report::stats::{
     Interval, McNemar, Needed, Outcomes, TTest, calibration_error, chi_squared_quantile, components, crossed,
-    crossed_values, detectable, distribution, e_value, holm, letters, noise, normal_quantile, paired_t,
-    paired_t_power, seeds_for, summarize, superiority, t_power, t_quantile, two_sided_t, welch,
+    crossed_values, detectable, distribution, e_value, fleiss_kappa, holm, letters, noise, normal_quantile,
+    paired_t, paired_t_power, seeds_for, spearman, summarize, superiority, t_power, t_quantile, two_sided_t,
+    welch,
 };
 use serde_json::Value;
 
@@ -301,5 +302,16 @@ fn calibration_errors() {
             let found = calibration_error(&said);
             assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
         }
+    }
+}
+
+#[test]
+fn rank_correlation_and_agreement() {
+    for case in cases("spearman") {
+        close(spearman(&numbers(case, "first"), &numbers(case, "second")).unwrap(), case, "rho");
+    }
+    for case in cases("fleiss_kappa") {
+        let counts: Vec<Vec<u32>> = serde_json::from_value(case["counts"].clone()).unwrap();
+        close(fleiss_kappa(counts.iter().map(Vec::as_slice)).unwrap(), case, "kappa");
     }
 }

@@ -28,6 +28,17 @@ impl RunSpec {
                 return Err(Error::usage(text).help("use --protocol holdout"));
             }
         }
+        if let Some(share) = self.holdout_share {
+            if !(share > 0.0 && share < 1.0) {
+                return Err(Error::usage(format!(
+                    "--holdout-share must be above 0 and below 1, got {share}"
+                )));
+            }
+            if self.protocol == Protocol::Notebook {
+                let text = "--protocol notebook holds no images out, which --holdout-share asks for";
+                return Err(Error::usage(text).help("use --protocol holdout"));
+            }
+        }
         let given = [Some(self.seed), self.seed_init, self.seed_order, self.seed_augment];
         for (key, seed) in SEEDS.iter().zip(given) {
             if let Some(seed) = seed.filter(|&seed| i64::try_from(seed).is_err()) {

@@ -60,6 +60,9 @@ field::statement! {
             seed_augment: Option<u64> = None, Decides;
             /// How the data set is divided [default: holdout]
             protocol: Protocol = Protocol::Holdout, Decides, always;
+            /// Share of the training images that validates, the same of each class, above 0 and below 1
+            /// [default: one image in twelve]
+            holdout_share: Option<f64> = None, Decides;
             /// Stop after N epochs without a lower validation loss, and keep the best epoch's weights [default: off]
             patience: Option<u32> = None, Decides;
             /// Compute backend: fused CPU kernels, own CUDA kernels, libtorch's eager mode, or auto for the fastest that
@@ -133,6 +136,8 @@ field::statement! {
             checkpoint_every: u32 = 1, Place("a resumed run equals an uninterrupted one");
             /// Also write TensorBoard event files, into tensorboard/ of the run's directory
             tensorboard: bool = false, Place("what is written beside the tables");
+            /// Also write what every epoch predicts for each validation and test image, into predictions_by_epoch.npz
+            predictions_by_epoch: bool = false, Place("what is written beside the tables");
             /// Replace an earlier run of that name
             overwrite: bool = false, Place("what is done with an earlier run");
         }

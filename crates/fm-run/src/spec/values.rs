@@ -14,7 +14,7 @@ use crate::error::Error;
 choice! {
     /// How the data set is divided.
     Protocol {
-        /// One training image in twelve validates, drawn by class (Fashion-MNIST: 55,000 train, 5,000 validate); the test set is scored once, last
+        /// One training image in twelve (or --holdout-share) validates, drawn by class (Fashion-MNIST: 55,000 train, 5,000 validate); the test set is scored once, last
         Holdout = "holdout",
         /// Every training image trains, nothing validates; the test set is scored once, last
         Notebook = "notebook",

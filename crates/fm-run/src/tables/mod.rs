@@ -15,6 +15,7 @@ mod class;
 mod confusion;
 mod epoch;
 mod error;
+mod mask;
 mod prediction;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ pub use class::{ClassRow, ClassScores, class_scores};
 pub use confusion::{CORNER, Confusion, NotSquare};
 pub use epoch::{EpochRow, best_epoch};
 pub use error::ReadError;
+pub use mask::Mask;
 pub use prediction::Prediction;
 
 use crate::store;

@@ -12,13 +12,13 @@ use crate::plan::{Objective, Phase};
 use crate::temperature::Scaled;
 
 impl Trainer<'_> {
-    /// Loss on the validation rows, and accuracy where the phase classifies.
-    pub(super) fn validate(&mut self, phase: &Phase) -> Result<(f64, Option<f64>)> {
+    /// Loss on the validation rows, and all scores where the phase classifies.
+    pub(super) fn validate(&mut self, phase: &Phase) -> Result<(f64, Option<Scores>)> {
         let Run { plan, truth, .. } = self.run;
         match phase.objective {
             Objective::Classify => {
                 let scores = self.score(Source::Train, &plan.val_rows)?;
-                Ok((scores.loss, Some(scores.accuracy)))
+                Ok((scores.loss, Some(scores)))
             }
             Objective::Reconstruct => {
                 let outputs = self.engine.infer(Input::Rows(Source::Train, &plan.val_rows), Want::Output)?;
@@ -26,6 +26,18 @@ impl Trainer<'_> {
                 Ok((reconstruction_loss(&outputs, truth.train, &plan.val_rows, size), None))
             }
         }
+    }
+
+    /// Tells what the network predicts after the epoch that ended, where the plan asks for it.
+    pub(super) fn predicted(&mut self, phase: &Phase, val: Option<&Scores>) -> Result<()> {
+        let plan = self.run.plan;
+        if !plan.predictions_by_epoch || self.branch.is_some() || phase.network != plan.last().network {
+            return Ok(());
+        }
+        let test = self.score(Source::Test, &plan.test_rows)?.predictions;
+        let val = val.map_or(&[][..], |scores| &scores.predictions);
+        self.sinks.emit(&Event::Predicted { epoch: self.at.epochs, val, test: &test });
+        Ok(())
     }
 
     pub(super) fn score(&mut self, source: Source, rows: &[u32]) -> Result<Scores> {

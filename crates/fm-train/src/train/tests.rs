@@ -138,3 +138,46 @@ fn an_engine_that_fails_is_told_where() {
     assert_eq!(error.exit_code(), 5);
     assert_eq!(error.message(), "out of memory at epoch 2 step 2 (batch 4)");
 }
+
+type Heard = Vec<(u32, usize, usize, f64)>;
+
+/// Keeps the epochs that it is told the predictions of, with how many there are and the probability of the first.
+struct Told(std::rc::Rc<std::cell::RefCell<Heard>>);
+
+impl crate::sink::Sink for Told {
+    fn name(&self) -> &'static str {
+        "told"
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Predicted { epoch, val, test } = event {
+            self.0.borrow_mut().push((*epoch, val.len(), test.len(), test[0].p_true));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn predictions_of_every_epoch_are_told_where_they_are_wanted() {
+    let labels = (0..16).map(|row| row % 2).collect();
+    let parity = Labelled { images: vec![0; 16], labels, channels: 1, height: 1, width: 1 };
+    let truth = Truth { train: &parity, test: &parity };
+    for wanted in [true, false] {
+        let plan = Plan { predictions_by_epoch: wanted, ..plan(2, None) };
+        let told = std::rc::Rc::default();
+        let mut sinks = Sinks::default();
+        sinks.push(Told(std::rc::Rc::clone(&told)));
+        let mut engine = script(&[0.6, 0.7]);
+        run(Run::new(&plan, truth), &mut engine, &mut sinks, None).unwrap();
+        let told = told.borrow();
+        let scored = engine.calls.iter().filter(|call| call.starts_with("evaluate")).count();
+        if wanted {
+            assert_eq!(told.iter().map(|t| (t.0, t.1, t.2)).collect::<Vec<_>>(), [(1, 6, 6), (2, 6, 6)]);
+            assert!((told[0].3 - 0.6).abs() < 1e-6 && (told[1].3 - 0.7).abs() < 1e-6);
+            // Validation outputs are not computed twice.
+            assert_eq!(scored, 6, "{:?}", engine.calls);
+        } else {
+            assert!(told.is_empty() && scored == 4, "{:?}", engine.calls);
+        }
+    }
+}
