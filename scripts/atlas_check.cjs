@@ -7,6 +7,10 @@ const [atlas, shots] = process.argv.slice(2);
 const problems = [];
 const check = (holds, text) => holds || problems.push(text);
 const table = (name) => {
+  if (!fs.existsSync(path.join(atlas, name))) {
+    console.error(`atlas-check: error: no ${name} in ${atlas}: give the directory that fm-exp atlas has written`);
+    process.exit(2);
+  }
   const [header, ...lines] = fs.readFileSync(path.join(atlas, name), "utf8").trim().split(/\r?\n/);
   const columns = header.split(",");
   return lines.map((line) => Object.fromEntries(line.split(",").map((cell, i) => [columns[i], cell])));

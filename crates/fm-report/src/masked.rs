@@ -11,7 +11,7 @@ use crate::measures::CALIBRATION_ERROR;
 use crate::stats::calibration_error;
 
 /// Groups with accuracy, loss, macro F1, calibration error and recalls of the test images that are not left out, by what
-/// each run predicted; measures that predictions do not give are not there.
+/// each run predicted; measures that its predictions do not give are not there.
 ///
 /// # Errors
 /// [`Error::NoPredictions`] where a run has kept none, [`Error::NothingLeft`] where no image is left.
@@ -41,15 +41,16 @@ fn without(run: &RunResult, left_out: &BTreeSet<usize>) -> Result<RunResult> {
     let confusion = Confusion::new(classes, counts).map_err(bad)?;
     let n = predictions.len() as f64;
     let share = predictions.iter().filter(|said| said.label == said.predicted).count() as f64 / n;
-    let loss = |said: &Prediction| said.loss.unwrap_or_else(|| -said.p_true.ln());
+    // Tables of earlier versions have no losses, and a probability of 0.000000 does not give one back.
+    let losses: Option<Vec<f64>> = predictions.iter().map(|said| said.loss).collect();
     let f1: Vec<f64> = confusion.per_class().iter().filter_map(|class| class.f1).collect();
     let said: Vec<(f64, bool)> = predictions.iter().map(Prediction::certainty).collect();
-    let mut measures = vec![
-        ("accuracy".to_owned(), share),
-        ("loss".to_owned(), predictions.iter().map(loss).sum::<f64>() / n),
+    let mut measures = vec![("accuracy".to_owned(), share)];
+    measures.extend(losses.map(|losses| ("loss".to_owned(), losses.iter().sum::<f64>() / n)));
+    measures.extend([
         ("macro F1".to_owned(), f1.iter().sum::<f64>() / f1.len().max(1) as f64),
         (CALIBRATION_ERROR.to_owned(), calibration_error(&said)),
-    ];
+    ]);
     for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
         measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
     }

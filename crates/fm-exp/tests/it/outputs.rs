@@ -31,11 +31,13 @@ fn a_run_leaves_every_file_and_learns() {
     let dir = place.out().join("r");
     let files: BTreeSet<String> =
         std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
-    // All but what pretraining adds.
+    // All but what pretraining and keeping every epoch's predictions add.
+    let added =
+        |file: &&str| file.starts_with("reconstructions.") || *file == fm_run::files::PREDICTIONS_BY_EPOCH;
     let expected: BTreeSet<String> = fm_run::files::RUN_FILES
         .into_iter()
         .chain([".lock", "checkpoint"])
-        .filter(|file| !file.starts_with("reconstructions."))
+        .filter(|file| !added(file))
         .map(str::to_owned)
         .collect();
     assert_eq!(files, expected);
