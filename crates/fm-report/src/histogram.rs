@@ -44,7 +44,7 @@ pub(crate) fn histogram(title: &str, values: &[f64], axis: &str) -> String {
         let at = (LEFT - 8.0, y.at(tick));
         svg.text(&Text::new(at, &format!("{tick:.0}"), SMALL).anchor(Anchor::End).color(MUTED).centered());
     }
-    for (bin, &n) in counts.iter().enumerate() {
+    for (bin, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
         let (from, to) = (x.at(low + bin as f64 * width), x.at(low + (bin + 1) as f64 * width));
         let top = y.at(f64::from(n));
         svg.rect((from, top), ((to - from - 1.0).max(0.5), bottom - top), group_color(0), None);

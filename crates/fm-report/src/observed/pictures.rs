@@ -26,7 +26,7 @@ pub fn observed_pictures(observed: &[Observed]) -> Vec<(String, String)> {
         })
         .collect();
     if !series.is_empty() {
-        let title = "test accuracy of a vote, ± standard deviation";
+        let title = "test accuracy of a vote";
         let axes = Axes { title, x: "runs that vote", unit: " %", whole: true, band: true };
         pictures.push(("votes".to_owned(), lines(axes, &series)));
     }
