@@ -11,11 +11,7 @@ cd "$(dirname "$0")/.."
 
 case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 runs=${1:-100} changed_runs=${2:-40} jobs=${JOBS:-2}
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 data=${DATA:-}
 for dir in data/fashion-mnist "${XDG_CACHE_HOME:-${HOME:-}/.cache}/fm-exp/fashion-mnist" /usr/share/datasets/fashion-mnist; do
   if [ -z "$data" ] && { [ -e "$dir/train-labels-idx1-ubyte" ] || [ -e "$dir/train-labels-idx1-ubyte.gz" ]; }; then data=$dir; fi

@@ -1,7 +1,7 @@
 // What scripts/atlas_check.sh runs: see there.
 const fs = require("node:fs");
 const path = require("node:path");
-const { chromium } = require("playwright-core");
+const { launch, open } = require("./lib/page.cjs");
 
 const [atlas, shots] = process.argv.slice(2);
 const problems = [];
@@ -20,17 +20,13 @@ const suspects = table("suspects.csv");
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const browser = await launch();
   let looked = 0;
   for (const width of [390, 1280]) {
     for (const colorScheme of ["light", "dark"]) {
       const where = `${width} px, ${colorScheme}`;
-      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
-      page.on("console", (message) => problems.push(`${where}: console: ${message.text()}`));
-      page.on("pageerror", (error) => problems.push(`${where}: ${error.message}`));
-      const asked = [];
-      page.on("request", (request) => /^(data|blob):/.test(request.url()) || asked.push(request.url()));
-      await page.goto("file://" + path.resolve(atlas, "atlas.html"));
+      const options = { where, inside: /^(data|blob):/, viewport: { width, height: 900 }, colorScheme };
+      const { page, asked } = await open(browser, path.join(atlas, "atlas.html"), problems, options);
       await page.waitForFunction(() => document.getElementById("state").textContent.includes(" of "), null, { timeout: 60000 });
       const state = () => page.textContent("#state");
       const count = async () => Number((await state()).split(" ")[0]);

@@ -9,11 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 out=${1:-results/composition-cpu}
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-fi
-FM_EXP=${FM_EXP:-target/release/fm-exp}
+. scripts/lib/program.sh
 train() { # seed, then the arm's flags
   "$FM_EXP" --device cpu --engine fused --arch encoder-mlp --out "$out" --resume --quiet --seed "$@"
 }

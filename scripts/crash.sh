@@ -22,11 +22,7 @@ if [ $# != 0 ]; then
   cases=(given)
   given=("$@")
 fi
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 out=$(mktemp -d)
 pid=
 # A group of its own: a sweep is killed with its children.

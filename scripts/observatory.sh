@@ -18,11 +18,7 @@ while [ $# -gt 0 ]; do
     *) echo "observatory: error: unknown flag '$1'" >&2; exit 2 ;;
   esac
 done
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-fi
-FM_EXP=${FM_EXP:-target/release/fm-exp}
+. scripts/lib/program.sh
 sweep() { # name, then the grid's flags
   "$FM_EXP" sweep --device cpu --engine fused --jobs "$jobs" --out "$runs/$1" "${@:2}"
 }

@@ -4,7 +4,7 @@ const os = require("node:os");
 const path = require("node:path");
 const zlib = require("node:zlib");
 const { execFileSync } = require("node:child_process");
-const { chromium } = require("playwright-core");
+const { launch, open } = require("./lib/page.cjs");
 
 const [file, data, ...runs] = process.argv.slice(2);
 const IMAGES = 100;
@@ -36,13 +36,8 @@ const pictures = (browserPage) => browserPage.evaluate(() => {
 });
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.on("console", (message) => problems.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => problems.push(error.message));
-  const asked = [];
-  page.on("request", (request) => request.url().startsWith("data:") || asked.push(request.url()));
-  await page.goto("file://" + path.resolve(file));
+  const browser = await launch();
+  const { page, asked } = await open(browser, file, problems, { viewport: { width: 1280, height: 900 } });
   await page.waitForSelector("body[data-ready]");
   const size = await page.evaluate(() => fm.play.shape.reduce((a, b) => a * b));
 

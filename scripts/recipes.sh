@@ -15,11 +15,7 @@ case $what in
   strong | lengths | ablation | halving) ;;
   *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  export FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 out=results/recipes-cpu/$what
 jobs=${JOBS:-2}
 

@@ -18,11 +18,7 @@ seeds=0..9
 [ "${2:-}" != --seeds ] || seeds=${3:?seeds such as 0..9}
 [[ $seeds =~ ^([0-9]+)(\.\.([0-9]+))?$ ]] || { echo "records: error: --seeds $seeds: give 0..9 or 3" >&2; exit 2; }
 first=${BASH_REMATCH[1]} last=${BASH_REMATCH[3]:-${BASH_REMATCH[1]}}
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 out=results/records/$row
 mkdir -p "$out"
 seconds=$out/seconds.csv

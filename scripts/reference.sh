@@ -7,11 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 out=${1:-results/reference-cpu}
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-fi
-FM_EXP=${FM_EXP:-target/release/fm-exp}
+. scripts/lib/program.sh
 for seed in {0..9}; do
   for arch in cnn encoder-mlp; do
     "$FM_EXP" --device cpu --arch "$arch" --protocol notebook --epochs 50 \

@@ -1,7 +1,7 @@
 // What scripts/report_check.sh runs: see there.
 const fs = require("node:fs");
 const path = require("node:path");
-const { chromium } = require("playwright-core");
+const { launch, open } = require("./lib/page.cjs");
 
 const [report, shots] = process.argv.slice(2);
 const problems = [];
@@ -9,16 +9,11 @@ let pages = 0;
 const check = (holds, text) => holds || problems.push(text);
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  const browser = await launch();
   for (const width of [390, 1280]) {
     for (const colorScheme of ["light", "dark"]) {
       const where = `${width} px, ${colorScheme}`;
-      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
-      page.on("console", (message) => problems.push(`${where}: console: ${message.text()}`));
-      page.on("pageerror", (error) => problems.push(`${where}: ${error.message}`));
-      const asked = [];
-      page.on("request", (request) => request.url().startsWith("data:") || asked.push(request.url()));
-      await page.goto("file://" + path.resolve(report));
+      const { page, asked } = await open(browser, report, problems, { where, viewport: { width, height: 900 }, colorScheme });
       check(asked.length === 1, `${where}: asked for ${asked.slice(1).join(", ")}`);
       const found = await page.evaluate(() => ({
         plots: [...document.querySelectorAll("figure svg")].map((svg) => svg.querySelector("title")?.textContent),

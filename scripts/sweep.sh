@@ -11,10 +11,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 out=${OUT:-results/sweep}
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 if [ $# = 0 ]; then set -- --arch cnn,encoder-mlp --epochs 5,10 --seeds 0..2; fi
 "$FM_EXP" sweep --out "$out" --jobs "${JOBS:-1}" "$@"

@@ -7,11 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 "$FM_EXP" sweep plan --arch cnn --epochs 1 --seeds 0..23 --set device=cpu --set threads=1 >"$place/plan.json"

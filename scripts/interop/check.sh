@@ -12,10 +12,6 @@ cd "$(dirname "$0")/../.."
 
 . scripts/lib/venv.sh
 make_venv
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 export FM_EXP
 exec "$python" scripts/interop/check.py "$@"

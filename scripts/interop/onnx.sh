@@ -11,11 +11,7 @@ cd "$(dirname "$0")/../.."
 
 . scripts/lib/wheels.sh
 wheels .venv-onnx scripts/interop/requirements.txt
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 export FM_EXP
 runs=("$@")
 if [ $# -eq 0 ]; then

@@ -10,11 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 command -v soffice >/dev/null || { echo "spreadsheets: error: no soffice; help: apt-get install libreoffice-calc" >&2; exit 1; }
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

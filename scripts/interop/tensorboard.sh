@@ -11,11 +11,7 @@ cd "$(dirname "$0")/../.."
 
 . scripts/lib/wheels.sh
 wheels .venv-tensorboard scripts/interop/requirements-tensorboard.txt
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=target/release/fm-exp
-fi
+. scripts/lib/program.sh
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 train() { "$FM_EXP" train --tensorboard --device cpu --out "$out" --quiet "$@" >/dev/null; }

@@ -12,11 +12,8 @@ cd "$(dirname "$0")/../.."
 fail() { echo "slurm-test: error: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "needs root, to install and start Slurm"
 if pgrep -x slurmctld >/dev/null; then fail "a Slurm runs here already"; fi
-if [ -z "${FM_EXP:-}" ]; then
-  scripts/setup.sh
-  cargo build --release --quiet -p fm-exp
-  FM_EXP=$PWD/target/release/fm-exp
-fi
+. scripts/lib/program.sh
+FM_EXP=$(realpath "$FM_EXP")
 if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
   apt-get install -y -qq slurm-wlm munge >/dev/null || fail "cannot install slurm-wlm and munge; apt-get update first"
 fi

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fm_run::tables::{Confusion, Prediction};
-use fm_run::{Identified, files, read_config};
+use fm_run::{Identified, files};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ pub struct Found {
 /// When a file cannot be read, a run was not scored at that length, or one seed would stand twice in a group.
 pub fn scored(runs: impl IntoIterator<Item = (Source, Option<u32>)>) -> Result<Vec<RunGroup>> {
     let read = |(source, epochs): (Source, Option<u32>)| {
-        let (run, config) = config(&source)?;
+        let (run, config) = source.run()?;
         let at = epochs.and_then(|epochs| at(&run, epochs));
         Ok((0, read_run(&FoundRun { place: 0, source, run, config }, at)?))
     };
@@ -100,7 +100,7 @@ pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
                 unfinished.push(source.dir);
                 continue;
             }
-            let (run, config) = config(&source)?;
+            let (run, config) = source.run()?;
             let there = epochs.is_none_or(|wanted| at(&run, wanted).is_none_or(|at| source.scored_at(at)));
             if there && wanted.has(&source, &run) {
                 finished.push(FoundRun { place, source, run, config });
@@ -137,13 +137,6 @@ fn at(run: &Identified, epochs: u32) -> Option<u32> {
     Some(epochs).filter(|&wanted| wanted != run.spec.epochs)
 }
 
-fn config(source: &Source) -> Result<(Identified, String)> {
-    let config = source.config()?;
-    let run = read_config(&config)
-        .map_err(|e| Error::File { path: source.dir.join(files::CONFIG), what: e.message().to_owned() })?;
-    Ok((run, config))
-}
-
 /// A finished run at a length at which it was scored.
 fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
     let FoundRun { source, config, .. } = found;
@@ -171,9 +164,7 @@ fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
         [("validation accuracy", v.accuracy), ("validation loss", v.loss)]
             .map(|(name, v)| (name.to_owned(), v))
     }));
-    for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
-        measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
-    }
+    measures.extend(recalls(&confusion));
     measures.push((SECONDS.to_owned(), number(&summary["train_seconds"], "train_seconds")?));
     // Last: earlier versions wrote none of them.
     let scaled = &summary["temperature_scaled"];
@@ -194,6 +185,12 @@ fn read_run(found: &FoundRun, at: Option<u32>) -> Result<RunResult> {
         predictions,
         source: source.clone(),
     })
+}
+
+/// Each class's recall, as a measure.
+pub(crate) fn recalls(confusion: &Confusion) -> impl Iterator<Item = (String, f64)> {
+    let named = confusion.classes().iter().zip(confusion.per_class());
+    named.filter_map(|(class, scores)| Some((format!("recall {class}"), scores.recall?)))
 }
 
 /// A run's scores on the test set at one of its lengths.

@@ -238,7 +238,7 @@ fn outcomes(group: &RunGroup, class: Option<u8>) -> Result<stats::Group> {
             return Err(Error::NoPredictions { path: run.dir.clone(), epochs: run.run.spec.epochs });
         }
         let of_class = run.predictions.iter().filter(|p| class.is_none_or(|class| p.label == class));
-        Ok(stats::Run { seed: run.seed(), correct: of_class.map(|p| p.label == p.predicted).collect() })
+        Ok(stats::Run { seed: run.seed(), correct: of_class.map(Prediction::is_right).collect() })
     };
     let runs = group.runs.iter().map(run).collect::<Result<_>>()?;
     Ok(stats::Group { name: group.name.clone(), runs })

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fm_run::tables::{Confusion, Prediction};
+use fm_run::tables::{Confusion, Prediction, macro_f1};
 
-use crate::collect::RunResult;
+use crate::collect::{RunResult, recalls};
 use crate::error::{Error, Result};
 use crate::groups::RunGroup;
 use crate::measures::CALIBRATION_ERROR;
@@ -40,19 +40,16 @@ fn without(run: &RunResult, left_out: &BTreeSet<usize>) -> Result<RunResult> {
     let bad = |e: fm_run::tables::NotSquare| Error::File { path: run.dir.clone(), what: e.to_string() };
     let confusion = Confusion::new(classes, counts).map_err(bad)?;
     let n = predictions.len() as f64;
-    let share = predictions.iter().filter(|said| said.label == said.predicted).count() as f64 / n;
     // Tables of earlier versions have no losses, and a probability of 0.000000 does not give one back.
     let losses: Option<Vec<f64>> = predictions.iter().map(|said| said.loss).collect();
-    let f1: Vec<f64> = confusion.per_class().iter().filter_map(|class| class.f1).collect();
     let said: Vec<(f64, bool)> = predictions.iter().map(Prediction::certainty).collect();
-    let mut measures = vec![("accuracy".to_owned(), share)];
+    let mut measures: Vec<(String, f64)> =
+        confusion.accuracy().map(|share| ("accuracy".to_owned(), share)).into_iter().collect();
     measures.extend(losses.map(|losses| ("loss".to_owned(), losses.iter().sum::<f64>() / n)));
     measures.extend([
-        ("macro F1".to_owned(), f1.iter().sum::<f64>() / f1.len().max(1) as f64),
+        ("macro F1".to_owned(), macro_f1(&confusion.per_class())),
         (CALIBRATION_ERROR.to_owned(), calibration_error(&said)),
     ]);
-    for (class, scores) in confusion.classes().iter().zip(confusion.per_class()) {
-        measures.extend(scores.recall.map(|recall| (format!("recall {class}"), recall)));
-    }
+    measures.extend(recalls(&confusion));
     Ok(RunResult { measures, confusion, predictions, ..run.clone() })
 }

@@ -1,7 +1,7 @@
 //! Many runs of one configuration → what chance does to their accuracy: its distribution, where it comes from, what a vote
 //! makes of it.
 //!
-//! Runs are grouped by everything that decides but their seeds ([`SEEDS`]). Those whose purposes have no seeds of their own
+//! Runs are grouped by everything that decides but their seeds ([`SEEDS`](fm_run::spec::SEEDS)). Those whose purposes have no seeds of their own
 //! make the distribution, those with such seeds a crossed design.
 
 mod crossed;
@@ -11,9 +11,9 @@ mod spread;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fm_run::spec::{SEEDS, Weights};
+use fm_run::spec::Weights;
 use fm_run::tables::{self, Prediction};
-use fm_run::{Identified, RunSpec, files, read_config};
+use fm_run::{Identified, files};
 
 pub use crossed::Crossing;
 pub use pictures::observed_pictures;
@@ -44,14 +44,8 @@ struct Scored {
 }
 
 impl Scored {
-    /// The values of [`SEEDS`]; none where a purpose has no seed of its own.
-    fn seeds(&self) -> [Option<u64>; SEEDS.len()] {
-        let RunSpec { seed, seed_init, seed_order, seed_augment, .. } = self.run.spec;
-        [Some(seed), seed_init, seed_order, seed_augment]
-    }
-
     fn is_crossed(&self) -> bool {
-        self.seeds()[1..].iter().any(Option::is_some)
+        self.run.spec.given_seeds()[1..].iter().any(Option::is_some)
     }
 
     /// What it was a run of, whatever its seeds.
@@ -84,11 +78,7 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Vec<O
     let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
     for place in places {
         for source in sources(place)?.into_iter().filter(Source::done) {
-            let file = |e: fm_run::error::Error| Error::File {
-                path: source.dir.join(files::CONFIG),
-                what: e.message().to_owned(),
-            };
-            let run = read_config(&source.config()?).map_err(file)?;
+            let (run, _) = source.run()?;
             if !wanted.has(&source, &run) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fm_run::tables::{self, Confusion, EpochRow, Prediction, ReadError};
-use fm_run::{files, store};
+use fm_run::{Identified, files, read_config, store};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -76,6 +76,18 @@ impl Source {
     /// When it cannot be read.
     pub fn config(&self) -> Result<String> {
         self.text(files::CONFIG, |left| &left.config)
+    }
+
+    /// What it is, by its `config.toml`, and the text of that.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn run(&self) -> Result<(Identified, String)> {
+        let config = self.config()?;
+        let path = || self.dir.join(files::CONFIG);
+        let run =
+            read_config(&config).map_err(|e| Error::File { path: path(), what: e.message().to_owned() })?;
+        Ok((run, config))
     }
 
     /// The rows of its `epochs.csv`.

@@ -1,7 +1,7 @@
 //! Scores from logits, in `f64` on the host: one implementation for every engine and device.
 
 use fm_images::{Labelled, pixel};
-use fm_run::tables::{ClassScores, Prediction, class_scores};
+use fm_run::tables::{ClassScores, Prediction, class_scores, macro_f1};
 
 /// How a model did on a set of labelled images.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,8 +63,7 @@ impl Scores {
     /// Mean F1 over the classes that have one.
     #[must_use]
     pub fn macro_f1(&self) -> f64 {
-        let f1: Vec<f64> = self.per_class().iter().filter_map(|c| c.f1).collect();
-        f1.iter().sum::<f64>() / f1.len() as f64
+        macro_f1(&self.per_class())
     }
 
     /// The class with the lowest recall, and that recall.

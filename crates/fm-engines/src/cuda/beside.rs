@@ -9,7 +9,7 @@
 //! run 1 ─ step step … drain ─────┼─ launches ───┼ sums ─ …
 //! run 2 ─ step step step step … ─┘              └ …
 //! ```
-//! A run that ends, for whatever reason, gives its seat up, and the others go on without it. Runs may be at different
+//! A run that ends, for whatever reason, gives up its seat, and the others continue without it. Runs may be at different
 //! epochs, steps and phases: those that train in the same way share launches.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -160,8 +160,7 @@ fn filled(atlas: &Atlas, data: &Dataset, columns: &Value, pictured: &[usize]) ->
             ("{{about}}", escape(&about)),
             ("{{width}}", data.train.width.to_string()),
             ("{{height}}", data.train.height.to_string()),
-            // Within a script element only this could end it.
-            ("{{data}}", all.to_string().replace('<', "\\u003c")),
+            ("{{data}}", page::data(&all)),
             ("{{script}}", [page::UNPACK, SCRIPT].map(page::dense).concat()),
         ],
     ))

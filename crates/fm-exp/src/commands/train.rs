@@ -221,7 +221,7 @@ fn resume(dir: &Path, record: &Record<'_>) -> Result<Option<Found>> {
     checkpoint_files::load(dir, &record.run.run_id(), &networks)
 }
 
-/// What a run is carried out with, besides an engine and a place to begin at.
+/// What a run needs besides an engine and a place to begin at.
 #[derive(Clone, Copy)]
 struct Given<'a> {
     config: &'a RunConfig,

@@ -10,10 +10,14 @@ use crate::error::{Error, Kind, Result};
 /// The script that unpacks what [`packed`] makes: `fmPage.inflated` and `fmPage.pixels`.
 pub(crate) const UNPACK: &str = include_str!("unpack.js");
 
-/// A template with its keys filled in, in one pass, so that nothing is looked for in what was filled in.
+/// How each page begins, with the rules of its style that all share.
+const HEAD: &str = include_str!("head.html");
+
+/// A page: its beginning, and a template that goes on within the style. Keys are filled in, in one pass, so that nothing is looked for in what was filled in.
 pub(crate) fn filled(template: &str, values: &[(&str, String)]) -> String {
     let mut html = String::new();
-    let mut rest = template;
+    let whole = format!("{HEAD}{template}");
+    let mut rest = whole.as_str();
     let next = |rest: &str| {
         let found = values.iter().filter_map(|(key, value)| Some((rest.find(key)?, key.len(), value)));
         found.min_by_key(|(at, _, _)| *at)
@@ -24,6 +28,11 @@ pub(crate) fn filled(template: &str, values: &[(&str, String)]) -> String {
         rest = &rest[at + key..];
     }
     html + rest
+}
+
+/// Data for a script element, which only a `<` could end.
+pub(crate) fn data(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c")
 }
 
 /// Pixels in 16 levels, two a byte.

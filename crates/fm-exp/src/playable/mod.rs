@@ -163,8 +163,7 @@ impl<'a> Contents<'a> {
                 ("{{networks}}", sections),
                 ("{{width}}", shape[2].to_string()),
                 ("{{height}}", shape[1].to_string()),
-                // Within a script element only this could end it.
-                ("{{data}}", all.to_string().replace('<', "\\u003c")),
+                ("{{data}}", page::data(&all)),
                 (
                     "{{script}}",
                     [&[page::UNPACK, SCRIPT], &SCRIPTS[..]].concat().into_iter().map(page::dense).collect(),

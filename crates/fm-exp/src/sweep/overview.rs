@@ -79,8 +79,7 @@ impl Overview {
                 groups.len() - 1
             });
             let group = &mut groups[at].1;
-            let seeds = [Some(spec.seed), spec.seed_init, spec.seed_order, spec.seed_augment];
-            group.seeds.iter_mut().zip(seeds).for_each(|(all, seed)| all.extend(seed));
+            group.seeds.iter_mut().zip(spec.given_seeds()).for_each(|(all, seed)| all.extend(seed));
             group.ids.push(run.run_id.clone());
             group.done += usize::from(done.as_ref().is_some_and(|done| done.contains(&run.run_id)));
         }

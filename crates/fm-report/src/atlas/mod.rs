@@ -12,7 +12,7 @@ mod tally;
 
 use std::path::{Path, PathBuf};
 
-use fm_run::{Identified, files, read_config, store};
+use fm_run::{Identified, files, store};
 
 use crate::by_epoch::ByEpoch;
 use crate::error::{Error, Result};
@@ -68,9 +68,7 @@ impl Runs {
                 unfinished.push(source.dir);
                 continue;
             }
-            let path = source.dir.join(files::CONFIG);
-            let run = read_config(&source.config()?)
-                .map_err(|e| Error::File { path, what: e.message().to_owned() })?;
+            let (run, _) = source.run()?;
             runs.push((source, run));
         }
         runs.sort_by_key(|(_, run)| run.spec.seed);

@@ -27,7 +27,7 @@ pub struct Crossing {
 pub(super) fn of(name: &str, runs: &[&Scored]) -> Result<Option<Crossing>> {
     let Some(first) = runs.first() else { return Ok(None) };
     let wrong = |what: String| Error::Design { name: name.to_owned(), what };
-    let values = |key: usize| runs.iter().map(|run| run.seeds()[key]).collect::<BTreeSet<_>>();
+    let values = |key: usize| runs.iter().map(|run| run.run.spec.given_seeds()[key]).collect::<BTreeSet<_>>();
     let varied: Vec<usize> = (0..SEEDS.len()).filter(|&key| values(key).len() > 1).collect();
     let [row, column] = varied[..] else {
         let keys: Vec<&str> = varied.iter().map(|&key| SEEDS[key]).collect();
@@ -46,7 +46,7 @@ pub(super) fn of(name: &str, runs: &[&Scored]) -> Result<Option<Crossing>> {
     }
     let lengths = lengths.unwrap_or_default();
     for run in runs {
-        let seeds = run.seeds();
+        let seeds = run.run.spec.given_seeds();
         let at = (seeds[row], seeds[column]);
         let (Some(r), Some(c)) = at else {
             let keys = [row, column].map(|key| SEEDS[key]);
@@ -83,7 +83,7 @@ pub(super) fn of(name: &str, runs: &[&Scored]) -> Result<Option<Crossing>> {
 fn accuracy(run: &Scored, at: Option<u32>) -> Result<f64> {
     if run.weights != run.run.spec.weights {
         let predictions = run.predictions()?;
-        let right = predictions.iter().filter(|p| p.label == p.predicted).count();
+        let right = predictions.iter().filter(|p| p.is_right()).count();
         return Ok(right as f64 / predictions.len() as f64);
     }
     let path = run.source.place(at).join(files::SUMMARY);

@@ -1,5 +1,7 @@
 //! Runs with a seed each: how their accuracies are distributed, and what votes of them score.
 
+use fm_run::tables::Prediction;
+
 use super::Scored;
 use crate::error::{Error, Result};
 use crate::stats::{
@@ -45,7 +47,7 @@ pub(super) fn of(name: &str, runs: &[&Scored], most: usize) -> Result<Option<Spr
             let [first, second] = dirs;
             return Err(Error::OtherTest { first, second });
         }
-        let correct: Vec<bool> = predictions.iter().map(|p| p.label == p.predicted).collect();
+        let correct: Vec<bool> = predictions.iter().map(Prediction::is_right).collect();
         let share = correct.iter().filter(|&&right| right).count() as f64 / labels.len() as f64;
         accuracies.push((run.run.spec.seed, share));
         right.push(correct);

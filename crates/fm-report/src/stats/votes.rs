@@ -3,6 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::agreement;
+
 /// What runs said of the same images.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Said {
@@ -70,13 +72,12 @@ pub fn disagreement(said: &Said) -> Option<f64> {
     if runs < 2 || images == 0 {
         return None;
     }
-    let same = |image: usize| {
-        let mut counts = [0_u64; 256];
-        said.classes.iter().for_each(|run| counts[usize::from(run[image])] += 1);
-        counts.iter().map(|&n| n * n.saturating_sub(1)).sum::<u64>() as f64
+    let agreed = |image: usize| {
+        let mut named = [0; 256];
+        said.classes.iter().for_each(|run| named[usize::from(run[image])] += 1);
+        agreement(&named)
     };
-    let pairs = runs as f64 * (runs as f64 - 1.0);
-    Some(1.0 - (0..images).map(same).sum::<f64>() / (pairs * images as f64))
+    Some(1.0 - (0..images).filter_map(agreed).sum::<f64>() / images as f64)
 }
 
 #[cfg(test)]

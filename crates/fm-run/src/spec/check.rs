@@ -39,8 +39,7 @@ impl RunSpec {
                 return Err(Error::usage(text).help("use --protocol holdout"));
             }
         }
-        let given = [Some(self.seed), self.seed_init, self.seed_order, self.seed_augment];
-        for (key, seed) in SEEDS.iter().zip(given) {
+        for (key, seed) in SEEDS.iter().zip(self.given_seeds()) {
             if let Some(seed) = seed.filter(|&seed| i64::try_from(seed).is_err()) {
                 return Err(Error::usage(format!("--{key} must be from 0 to {}, got {seed}", i64::MAX)));
             }

@@ -26,6 +26,12 @@ pub fn forget_seeds(keys: &mut Table) {
 }
 
 impl RunSpec {
+    /// The values of [`SEEDS`]; none for a purpose without a seed of its own.
+    #[must_use]
+    pub fn given_seeds(&self) -> [Option<u64>; SEEDS.len()] {
+        [Some(self.seed), self.seed_init, self.seed_order, self.seed_augment]
+    }
+
     /// What each purpose draws from: a seed of its own where one is given.
     #[must_use]
     pub fn seeds(&self) -> Seeds {

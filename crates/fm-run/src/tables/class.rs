@@ -29,6 +29,13 @@ pub fn class_scores<R: AsRef<[u64]>>(counts: &[R]) -> Vec<ClassScores> {
     counts.iter().enumerate().map(scores).collect()
 }
 
+/// Mean F1 over the classes that have one; not a number where none has.
+#[must_use]
+pub fn macro_f1(classes: &[ClassScores]) -> f64 {
+    let f1: Vec<f64> = classes.iter().filter_map(|class| class.f1).collect();
+    f1.iter().sum::<f64>() / f1.len() as f64
+}
+
 /// A part of a whole; none of nothing.
 pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)

@@ -21,7 +21,7 @@ mod prediction;
 use std::path::Path;
 
 pub use cells::Cells;
-pub use class::{ClassRow, ClassScores, class_scores};
+pub use class::{ClassRow, ClassScores, class_scores, macro_f1};
 pub use confusion::{CORNER, Confusion, NotSquare};
 pub use epoch::{EpochRow, best_epoch};
 pub use error::ReadError;

@@ -20,10 +20,16 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// Whether the predicted class is the true one.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.label == self.predicted
+    }
+
     /// How sure the model was of the class that it predicted, and whether that is right: what calibration is about.
     #[must_use]
     pub fn certainty(&self) -> (f64, bool) {
-        (self.p_predicted, self.label == self.predicted)
+        (self.p_predicted, self.is_right())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fm_report::stats::{Look, Sequence};
+use fm_run::tables::Prediction;
 
 use super::asked::Question;
 use crate::commands::compare::failed;
@@ -69,7 +70,7 @@ fn right(dir: &Path) -> Result<Vec<bool>> {
     let mut answers = Vec::new();
     for source in fm_report::sources(dir).map_err(failed)? {
         let (_, predictions) = source.tables(None).map_err(failed)?;
-        answers.extend(predictions.iter().map(|p| p.label == p.predicted));
+        answers.extend(predictions.iter().map(Prediction::is_right));
     }
     Ok(answers)
 }
