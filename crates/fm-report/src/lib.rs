@@ -72,7 +72,7 @@ pub use heatmap::confusion_heatmap;
 pub use lengths::Chosen;
 pub use masked::masked;
 pub use measures::{Unit, p_text, unit};
-pub use observed::{Crossing, Observed, Spread, observe, observed_pictures};
+pub use observed::{Crossing, Observations, Observed, Spread, observe, observed_pictures};
 pub use packed::pack;
 pub use png::rasterize;
 pub use reliability::reliability_diagram;

@@ -10,6 +10,7 @@ mod spread;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::thread;
 
 use fm_run::spec::Weights;
 use fm_run::tables::{self, Prediction};
@@ -33,6 +34,15 @@ pub struct Observed {
     pub spread: Option<Spread>,
     /// Of runs whose purposes have seeds of their own.
     pub crossing: Option<Crossing>,
+}
+
+/// All configurations that were found, and what was passed over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observations {
+    /// By configuration, as they were found.
+    pub configurations: Vec<Observed>,
+    /// Directories of runs that are not finished.
+    pub unfinished: Vec<PathBuf>,
 }
 
 /// One of the weights that a run has left, with their scores.
@@ -73,11 +83,15 @@ impl Scored {
 ///
 /// # Errors
 /// When there is no such run, a file cannot be read, or runs of one configuration were scored on different test sets.
-pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Vec<Observed>> {
-    let mut order = Vec::new();
+pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Observations> {
+    let (mut order, mut unfinished) = (Vec::new(), Vec::new());
     let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
     for place in places {
-        for source in sources(place)?.into_iter().filter(Source::done) {
+        for source in sources(place)? {
+            if !source.done() {
+                unfinished.push(source.dir);
+                continue;
+            }
             let (run, _) = source.run()?;
             if !wanted.has(&source, &run) {
                 continue;
@@ -93,20 +107,33 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Vec<O
         }
     }
     let groups: Vec<Vec<Scored>> = order.iter().filter_map(|key| groups.remove(key)).collect();
-    let Some(first) = places.first().filter(|_| groups.is_empty()) else { return all(&groups, most) };
-    Err(Error::Nothing { path: first.clone(), epochs: None })
+    if groups.is_empty() {
+        return Err(Error::Nothing { path: places.first().cloned().unwrap_or_default(), epochs: None });
+    }
+    Ok(Observations { configurations: all(&groups, most)?, unfinished })
 }
 
+/// As many configurations at once as there are cores.
 fn all(groups: &[Vec<Scored>], most: usize) -> Result<Vec<Observed>> {
     let firsts: Vec<Identified> = groups.iter().map(|runs| runs[0].configuration()).collect();
     let names = names(&firsts.iter().collect::<Vec<_>>());
-    let observed = |(runs, name): (&Vec<Scored>, String)| {
-        let (crossed, single): (Vec<&Scored>, Vec<&Scored>) = runs.iter().partition(|run| run.is_crossed());
-        Ok(Observed {
-            spread: spread::of(&name, &single, most)?,
-            crossing: crossed::of(&name, &crossed)?,
-            name,
-        })
+    let named: Vec<(&Vec<Scored>, String)> = groups.iter().zip(names).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(named.len());
+    let turn = |turn: usize| {
+        let own = named.iter().enumerate().skip(turn).step_by(threads);
+        own.map(|(at, (runs, name))| (at, one(name, runs, most))).collect::<Vec<_>>()
     };
-    groups.iter().zip(names).map(observed).collect()
+    let mut observed: Vec<_> = thread::scope(|scope| {
+        let turn = &turn;
+        let started: Vec<_> = (0..threads).map(|own| scope.spawn(move || turn(own))).collect();
+        started.into_iter().flat_map(|thread| thread.join().expect("observing does not panic")).collect()
+    });
+    observed.sort_by_key(|&(at, _)| at);
+    observed.into_iter().map(|(_, observed)| observed).collect()
+}
+
+fn one(name: &str, runs: &[Scored], most: usize) -> Result<Observed> {
+    let (crossed, single): (Vec<&Scored>, Vec<&Scored>) = runs.iter().partition(|run| run.is_crossed());
+    let (spread, crossing) = (spread::of(name, &single, most)?, crossed::of(name, &crossed)?);
+    Ok(Observed { name: name.to_owned(), spread, crossing })
 }

@@ -23,7 +23,7 @@ use fm_run::spec::Protocol;
 use fm_run::terminal::counted;
 use toml::Table;
 
-use crate::commands::compare::{failed, names};
+use crate::commands::compare::{failed, left_out};
 use crate::error::{Error, Kind, Result};
 use crate::inputs;
 use crate::logging::Console;
@@ -169,10 +169,7 @@ fn make(place: &Path, args: &AtlasArgs, as_json: bool, console: &Console) -> Res
     console.say(&format!("reading {}\n", counted(runs.len() as u64, "run")));
     let labels = [&data.train.labels[..], &data.test.labels[..]];
     let atlas = runs.atlas(labels, data.classes).map_err(failed)?;
-    if !atlas.unfinished.is_empty() {
-        let unfinished = &atlas.unfinished;
-        tracing::warn!("{} unfinished runs are left out: {}", unfinished.len(), names(unfinished));
-    }
+    left_out(&atlas.unfinished);
     console.say("looking for duplicates\n");
     let twins = fm_images::duplicates(&[&data.train, &data.test], args.made.near);
     let to = args.to.clone().unwrap_or_else(|| place.join("atlas"));

@@ -244,13 +244,7 @@ pub(super) fn collect(places: &[PathBuf], epochs: Option<u32>) -> Result<Found> 
 /// Finds the runs that are wanted; says which were passed over.
 pub(super) fn find(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
     let found = fm_report::collect(places, wanted).map_err(failed)?;
-    if !found.unfinished.is_empty() {
-        tracing::warn!(
-            "{} unfinished runs are left out: {}",
-            found.unfinished.len(),
-            names(&found.unfinished)
-        );
-    }
+    left_out(&found.unfinished);
     if found.groups.is_empty() {
         return Err(
             Error::new(Kind::Mismatch, "none of the runs is finished").help("resume them with --resume")
@@ -259,10 +253,15 @@ pub(super) fn find(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
     Ok(found)
 }
 
-/// The first few of some directories.
-pub(crate) fn names(dirs: &[PathBuf]) -> String {
-    let shown: Vec<String> = dirs.iter().take(5).map(|dir| dir.display().to_string()).collect();
-    if dirs.len() > shown.len() { format!("{} …", shown.join(", ")) } else { shown.join(", ") }
+/// Warns of runs that are not finished, if there are any.
+pub(crate) fn left_out(unfinished: &[PathBuf]) {
+    if unfinished.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = unfinished.iter().take(5).map(|dir| dir.display().to_string()).collect();
+    let more = if unfinished.len() > shown.len() { " …" } else { "" };
+    let runs = fm_run::terminal::counted(unfinished.len() as u64, "unfinished run");
+    tracing::warn!("{runs} left out: {}{more}", shown.join(", "));
 }
 
 /// Its kind: what cannot be read, or does not fit together.

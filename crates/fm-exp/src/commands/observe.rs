@@ -10,7 +10,7 @@ use fm_run::store;
 use fm_run::terminal::counted;
 use serde_json::{Value, json};
 
-use super::compare::{WantedArgs, failed};
+use super::compare::{WantedArgs, failed, left_out};
 use crate::error::{Error, Result};
 
 /// Flags of `observe`.
@@ -37,7 +37,9 @@ pub(crate) fn run(args: &ObserveArgs, as_json: bool) -> Result<String> {
     if args.votes == 0 {
         return Err(Error::usage("--votes must be at least 1"));
     }
-    let observed = fm_report::observe(&args.places, &args.wanted.of(), args.votes).map_err(failed)?;
+    let found = fm_report::observe(&args.places, &args.wanted.of(), args.votes).map_err(failed)?;
+    left_out(&found.unfinished);
+    let observed = found.configurations;
     if let Some(out) = &args.out {
         write(out, &observed)?;
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use fm_run::{files, store};
 use serde_json::json;
 
-use super::compare::{failed, names};
+use super::compare::{failed, left_out};
 use crate::error::{Error, Kind, Result};
 
 /// Flags of `pack`.
@@ -33,10 +33,7 @@ pub(crate) fn run(args: &PackArgs, as_json: bool) -> Result<String> {
 pub(crate) fn pack(dir: &Path) -> Result<usize> {
     let (done, unfinished): (Vec<_>, Vec<_>) =
         fm_report::sources(dir).map_err(failed)?.into_iter().partition(fm_report::Source::done);
-    if !unfinished.is_empty() {
-        let dirs: Vec<PathBuf> = unfinished.into_iter().map(|run| run.dir).collect();
-        tracing::warn!("{} unfinished runs are left out: {}", dirs.len(), names(&dirs));
-    }
+    left_out(&unfinished.into_iter().map(|run| run.dir).collect::<Vec<_>>());
     if done.is_empty() || dir.join(files::CONFIG).exists() {
         let text = format!("no finished run in {}", dir.display());
         return Err(Error::new(Kind::Mismatch, text).help("give a directory that holds runs"));

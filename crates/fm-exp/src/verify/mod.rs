@@ -19,7 +19,7 @@ use fm_report::Source;
 use fm_run::terminal::counted;
 use serde_json::{Value, json};
 
-use crate::commands::compare::{failed, names};
+use crate::commands::compare::{failed, left_out};
 use crate::error::{Error, Kind, Result};
 use crate::signals::Signals;
 
@@ -148,10 +148,7 @@ pub(crate) fn run(args: &VerifyArgs, as_json: bool) -> Result<String> {
     }
     let (done, unfinished): (Vec<_>, Vec<_>) =
         fm_report::sources(&args.place).map_err(failed)?.into_iter().partition(Source::done);
-    if !unfinished.is_empty() {
-        let dirs: Vec<PathBuf> = unfinished.into_iter().map(|run| run.dir).collect();
-        tracing::warn!("{} unfinished runs are left out: {}", dirs.len(), names(&dirs));
-    }
+    left_out(&unfinished.into_iter().map(|run| run.dir).collect::<Vec<_>>());
     if done.is_empty() {
         let text = format!("no finished run in {}", args.place.display());
         return Err(Error::new(Kind::Mismatch, text).help("give a run's directory, or one that holds runs"));

@@ -172,7 +172,7 @@ fn single_runs_arms_and_places() {
 
     std::fs::remove_file(a.join("DONE")).unwrap();
     let ran = compare(&[], &[&out]);
-    assert!(ran.succeeds().err.contains("1 unfinished runs are left out"), "{}", ran.err);
+    assert!(ran.succeeds().err.contains("1 unfinished run left out: "), "{}", ran.err);
     compare(&[], &[&a]).fails(7, &["none of the runs is finished"]);
     compare(&[], &[&place.data()]).fails(7, &["no finished run in"]);
     compare(&[], &[Path::new("nowhere")]).fails(4, &["cannot read nowhere"]);

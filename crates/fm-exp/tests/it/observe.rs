@@ -81,4 +81,10 @@ fn the_distribution_of_seeds_its_sources_and_votes() {
     let without = ["--where", "name!=4C3-MP2--8-2ep-seed0-seed-init1-seed-order8"];
     observe(&place, &without).fails(7, &["1 run of 3 by 3 missing"]);
     observe(&place, &["--votes", "0"]).fails(2, &["--votes"]);
+
+    // Nor one that has not ended.
+    std::fs::remove_file(place.out().join("4C3-MP2--8-2ep-seed5/DONE")).unwrap();
+    let said = observe(&place, &[]);
+    assert!(said.succeeds().out.contains("4C3-MP2--8: 5 seeds, "), "{}", said.out);
+    assert!(said.err.contains("1 unfinished run left out: ") && said.err.contains("seed5"), "{}", said.err);
 }
