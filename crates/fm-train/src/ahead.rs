@@ -1,11 +1,12 @@
-//! Augmented batches, made on a thread of their own while the engine computes the step before.
+//! Augmented batches, made on a thread of their own while the engine computes the steps before.
 //!
 //! ```text
-//! preparing thread ── made ─▸ next() ─▸ Engine::step
-//!        ▲                                   │
-//!        └───────── used ◂─ reuse() ◂────────┘
+//! preparing thread ── made, some at a time ─▸ next() ─▸ Engine::step
+//!        ▲                                                 │
+//!        └────────────── used ◂─ reuse() ◂─────────────────┘
 //! ```
-//! Two batches go round, so that memory does not grow with the distance. What a batch holds depends on the seed, the
+//! Batches change hands some hundred images at a time: to wake a thread for each step costs more than its images. Two such
+//! lots go round, so that memory does not grow with the distance. What a batch holds depends on the seed, the
 //! epoch and the rows alone, hence not on when it was made.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -30,36 +31,49 @@ pub struct Making<'a> {
 }
 
 /// The batches of an epoch, in their order. The thread ends with the last batch, or when this is dropped.
+#[derive(Debug)]
 pub struct Ahead {
-    made: Receiver<Prepared>,
-    used: Sender<Prepared>,
+    made: Receiver<Vec<Prepared>>,
+    used: Sender<Vec<Prepared>>,
+    /// What is left of the lot in hand, the next batch last.
+    ready: Vec<Prepared>,
+    /// What the engine has done with, of that lot.
+    done: Vec<Prepared>,
 }
 
-/// Batches that exist at a time: one that is computed on, and one that is made.
-const BATCHES: usize = 2;
+/// Lots that exist at a time: one that is computed on, and one that is made.
+const LOTS: usize = 2;
+/// Images of a lot, in whole batches of which there is at least one.
+const IMAGES: usize = 256;
 
 impl Ahead {
-    /// Starts to make batches, one for each list of rows.
+    /// Starts to make batches of at most `size` images, one for each list of rows.
     ///
     /// # Errors
     /// [`Kind::Device`] when the thread cannot be started.
     pub fn start<'scope, 'rows: 'scope>(
         scope: &'scope Scope<'scope, '_>,
         making: Making<'rows>,
-        batches: impl Iterator<Item = &'rows [u32]> + Send + 'scope,
+        size: usize,
+        mut batches: impl Iterator<Item = &'rows [u32]> + Send + 'scope,
     ) -> Result<Self> {
         let (give, made) = channel();
-        let (used, free) = channel();
-        for _ in 0..BATCHES {
+        let (used, free) = channel::<Vec<Prepared>>();
+        for _ in 0..LOTS {
             // Received by the thread below, or dropped with it.
-            let _ = used.send(Prepared::default());
+            let _ = used.send(vec![Prepared::default(); IMAGES.div_ceil(size.max(1))]);
         }
         let make = move || {
             let Making { augment, file, training, seed, epoch } = making;
-            for rows in batches {
-                let Ok(mut batch) = free.recv() else { return };
-                augment.prepare(file, rows, training, seed, epoch, &mut batch);
-                if give.send(batch).is_err() {
+            while let Ok(mut lot) = free.recv() {
+                let (mut count, whole) = (0, lot.len());
+                for (batch, rows) in lot.iter_mut().zip(&mut batches) {
+                    augment.prepare(file, rows, training, seed, epoch, batch);
+                    count += 1;
+                }
+                lot.truncate(count);
+                lot.reverse();
+                if give.send(lot).is_err() || count < whole {
                     return;
                 }
             }
@@ -68,22 +82,28 @@ impl Ahead {
             Error::new(Kind::Device, format!("cannot start the thread that augments images: {e}"))
                 .help("raise the limit on processes (ulimit -u), or use --augment none")
         })?;
-        Ok(Self { made, used })
+        Ok(Self { made, used, ready: Vec::new(), done: Vec::new() })
     }
 
-    /// The next batch, once it is made. To be given back to [`reuse`](Self::reuse).
+    /// The next batch, once it is made. To be given back to [`reuse`](Self::reuse) before the one after it is asked for.
     ///
     /// # Panics
     /// When there are no more batches, or the thread has panicked.
     #[must_use]
-    pub fn next(&self) -> Prepared {
-        self.made.recv().unwrap_or_else(|_| panic!("no more augmented batches"))
+    pub fn next(&mut self) -> Prepared {
+        if self.ready.is_empty() {
+            self.ready = self.made.recv().unwrap_or_default();
+        }
+        self.ready.pop().unwrap_or_else(|| panic!("no more augmented batches"))
     }
 
     /// Takes a batch back that the engine has done with, for its memory.
-    pub fn reuse(&self, batch: Prepared) {
-        // After its last batch the thread has ended.
-        let _ = self.used.send(batch);
+    pub fn reuse(&mut self, batch: Prepared) {
+        self.done.push(batch);
+        if self.ready.is_empty() {
+            // After its last batch the thread has ended.
+            let _ = self.used.send(std::mem::take(&mut self.done));
+        }
     }
 }
 
@@ -105,10 +125,12 @@ mod tests {
     fn batches_are_those_that_would_be_made_in_place() {
         let (augment, file): (Augment, _) = ("flip,shift1,mixup0.2".parse().unwrap(), file());
         let training: Vec<u32> = (0..12).collect();
+        // Several lots, and a last one that is not full.
+        let (size, order) = (5, training.repeat(IMAGES / 4));
         let making = Making { augment: &augment, file: &file, training: &training, seed: 7, epoch: 3 };
         thread::scope(|scope| {
-            let ahead = Ahead::start(scope, making, training.chunks(5)).unwrap();
-            for rows in training.chunks(5) {
+            let mut ahead = Ahead::start(scope, making, size, order.chunks(size)).unwrap();
+            for rows in order.chunks(size) {
                 let mut expected = Prepared::default();
                 augment.prepare(&file, rows, &training, 7, 3, &mut expected);
                 let made = ahead.next();
@@ -126,7 +148,7 @@ mod tests {
         let making = Making { augment: &augment, file: &file, training: &training, seed: 1, epoch: 1 };
         // The scope waits for the thread: without its end the test would not end.
         thread::scope(|scope| {
-            let ahead = Ahead::start(scope, making, training.chunks(1)).unwrap();
+            let mut ahead = Ahead::start(scope, making, 1, training.chunks(1)).unwrap();
             let _ = ahead.next();
         });
     }

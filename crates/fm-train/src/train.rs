@@ -219,8 +219,8 @@ impl Trainer<'_> {
             let rows = batches(order.len(), plan.batch_size).skip(partial.steps).map(|batch| &order[batch]);
             let Plan { augment, train_rows: training, seeds, .. } = plan;
             let making = Making { augment, file: truth.train, training, seed: seeds.augment, epoch: turn };
-            let ahead = (!augment.is_none()).then(|| Ahead::start(scope, making, rows)).transpose()?;
-            self.steps(&these, ahead.as_ref())
+            let start = || Ahead::start(scope, making, plan.batch_size, rows);
+            self.steps(&these, (!augment.is_none()).then(start).transpose()?)
         })?;
         let totals = self.engine.drain()?;
         let train_seconds = clock() - start;

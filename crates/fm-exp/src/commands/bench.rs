@@ -89,13 +89,14 @@ impl Lane<'_> {
         let start = Instant::now();
         self.engine.begin_epoch(turn.order, Totals::default())?;
         std::thread::scope(|scope| -> Result<()> {
-            let ahead = augments.then(|| Ahead::start(scope, making, rows)).transpose()?;
+            let start = || Ahead::start(scope, making, batch_size, rows);
+            let mut ahead = augments.then(start).transpose()?;
             for (number, batch) in timed.enumerate() {
                 let number = turn.round as u64 * steps + number as u64;
-                let prepared = ahead.as_ref().map(Ahead::next);
+                let prepared = ahead.as_mut().map(Ahead::next);
                 let rates = self.phase.rates(number, steps);
                 self.engine.step(&Step { batch, prepared: prepared.as_ref(), number, rates })?;
-                if let (Some(ahead), Some(batch)) = (&ahead, prepared) {
+                if let (Some(ahead), Some(batch)) = (&mut ahead, prepared) {
                     ahead.reuse(batch);
                 }
             }

@@ -25,7 +25,7 @@ pub(super) struct Turn<'a> {
 
 impl Trainer<'_> {
     /// Takes the steps of an epoch, or the rest of them; returns the last rate of the head.
-    pub(super) fn steps(&mut self, turn: &Turn<'_>, ahead: Option<&Ahead>) -> Result<f64> {
+    pub(super) fn steps(&mut self, turn: &Turn<'_>, mut ahead: Option<Ahead>) -> Result<f64> {
         let Run { plan, clock, stop, .. } = self.run;
         let Turn { phase, order, steps, before, start, .. } = *turn;
         let epoch = self.at.epochs + 1;
@@ -35,11 +35,11 @@ impl Trainer<'_> {
             let number = u64::from(self.at.phase_epochs) * steps as u64 + step as u64;
             let rates = phase.rates(number, steps as u64);
             lr = rates.head;
-            let prepared = ahead.map(Ahead::next);
+            let prepared = ahead.as_mut().map(Ahead::next);
             let now = Step { batch, prepared: prepared.as_ref(), number, rates };
             let stepped = fault::device().and_then(|()| self.engine.step(&now));
             stepped.map_err(|error| self.at_step(error, step))?;
-            if let (Some(ahead), Some(batch)) = (ahead, prepared) {
+            if let (Some(ahead), Some(batch)) = (&mut ahead, prepared) {
                 ahead.reuse(batch);
             }
             self.sinks.emit(&Event::Stepped { epoch, step: step + 1, steps, images });
