@@ -43,6 +43,8 @@ pub struct Observations {
     pub configurations: Vec<Observed>,
     /// Directories of runs that are not finished.
     pub unfinished: Vec<PathBuf>,
+    /// Runs whose averaged weights are passed over: a packed file keeps what a run itself leaves.
+    pub without_averages: usize,
 }
 
 /// One of the weights that a run has left, with their scores.
@@ -84,7 +86,7 @@ impl Scored {
 /// # Errors
 /// When there is no such run, a file cannot be read, or runs of one configuration were scored on different test sets.
 pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Observations> {
-    let (mut order, mut unfinished) = (Vec::new(), Vec::new());
+    let (mut order, mut unfinished, mut without_averages) = (Vec::new(), Vec::new(), 0);
     let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
     for place in places {
         for source in sources(place)? {
@@ -96,7 +98,12 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Obser
             if !wanted.has(&source, &run) {
                 continue;
             }
-            for weights in run.spec.scored() {
+            let mut all = run.spec.scored();
+            if source.is_packed() && all.len() > 1 {
+                all.retain(|&weights| weights == run.spec.weights);
+                without_averages += 1;
+            }
+            for weights in all {
                 let scored = Scored { source: source.clone(), run: run.clone(), weights };
                 let key = scored.configuration().traits().to_string();
                 if !groups.contains_key(&key) {
@@ -110,7 +117,7 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Obser
     if groups.is_empty() {
         return Err(Error::Nothing { path: places.first().cloned().unwrap_or_default(), epochs: None });
     }
-    Ok(Observations { configurations: all(&groups, most)?, unfinished })
+    Ok(Observations { configurations: all(&groups, most)?, unfinished, without_averages })
 }
 
 /// As many configurations at once as there are cores.

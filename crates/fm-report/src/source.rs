@@ -70,6 +70,11 @@ impl Source {
         self.packed.is_some() || store::done(&self.dir).is_some()
     }
 
+    /// Whether it comes from a packed file.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packed.is_some()
+    }
+
     /// The text of its `config.toml`.
     ///
     /// # Errors

@@ -39,6 +39,10 @@ pub(crate) fn run(args: &ObserveArgs, as_json: bool) -> Result<String> {
     }
     let found = fm_report::observe(&args.places, &args.wanted.of(), args.votes).map_err(failed)?;
     left_out(&found.unfinished);
+    if found.without_averages > 0 {
+        let runs = counted(found.without_averages as u64, "run");
+        tracing::warn!("averaged weights of {runs} left out: a packed file has what a run itself leaves; give directories");
+    }
     let observed = found.configurations;
     if let Some(out) = &args.out {
         write(out, &observed)?;

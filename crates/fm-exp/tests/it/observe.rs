@@ -82,6 +82,13 @@ fn the_distribution_of_seeds_its_sources_and_votes() {
     observe(&place, &without).fails(7, &["1 run of 3 by 3 missing"]);
     observe(&place, &["--votes", "0"]).fails(2, &["--votes"]);
 
+    // A packed file keeps no averages.
+    run(command().arg("pack").arg(place.out())).succeeds();
+    let packed = place.out().join("runs.npz");
+    let said = run(command().arg("observe").arg(&packed));
+    assert!(said.succeeds().out.contains("4C3-MP2--8: 6 seeds, ") && !said.out.contains("mean:2"), "{}", said.out);
+    assert!(said.err.contains("averaged weights of 6 runs left out"), "{}", said.err);
+
     // Nor one that has not ended.
     std::fs::remove_file(place.out().join("4C3-MP2--8-2ep-seed5/DONE")).unwrap();
     let said = observe(&place, &[]);
