@@ -14,7 +14,7 @@ use crate::measures::{BRIER, CALIBRATION_ERROR, SECONDS, TEMPERATURE};
 use crate::source::{Source, sources};
 use crate::stats::calibration_error;
 use crate::validation::Validation;
-use crate::wanted::{Length, Wanted};
+use crate::wanted::{Length, Wanted, meets};
 
 /// What a finished run has left.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +102,7 @@ pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
             }
             let (run, config) = source.run()?;
             let there = epochs.is_none_or(|wanted| at(&run, wanted).is_none_or(|at| source.scored_at(at)));
-            if there && wanted.has(&source, &run) {
+            if there && meets(&wanted.conditions, &source, &run) {
                 finished.push(FoundRun { place, source, run, config });
             }
         }

@@ -23,7 +23,7 @@ pub use spread::Spread;
 use crate::error::{Error, Result};
 use crate::groups::names;
 use crate::source::{Source, sources};
-use crate::wanted::Wanted;
+use crate::wanted::{Condition, meets};
 
 /// What is known of one configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,11 +81,11 @@ impl Scored {
     }
 }
 
-/// Finished runs in `places`, see [`sources`](crate::sources()), as far as they are wanted; votes of up to `most` runs.
+/// Finished runs in `places`, see [`sources`](crate::sources()), that meet the conditions; votes of up to `most` runs.
 ///
 /// # Errors
 /// When there is no such run, a file cannot be read, or runs of one configuration were scored on different test sets.
-pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Observations> {
+pub fn observe(places: &[PathBuf], conditions: &[Condition], most: usize) -> Result<Observations> {
     let (mut order, mut unfinished, mut without_averages) = (Vec::new(), Vec::new(), 0);
     let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
     for place in places {
@@ -95,7 +95,7 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Obser
                 continue;
             }
             let (run, _) = source.run()?;
-            if !wanted.has(&source, &run) {
+            if !meets(conditions, &source, &run) {
                 continue;
             }
             let mut all = run.spec.scored();
@@ -115,7 +115,9 @@ pub fn observe(places: &[PathBuf], wanted: &Wanted, most: usize) -> Result<Obser
     }
     let groups: Vec<Vec<Scored>> = order.iter().filter_map(|key| groups.remove(key)).collect();
     if groups.is_empty() {
-        return Err(Error::Nothing { path: places.first().cloned().unwrap_or_default(), epochs: None });
+        let path = places.first().cloned().unwrap_or_default();
+        let nothing = Error::Nothing { path: path.clone(), epochs: None };
+        return Err(if conditions.is_empty() { nothing } else { Error::NoneSo { path } });
     }
     Ok(Observations { configurations: all(&groups, most)?, unfinished, without_averages })
 }

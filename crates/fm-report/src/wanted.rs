@@ -88,12 +88,10 @@ impl Condition {
     }
 }
 
-impl Wanted {
-    /// Whether a run meets the conditions.
-    pub(crate) fn has(&self, source: &Source, run: &Identified) -> bool {
-        self.conditions.iter().all(|condition| {
-            let mut same = self.conditions.iter().filter(|c| c.key == condition.key && c.is == condition.is);
-            if condition.is { same.any(|c| c.holds(source, run)) } else { same.all(|c| c.holds(source, run)) }
-        })
-    }
+/// Whether a run meets the conditions: of those on one key any, of several keys all.
+pub(crate) fn meets(conditions: &[Condition], source: &Source, run: &Identified) -> bool {
+    conditions.iter().all(|condition| {
+        let mut same = conditions.iter().filter(|c| c.key == condition.key && c.is == condition.is);
+        if condition.is { same.any(|c| c.holds(source, run)) } else { same.all(|c| c.holds(source, run)) }
+    })
 }

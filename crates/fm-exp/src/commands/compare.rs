@@ -59,15 +59,22 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "N|best-val")]
     epochs: Option<Length>,
 
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+/// Which runs.
+#[derive(Debug, Args)]
+pub(crate) struct WhichArgs {
     /// Only runs with this value of a key, such as arch=cnn or name!=again; of several values of one key any counts, of
     /// several keys all must hold
     #[arg(long = "where", value_name = "KEY=VALUE")]
-    conditions: Vec<Condition>,
+    pub(super) conditions: Vec<Condition>,
 }
 
 impl WantedArgs {
     pub(super) fn of(&self) -> Wanted {
-        Wanted { length: self.epochs.unwrap_or_default(), conditions: self.conditions.clone() }
+        Wanted { length: self.epochs.unwrap_or_default(), conditions: self.which.conditions.clone() }
     }
 }
 

@@ -10,7 +10,7 @@ use fm_run::store;
 use fm_run::terminal::counted;
 use serde_json::{Value, json};
 
-use super::compare::{WantedArgs, failed, left_out};
+use super::compare::{WhichArgs, failed, left_out};
 use crate::error::{Error, Result};
 
 /// Flags of `observe`.
@@ -22,7 +22,7 @@ pub(crate) struct ObserveArgs {
     places: Vec<PathBuf>,
 
     #[command(flatten)]
-    wanted: WantedArgs,
+    which: WhichArgs,
 
     /// Up to how many runs vote together
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ObserveArgs, as_json: bool) -> Result<String> {
     if args.votes == 0 {
         return Err(Error::usage("--votes must be at least 1"));
     }
-    let found = fm_report::observe(&args.places, &args.wanted.of(), args.votes).map_err(failed)?;
+    let found = fm_report::observe(&args.places, &args.which.conditions, args.votes).map_err(failed)?;
     left_out(&found.unfinished);
     if found.without_averages > 0 {
         let runs = counted(found.without_averages as u64, "run");

@@ -81,6 +81,7 @@ fn the_distribution_of_seeds_its_sources_and_votes() {
     let without = ["--where", "name!=4C3-MP2--8-2ep-seed0-seed-init1-seed-order8"];
     observe(&place, &without).fails(7, &["1 run of 3 by 3 missing"]);
     observe(&place, &["--votes", "0"]).fails(2, &["--votes"]);
+    observe(&place, &["--where", "arch=cnn"]).fails(7, &["meets every --where"]);
 
     // A packed file keeps no averages.
     run(command().arg("pack").arg(place.out())).succeeds();
