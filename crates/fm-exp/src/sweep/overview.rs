@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use fm_run::RunSpec;
-use fm_run::spec::{SEEDS, forget_seeds, shown};
+use fm_run::spec::{DeviceRequest, SEEDS, forget_seeds, shown};
 use fm_run::terminal::{columns, counted};
 use toml::Table;
 
@@ -34,6 +34,8 @@ pub(super) struct Overview {
     groups: Vec<Group>,
     /// Ids of runs that are done already.
     done: Vec<String>,
+    /// Whether a GPU trains some of them.
+    on_gpu: bool,
     tail: String,
 }
 
@@ -83,6 +85,7 @@ impl Overview {
             group.ids.push(run.run_id.clone());
             group.done += usize::from(done.as_ref().is_some_and(|done| done.contains(&run.run_id)));
         }
+        let on_gpu = specs.iter().any(|spec| matches!(spec.device, DeviceRequest::Cuda(_)));
         let rows: usize = plan.runs.iter().map(|run| run.lengths().len()).sum();
         let runs = counted(plan.runs.len() as u64, "run");
         let trained = plan.runs.iter().map(PlannedRun::trained_epochs).sum::<Result<u64>>()?;
@@ -96,7 +99,7 @@ impl Overview {
         };
         let head = format!("{runs}{more}; {}\n", common.join(", "));
         let groups = groups.into_iter().map(|(_, group)| group).collect();
-        Ok(Self { head, columns, groups, done: done.unwrap_or_default(), tail: String::new() })
+        Ok(Self { head, columns, groups, done: done.unwrap_or_default(), on_gpu, tail: String::new() })
     }
 
     /// With the seconds of each run by its id, so many at a time; what is done takes none.
@@ -114,7 +117,8 @@ impl Overview {
         }
         let time = about(all / jobs as f64);
         let jobs = if jobs == 1 { "one run at a time".to_owned() } else { format!("{jobs} runs at a time") };
-        self.tail = format!("about {time}, {jobs} (by a few steps of each network on this machine)\n");
+        let beside = if self.on_gpu { "; less where they train side by side" } else { "" };
+        self.tail = format!("about {time}, {jobs} (by a few steps of each network on this machine{beside})\n");
         self
     }
 }

@@ -11,14 +11,19 @@ use crate::resume::{same, wait_for_rows};
 /// A network of the kernels whose emulation is quick.
 const ARCH: &str = "4C3-MP2-6C3-MP2--8";
 
-/// A plan of three seeds and the given flags, in a file.
-fn plan(place: &Place, flags: &[&str]) -> PathBuf {
+/// A plan of three seeds and the given flags.
+fn planned(place: &Place, flags: &[&str]) -> Ran {
     let data = place.data();
     let mut planning = command();
     planning.args(["sweep", "plan", "--dataset", data.to_str().unwrap(), "--set", "device=cuda"]);
     planning.args(["--batch-size", "8", "--arch", ARCH, "--seeds", "0..2"]).args(flags);
+    run(emulated(&mut planning, &[]))
+}
+
+/// The same in a file.
+fn plan(place: &Place, flags: &[&str]) -> PathBuf {
     let path = place.data().join("plan.json");
-    write(&path, run(emulated(&mut planning, &[])).succeeds().out.as_bytes());
+    write(&path, planned(place, flags).succeeds().out.as_bytes());
     path
 }
 
@@ -86,6 +91,8 @@ fn seeds_and_rates_side_by_side_are_each_alone() {
     let plan = plan(&place, &["--epochs", "2,3", "--lr", "1e-3,1e-2", "--label-smoothing", "0.1"]);
     let names = names(&plan);
     assert_eq!(names.len(), 6);
+    let table = planned(&place, &["--epochs", "2", "--table"]);
+    assert!(table.succeeds().out.contains("; less where they train side by side)"), "{}", table.out);
     sweep(&place, &plan, "six", "6").succeeds();
     sweep(&place, &plan, "four", "4").succeeds();
     sweep(&place, &plan, "alone", "1").succeeds();
