@@ -4,9 +4,10 @@
     scripts/atlas/suspects.py CHANGED.csv ATLAS [RIGHT]
 
 CHANGED.csv is what relabel.py has left, ATLAS the directory of the atlas made on the changed labels, RIGHT that of an
-atlas made on the right ones. Prints precision (share of changed labels) among the most suspicious training images, as
-many as labels were changed: of all images, which counts every label that is doubtful in the original as a mistake; and
-with RIGHT of those alone that are not among the most suspicious there. Needs nothing but Python.
+atlas made on the right ones. Prints precision (share of changed labels) among the most suspicious training images: among
+1 % of all suspects, which are the images that some run doubts; among fewer and more, up to as many as labels were changed.
+All this counts every label that is doubtful in the original as a mistake; with RIGHT also of those alone that are not among
+the most suspicious there. Needs nothing but Python.
 """
 
 import csv
@@ -33,10 +34,13 @@ def main():
     order = ranked(sys.argv[2])
     most = len(changed)
 
-    def say(what, order):
-        found = sum(index in changed for index in order[:most])
-        print(f"{what}: {found} of the first {most} were changed, precision {found / most:.3f}")
+    def say(what, order, first=most):
+        found = sum(index in changed for index in order[:first])
+        print(f"{what}: {found} of the first {first} were changed, precision {found / first:.3f}")
 
+    say(f"1 % of the {len(order)} suspects", order, len(order) // 100)
+    for share in (12, 6, 3, 2):
+        say("all images", order, most // share)
     say("all images", order)
     if len(sys.argv) == 4:
         right = ranked(sys.argv[3])
