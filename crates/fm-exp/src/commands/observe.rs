@@ -41,7 +41,9 @@ pub(crate) fn run(args: &ObserveArgs, as_json: bool) -> Result<String> {
     left_out(&found.unfinished);
     if found.without_averages > 0 {
         let runs = counted(found.without_averages as u64, "run");
-        tracing::warn!("averaged weights of {runs} left out: a packed file has what a run itself leaves; give directories");
+        tracing::warn!(
+            "averaged weights of {runs} left out: a packed file has what a run itself leaves; give directories"
+        );
     }
     let observed = found.configurations;
     if let Some(out) = &args.out {

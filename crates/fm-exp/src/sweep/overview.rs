@@ -118,7 +118,8 @@ impl Overview {
         let time = about(all / jobs as f64);
         let jobs = if jobs == 1 { "one run at a time".to_owned() } else { format!("{jobs} runs at a time") };
         let beside = if self.on_gpu { "; less where they train side by side" } else { "" };
-        self.tail = format!("about {time}, {jobs} (by a few steps of each network on this machine{beside})\n");
+        self.tail =
+            format!("about {time}, {jobs} (by a few steps of each network on this machine{beside})\n");
         self
     }
 }

@@ -87,7 +87,11 @@ fn the_distribution_of_seeds_its_sources_and_votes() {
     run(command().arg("pack").arg(place.out())).succeeds();
     let packed = place.out().join("runs.npz");
     let said = run(command().arg("observe").arg(&packed));
-    assert!(said.succeeds().out.contains("4C3-MP2--8: 6 seeds, ") && !said.out.contains("mean:2"), "{}", said.out);
+    assert!(
+        said.succeeds().out.contains("4C3-MP2--8: 6 seeds, ") && !said.out.contains("mean:2"),
+        "{}",
+        said.out
+    );
     assert!(said.err.contains("averaged weights of 6 runs left out"), "{}", said.err);
 
     // Nor one that has not ended.
