@@ -1,7 +1,7 @@
 //! Augmented batches, made on a thread of their own while the engine computes the steps before.
 //!
 //! ```text
-//! preparing thread ── made, some at a time ─▸ next() ─▸ Engine::step
+//! preparing thread ── made, some at a time ─▸ take() ─▸ Engine::step
 //!        ▲                                                 │
 //!        └────────────── used ◂─ reuse() ◂─────────────────┘
 //! ```
@@ -90,7 +90,7 @@ impl Ahead {
     /// # Panics
     /// When there are no more batches, or the thread has panicked.
     #[must_use]
-    pub fn next(&mut self) -> Prepared {
+    pub fn take(&mut self) -> Prepared {
         if self.ready.is_empty() {
             self.ready = self.made.recv().unwrap_or_default();
         }
@@ -133,7 +133,7 @@ mod tests {
             for rows in order.chunks(size) {
                 let mut expected = Prepared::default();
                 augment.prepare(&file, rows, &training, 7, 3, &mut expected);
-                let made = ahead.next();
+                let made = ahead.take();
                 assert_eq!((&made.pixels, &made.labels), (&expected.pixels, &expected.labels));
                 assert_eq!((&made.partners, &made.lambda), (&expected.partners, &expected.lambda));
                 ahead.reuse(made);
@@ -149,7 +149,7 @@ mod tests {
         // The scope waits for the thread: without its end the test would not end.
         thread::scope(|scope| {
             let mut ahead = Ahead::start(scope, making, 1, training.chunks(1)).unwrap();
-            let _ = ahead.next();
+            let _ = ahead.take();
         });
     }
 }

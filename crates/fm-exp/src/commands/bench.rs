@@ -93,7 +93,7 @@ impl Lane<'_> {
             let mut ahead = augments.then(start).transpose()?;
             for (number, batch) in timed.enumerate() {
                 let number = turn.round as u64 * steps + number as u64;
-                let prepared = ahead.as_mut().map(Ahead::next);
+                let prepared = ahead.as_mut().map(Ahead::take);
                 let rates = self.phase.rates(number, steps);
                 self.engine.step(&Step { batch, prepared: prepared.as_ref(), number, rates })?;
                 if let (Some(ahead), Some(batch)) = (&mut ahead, prepared) {

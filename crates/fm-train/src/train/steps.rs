@@ -35,7 +35,7 @@ impl Trainer<'_> {
             let number = u64::from(self.at.phase_epochs) * steps as u64 + step as u64;
             let rates = phase.rates(number, steps as u64);
             lr = rates.head;
-            let prepared = ahead.as_mut().map(Ahead::next);
+            let prepared = ahead.as_mut().map(Ahead::take);
             let now = Step { batch, prepared: prepared.as_ref(), number, rates };
             let stepped = fault::device().and_then(|()| self.engine.step(&now));
             stepped.map_err(|error| self.at_step(error, step))?;
