@@ -38,8 +38,9 @@ pub(crate) const COMPUTED_BY: [&str; 9] = [
     "threads",
 ];
 
-/// What `config.toml` records besides flags, of a run that `command` trains, word by word.
-pub(crate) fn table(device: Device, engine: &str, command: &[String]) -> Table {
+/// What `config.toml` records besides flags, of a run that `command` trains, word by word, on so many CPU threads (none said:
+/// as many as libtorch takes by itself).
+pub(crate) fn table(device: Device, engine: &str, threads: Option<usize>, command: &[String]) -> Table {
     let mut table = Table::new();
     let mut set = |key: &str, value: Value| table.insert(key.to_owned(), value);
     // Where the program lay is the machine's business; a sweep starts it by its whole path.
@@ -63,7 +64,9 @@ pub(crate) fn table(device: Device, engine: &str, command: &[String]) -> Table {
     }
     set("libtorch", fm_torch::version().into());
     set("started", fm_run::now().into());
-    set("threads", Value::Integer(i64::from(tch::get_num_threads())));
+    // libtorch is told of them later, and only where it computes.
+    let threads = threads.map_or_else(|| i64::from(tch::get_num_threads()), |threads| threads as i64);
+    set("threads", threads.into());
     table
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn run_in(
         data_sha256: data.sha256.clone(),
         pretrain_sha256: given.as_ref().map(|given| given.sha256.clone()),
     };
-    let mut provenance = provenance::table(machine.device, &facts.engine, &process.words());
+    let mut provenance = provenance::table(machine.device, &facts.engine, machine.threads, &process.words());
     if let Some(seat) = &process.seat {
         // Whoever reads the run's seconds should know.
         provenance.insert("beside".to_owned(), Value::from(seat.others() as i64));

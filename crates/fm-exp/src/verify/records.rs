@@ -99,12 +99,18 @@ impl Recorded {
         })
     }
 
+    /// The CPU threads that it was trained on, where they were recorded.
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.run.provenance.get("threads")?.as_integer()?.try_into().ok()
+    }
+
     /// What computed it, where that is not what computes here, or was not recorded; first the `settings` that come to
     /// something else here.
     pub(super) fn build(&self, settings: &[String]) -> Option<Difference> {
         let engine = &self.run.facts.engine;
         let device = inputs::machine(&self.run.spec).ok()?.device;
-        let here = provenance::table(device, engine, &[]);
+        // It is trained again on as many threads.
+        let here = provenance::table(device, engine, self.threads(), &[]);
         let (mut differ, mut lacking) = (settings.to_vec(), Vec::new());
         // The fused kernels compute the same bits with any number of threads.
         for key in provenance::COMPUTED_BY.iter().filter(|key| **key != "threads" || engine != "fused") {

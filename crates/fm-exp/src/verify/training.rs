@@ -85,7 +85,7 @@ fn train(recorded: &Recorded, config: &Path, out: &Path, data_dir: Option<&Path>
         }
     }
     command.args(["train", "--quiet", "--name", "run", "--config"]).arg(config).arg("--out").arg(out);
-    if let Some(threads) = recorded.run.provenance.get("threads").and_then(toml::Value::as_integer) {
+    if let Some(threads) = recorded.threads() {
         command.arg("--threads").arg(threads.to_string());
     }
     if let Some(data) = data_dir {

@@ -90,6 +90,18 @@ fn a_run_comes_out_identical_from_its_directory_and_packed() {
     verify(&place.data(), &[]).fails(7, &["no finished run"]);
 }
 
+/// libtorch's sums depend on them.
+#[test]
+fn a_run_of_libtorch_is_trained_again_on_its_threads() {
+    let place = Place::new();
+    place.run(&["--epochs", "1", "--engine", "eager", "--threads", "3", "--name", "r"]).succeeds();
+    let dir = place.out().join("r");
+    let config = std::fs::read_to_string(dir.join("config.toml")).unwrap();
+    assert!(config.contains("\nthreads = 3\n"), "{config}");
+    let ran = verify(&dir, &["--json"]);
+    assert_eq!(first(ran.succeeds()).0, "identical", "{}", ran.out);
+}
+
 #[test]
 fn a_changed_setting_or_data_file_is_named() {
     let (place, dir) = trained();
