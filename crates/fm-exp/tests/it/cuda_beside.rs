@@ -60,6 +60,8 @@ fn as_alone(place: &Place, out: &str, names: &[String]) {
             let mut summary: serde_json::Value =
                 serde_json::from_slice(&std::fs::read(dir.join("summary.json")).unwrap()).unwrap();
             summary.as_object_mut().unwrap().retain(|key, _| !key.ends_with("seconds"));
+            // A sweep shares the CPU's threads out among its processes.
+            summary["provenance"].as_object_mut().unwrap().remove("threads");
             let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().file_name()).collect();
             files.sort();
             (summary, files)
