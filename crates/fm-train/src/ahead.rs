@@ -5,7 +5,7 @@
 //!        ▲                                                 │
 //!        └────────────── used ◂─ reuse() ◂─────────────────┘
 //! ```
-//! Batches change hands some hundred images at a time: to wake a thread for each step costs more than its images. Two such
+//! Small batches change hands several at a time: to wake a thread for each step costs more than its images. Two such
 //! lots go round, so that memory does not grow with the distance. What a batch holds depends on the seed, the
 //! epoch and the rows alone, hence not on when it was made.
 
@@ -43,8 +43,9 @@ pub struct Ahead {
 
 /// Lots that exist at a time: one that is computed on, and one that is made.
 const LOTS: usize = 2;
-/// Images of a lot, in whole batches of which there is at least one.
-const IMAGES: usize = 256;
+/// Bytes of a lot's images, in whole batches of which there is at least one: some hundred images of 28×28, and no more memory
+/// than a batch of large ones takes.
+const BYTES: usize = 200_000;
 
 impl Ahead {
     /// Starts to make batches of at most `size` images, one for each list of rows.
@@ -59,9 +60,10 @@ impl Ahead {
     ) -> Result<Self> {
         let (give, made) = channel();
         let (used, free) = channel::<Vec<Prepared>>();
+        let count = BYTES.div_ceil((size * making.file.shape().len()).max(1));
         for _ in 0..LOTS {
             // Received by the thread below, or dropped with it.
-            let _ = used.send(vec![Prepared::default(); IMAGES.div_ceil(size.max(1))]);
+            let _ = used.send(vec![Prepared::default(); count]);
         }
         let make = move || {
             let Making { augment, file, training, seed, epoch } = making;
@@ -126,7 +128,7 @@ mod tests {
         let (augment, file): (Augment, _) = ("flip,shift1,mixup0.2".parse().unwrap(), file());
         let training: Vec<u32> = (0..12).collect();
         // Several lots, and a last one that is not full.
-        let (size, order) = (5, training.repeat(IMAGES / 4));
+        let (size, order) = (5, training.repeat(3 * BYTES / file.shape().len() / training.len() + 1));
         let making = Making { augment: &augment, file: &file, training: &training, seed: 7, epoch: 3 };
         thread::scope(|scope| {
             let mut ahead = Ahead::start(scope, making, size, order.chunks(size)).unwrap();
