@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::groups::{RunGroup, group};
 use crate::lengths::{self, Choice};
 use crate::measures::{BRIER, CALIBRATION_ERROR, SECONDS, TEMPERATURE};
-use crate::source::{Source, sources};
+use crate::source::{self, Source};
 use crate::stats::calibration_error;
 use crate::validation::Validation;
 use crate::wanted::{Length, Wanted, meets};
@@ -95,11 +95,9 @@ pub fn collect(places: &[PathBuf], wanted: &Wanted) -> Result<Found> {
     let epochs = if let Length::Epochs(epochs) = wanted.length { Some(epochs) } else { None };
     for (place, path) in places.iter().enumerate() {
         let before = (finished.len(), unfinished.len());
-        for source in sources(path)? {
-            if !source.done() {
-                unfinished.push(source.dir);
-                continue;
-            }
+        let (done, others) = source::finished(path)?;
+        unfinished.extend(others);
+        for source in done {
             let (run, config) = source.run()?;
             let there = epochs.is_none_or(|wanted| at(&run, wanted).is_none_or(|at| source.scored_at(at)));
             if there && meets(&wanted.conditions, &source, &run) {

@@ -80,7 +80,7 @@ pub use report::{Images, Report, report};
 pub use run::draw_run;
 pub use scatter::scatter;
 pub use sheet::{Tile, contact_sheet, data_uri};
-pub use source::{Source, sources};
+pub use source::{Source, finished, sources};
 pub use svg::escape;
 pub use validation::{
     Validated, ValidatedGroup, ValidatedPair, Validation, compare_validation, rank_validation,

@@ -22,7 +22,7 @@ pub use spread::Spread;
 
 use crate::error::{Error, Result};
 use crate::groups::names;
-use crate::source::{Source, sources};
+use crate::source::{Source, finished};
 use crate::wanted::{Condition, meets};
 
 /// What is known of one configuration.
@@ -81,7 +81,7 @@ impl Scored {
     }
 }
 
-/// Finished runs in `places`, see [`sources`](crate::sources()), that meet the conditions; votes of up to `most` runs.
+/// Finished runs in `places`, see [`finished`](crate::finished()), that meet the conditions; votes of up to `most` runs.
 ///
 /// # Errors
 /// When there is no such run, a file cannot be read, or runs of one configuration were scored on different test sets.
@@ -89,11 +89,9 @@ pub fn observe(places: &[PathBuf], conditions: &[Condition], most: usize) -> Res
     let (mut order, mut unfinished, mut without_averages) = (Vec::new(), Vec::new(), 0);
     let mut groups: BTreeMap<String, Vec<Scored>> = BTreeMap::new();
     for place in places {
-        for source in sources(place)? {
-            if !source.done() {
-                unfinished.push(source.dir);
-                continue;
-            }
+        let (finished, others) = finished(place)?;
+        unfinished.extend(others);
+        for source in finished {
             let (run, _) = source.run()?;
             if !meets(conditions, &source, &run) {
                 continue;

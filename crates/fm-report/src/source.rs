@@ -55,6 +55,15 @@ pub fn sources(place: &Path) -> Result<Vec<Source>> {
     Ok(found)
 }
 
+/// The finished runs of a place, see [`sources`], and the directories of the others.
+///
+/// # Errors
+/// As [`sources`].
+pub fn finished(place: &Path) -> Result<(Vec<Source>, Vec<PathBuf>)> {
+    let (finished, others): (Vec<_>, Vec<_>) = sources(place)?.into_iter().partition(Source::done);
+    Ok((finished, others.into_iter().map(|run| run.dir).collect()))
+}
+
 /// The runs of a packed file, as if they were directories in `place`; none where there is no such file.
 fn packed(file: &Path, place: &Path) -> Result<Vec<Source>> {
     if !file.is_file() {

@@ -31,9 +31,8 @@ pub(crate) fn run(args: &PackArgs, as_json: bool) -> Result<String> {
 /// # Errors
 /// When there are none, or they were not scored on one test set.
 pub(crate) fn pack(dir: &Path) -> Result<usize> {
-    let (done, unfinished): (Vec<_>, Vec<_>) =
-        fm_report::sources(dir).map_err(failed)?.into_iter().partition(fm_report::Source::done);
-    left_out(&unfinished.into_iter().map(|run| run.dir).collect::<Vec<_>>());
+    let (done, unfinished) = fm_report::finished(dir).map_err(failed)?;
+    left_out(&unfinished);
     if done.is_empty() || dir.join(files::CONFIG).exists() {
         let text = format!("no finished run in {}", dir.display());
         return Err(Error::new(Kind::Mismatch, text).help("give a directory that holds runs"));

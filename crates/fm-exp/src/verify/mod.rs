@@ -146,9 +146,8 @@ pub(crate) fn run(args: &VerifyArgs, as_json: bool) -> Result<String> {
     if args.sample == Some(0) || args.epochs == Some(0) {
         return Err(Error::usage("--sample and --epochs must be at least 1"));
     }
-    let (done, unfinished): (Vec<_>, Vec<_>) =
-        fm_report::sources(&args.place).map_err(failed)?.into_iter().partition(Source::done);
-    left_out(&unfinished.into_iter().map(|run| run.dir).collect::<Vec<_>>());
+    let (done, unfinished) = fm_report::finished(&args.place).map_err(failed)?;
+    left_out(&unfinished);
     if done.is_empty() {
         let text = format!("no finished run in {}", args.place.display());
         return Err(Error::new(Kind::Mismatch, text).help("give a run's directory, or one that holds runs"));
