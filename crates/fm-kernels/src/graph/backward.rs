@@ -49,7 +49,7 @@ impl State {
                     self.data(*layer, pass, *g, *to, slot, part, slots, at.worker);
                 }
                 (Back::Layer { layer, g, .. }, Task::Weights { slice, plain }) => {
-                    self.weight_gradient(*layer, *g, slice, plain, slots);
+                    self.weight_gradient(*layer, *g, slice, plain, slots, at.worker);
                 }
                 (Back::Stage { stage, g, to }, Task::Part { slot, part }) => {
                     self.back_stage(*stage, *g, *to, slot, part);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::folded::Sides;
 use super::kernels::View;
 use super::kernels::conv::Conv;
 use super::kernels::wgrad::Wgrad;
@@ -76,20 +77,21 @@ impl State {
         slice: usize,
         plain: Range<usize>,
         slots: usize,
+        worker: usize,
     ) {
         let layer = &self.plan.layers[index];
         let shape = layer.shape;
         let (x_map, g_map) = (self.plan.map(layer.input), self.program.buffers[g]);
         let (x, dy) = (self.value(layer.input, 0), self.gradient(g, 0));
         let (x, dy) = ((x, x_map.size()), (dy, g_map.size()));
-        let (tapped, flat, rows, cols) = if shape.transposed {
-            (dy, x, x_map.height, x_map.width)
+        let (tapped, tapped_map, flat, rows, cols) = if shape.transposed {
+            (dy, g_map, x, x_map.height, x_map.width)
         } else {
-            (x, dy, g_map.height, g_map.width)
+            (x, x_map, dy, g_map.height, g_map.width)
         };
         let outputs = g_map.channels;
         let first = slice * (shape.weights() + outputs);
-        let parts = if layer.flat { 1 } else { self.row_parts(index) };
+        let parts = if layer.flat { 1 } else { self.plan.row_parts(index) };
         let pieces = if layer.flat { 0..1 } else { piece(slice, self.slices(index, slots), slots * parts) };
         let pad = shape.pad;
         // SAFETY: as promised by the caller of `back`; the border is at least as wide as the padding.
@@ -104,6 +106,17 @@ impl State {
                     let slot = piece_at / parts;
                     (slot..slot + 1, piece(piece_at % parts, parts, rows))
                 };
+                if layer.folded.is_some() {
+                    let sides = Sides {
+                        tapped: (View { at: at.add(slots.start * tapped.1), ..tapped.0 }, tapped_map),
+                        plain: (View { at: flat.0.at.add(slots.start * flat.1), ..flat.0 }, cols),
+                    };
+                    let adds = (count > 0, count + 1 == pieces.len());
+                    self.folded(layer, &sides, rows.clone(), plain.clone(), adds, out, worker);
+                    if !has_bias {
+                        continue;
+                    }
+                }
                 (self.kernels.wgrad)(Wgrad {
                     x: at.sub(pad * (row + px)),
                     x_slot: tapped.1,
@@ -121,7 +134,8 @@ impl State {
                     kernel: shape.kernel,
                     plain: plain.clone(),
                     per_group: shape.first / shape.groups,
-                    depth: shape.second,
+                    // In the other form the kernel's gradient is done, and the bias's is left.
+                    depth: if layer.folded.is_some() { 0 } else { shape.second },
                     out,
                     bias: if has_bias { out.add(shape.weights()) } else { std::ptr::null_mut() },
                     add: count > 0,

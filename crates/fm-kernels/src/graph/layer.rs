@@ -61,6 +61,14 @@ pub(crate) struct Tiled {
     pub(crate) at: Vec<usize>,
 }
 
+/// Winograd's form of a weight gradient.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folded {
+    /// Outputs of a tile, and tiles of a row of the plain side.
+    pub(crate) outputs: usize,
+    pub(crate) tiles: usize,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tap {
     pub(crate) dy: isize,
@@ -141,15 +149,31 @@ impl Shape {
         blocks
     }
 
-    /// Winograd's form of a pass, where it costs less by an estimate of vector instructions.
-    fn tiled(&self, pass: &Pass, lanes: usize) -> Option<Tiled> {
-        let k = self.kernel;
-        let outputs = match k {
+    /// Outputs of a tile of six inputs in Winograd's form, if it has one.
+    fn outputs(&self) -> Option<usize> {
+        let outputs = match self.kernel {
             3 => 4,
             5 => 2,
             _ => return None,
         };
-        if self.groups > 1 || self.stride > 1 || pass.taps.len() != k * k {
+        (self.groups == 1 && self.stride == 1).then_some(outputs)
+    }
+
+    /// Winograd's form of the weight gradient over so many columns of the plain side, where it costs less by an estimate
+    /// of vector instructions.
+    pub(crate) fn folded(&self, cols: usize) -> Option<Folded> {
+        let (outputs, k) = (self.outputs()?, self.kernel);
+        let tiles = cols.div_ceil(outputs);
+        // A transform costs about so many instructions for each tile and channel, and a product's sums a quarter more.
+        let own = tiles * (INPUTS * k * self.second * self.first * 5 / 4 + 30 * (self.second + self.first));
+        (own < cols * k * k * self.second * self.first).then_some(Folded { outputs, tiles })
+    }
+
+    /// Winograd's form of a pass, where it costs less by an estimate of vector instructions.
+    fn tiled(&self, pass: &Pass, lanes: usize) -> Option<Tiled> {
+        let k = self.kernel;
+        let outputs = self.outputs()?;
+        if pass.taps.len() != k * k {
             return None;
         }
         let out = pass.blocks.iter().map(|block| block.width).sum::<usize>();

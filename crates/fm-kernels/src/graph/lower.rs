@@ -225,6 +225,7 @@ impl<'n> Lowering<'n> {
             lengths: (lengths[0], lengths[1..].iter().sum()),
             flat,
             slices: 1,
+            folded: shape.folded(if shape.transposed { input.width } else { output.width }),
         });
         self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
         Ok(Lowered::Value(out))

@@ -18,6 +18,7 @@ mod cut;
 mod dropout;
 mod explain;
 mod flat;
+mod folded;
 mod forward;
 mod gradients;
 mod kernels;

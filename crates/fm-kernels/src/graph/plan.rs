@@ -4,7 +4,7 @@ use fm_net::{NodeId, Part, Role, Shape as NetShape};
 
 use super::kernels::act::Act;
 use super::kernels::moves::Way;
-use super::layer::{Pass, Shape};
+use super::layer::{Folded, Pass, Shape};
 use super::map::Map;
 
 /// One value of the network: a map for each slot.
@@ -57,6 +57,8 @@ pub(crate) struct Layer {
     pub(crate) flat: bool,
     /// Slices of the weight gradient's sum.
     pub(crate) slices: usize,
+    /// How Winograd's form computes it, where that is chosen.
+    pub(crate) folded: Option<Folded>,
 }
 
 /// A batch norm.
@@ -192,6 +194,23 @@ impl Plan {
     /// Where its gradient lies.
     pub(crate) fn gradient(&self, value: usize) -> Map {
         self.values[value].gradient
+    }
+
+    /// Rows of the side of a weight gradient that no taps walk over.
+    fn plain_rows(&self, layer: &Layer) -> usize {
+        if layer.shape.transposed { self.map(layer.input).height } else { self.map(layer.output).height }
+    }
+
+    /// Pieces of a weight gradient's rows that fit the second cache.
+    pub(crate) fn row_parts(&self, layer: usize) -> usize {
+        let layer = &self.layers[layer];
+        let floats = self.map(layer.input).size() + self.map(layer.output).size();
+        floats.div_ceil(100_000).clamp(1, self.plain_rows(layer))
+    }
+
+    /// Most rows of such a piece.
+    pub(crate) fn part_rows(&self, layer: usize) -> usize {
+        self.plain_rows(&self.layers[layer]).div_ceil(self.row_parts(layer))
     }
 
     /// Length of one code.

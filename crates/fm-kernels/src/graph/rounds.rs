@@ -5,7 +5,7 @@ use fm_net::Draws;
 use super::forward::Place;
 use super::plan::Kind;
 use super::program::Back;
-use super::state::{Mode, PIECES, State, piece};
+use super::state::{Mode, PIECES, State, piece, pieces};
 use super::tasks::Task;
 use crate::pool::Pool;
 use crate::worker::Deal;
@@ -53,16 +53,17 @@ pub(super) fn forward(
         return;
     }
     let units = state.units(index);
-    let pieces = units.min(PIECES);
     if let Kind::Layer(layer) = stage.kind
         && state.plan.layers[layer].flat
     {
+        let pieces = units.min(PIECES);
         // SAFETY: each piece's output channels are one task's.
         round(pool, pieces, &|worker, task| unsafe {
             state.layer(layer, 0, slots, piece(task, pieces, units), mode, place(task, worker, 0));
         });
         return;
     }
+    let pieces = pieces(units, slots);
     let tasks = slots * pieces;
     // SAFETY: each piece of a slot is one task's; the stages before are done.
     round(pool, tasks, &|worker, task| unsafe {

@@ -71,6 +71,9 @@ pub(crate) struct State {
 /// Most pieces that a slot's rows are dealt out in.
 pub(crate) const PIECES: usize = 7;
 
+/// Pieces of all slots together, about: more would keep more threads busy, but each makes the rows around it again.
+const ALL: usize = 12;
+
 impl State {
     pub(crate) fn new(
         plan: Plan,
@@ -103,8 +106,9 @@ impl State {
                 line * ((tiled.rows + tiled.side - 1) * pass.depth + tiled.rows * WIDEST)
             })
         };
-        let tiles =
-            layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of).max();
+        let passes = layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of);
+        let folds = (0..plan.layers.len()).map(|at| plan.layers[at].folded_room(lanes, plan.part_rows(at)));
+        let tiles = passes.chain(folds).max();
         Ok(Self {
             scope: Scope::All,
             params: flat()?,
@@ -135,7 +139,7 @@ impl State {
                 })
                 .collect::<Result<_, Error>>()?,
             coefficients: Buffer::new(plan.coefficients)?,
-            statistics: Buffer::new(slots * PIECES.max(1) * channels * 3)?,
+            statistics: Buffer::new(slots * PIECES * channels * 3)?,
             scratch: (0..workers).map(|_| Buffer::new(channels * 3 * lanes)).collect::<Result<_, Error>>()?,
             bytes: (0..workers).map(|_| Buffer::new(draws)).collect::<Result<_, Error>>()?,
             tiles: (0..workers)
@@ -229,6 +233,11 @@ impl State {
 /// Piece `index` of `units` things in `pieces`.
 pub(crate) fn piece(index: usize, pieces: usize, units: usize) -> Range<usize> {
     index * units / pieces..(index + 1) * units / pieces
+}
+
+/// Pieces that so many rows (or channels) of each slot are dealt out in: a number that depends on the batch alone.
+pub(crate) fn pieces(units: usize, slots: usize) -> usize {
+    units.min(ALL.div_ceil(slots)).clamp(1, PIECES)
 }
 
 /// Some rows of a map.

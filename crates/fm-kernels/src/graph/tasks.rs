@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::plan::Kind;
 use super::program::Back;
-use super::state::{PIECES, State, piece};
+use super::state::{PIECES, State, piece, pieces};
 
-/// Output channels of a weight gradient that one task takes, where there are that many.
-const CHANNELS: usize = 12;
+/// Output channels of a weight gradient that one task takes, where there are that many: directly, and in Winograd's form,
+/// where each task transforms the whole other side.
+const CHANNELS: [usize; 2] = [12, 32];
 
 /// What one task of an operation is.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ impl State {
     /// How many tasks an operation has on so many slots.
     pub(crate) fn tasks(&self, back: &Back, slots: usize) -> usize {
         let Back::Layer { layer, to, weights, .. } = back else {
-            return slots * self.back_units(back).min(PIECES);
+            return slots * pieces(self.back_units(back), slots);
         };
         let mut count = if *weights { self.slices(*layer, slots) * self.plain_parts(*layer) } else { 0 };
         if to.is_some() {
@@ -59,7 +60,7 @@ impl State {
     pub(crate) fn task(&self, back: &Back, index: usize, slots: usize) -> Task {
         let Back::Layer { layer, weights, .. } = back else {
             let units = self.back_units(back);
-            let pieces = units.min(PIECES);
+            let pieces = pieces(units, slots);
             return Task::Part { slot: index / pieces, part: piece(index % pieces, pieces, units) };
         };
         let mut left = index;
@@ -92,21 +93,13 @@ impl State {
     fn data_parts(&self, layer: usize, pass: usize, slots: usize) -> (usize, usize) {
         let layer = &self.plan.layers[layer];
         let pass = &layer.backward[pass];
-        if layer.flat { (1, pass.blocks.len().min(PIECES)) } else { (slots, pass.rows.min(PIECES)) }
+        if layer.flat { (1, pass.blocks.len().min(PIECES)) } else { (slots, pieces(pass.rows, slots)) }
     }
 
     /// Parts of a weight tensor's first axis.
     fn plain_parts(&self, layer: usize) -> usize {
-        self.plan.layers[layer].shape.first.div_ceil(CHANNELS)
-    }
-
-    /// Pieces of the plain side's rows that fit the second cache together with the tapped side's.
-    pub(super) fn row_parts(&self, layer: usize) -> usize {
         let layer = &self.plan.layers[layer];
-        let (x, y) = (self.plan.map(layer.input), self.plan.map(layer.output));
-        let rows = if layer.shape.transposed { x.height } else { y.height };
-        let floats = x.size() + y.size();
-        floats.div_ceil(100_000).clamp(1, rows)
+        layer.shape.first.div_ceil(CHANNELS[usize::from(layer.folded.is_some())])
     }
 
     /// Slices of a weight gradient's sum: a number that depends on the batch, not on the threads.
@@ -114,7 +107,7 @@ impl State {
         if self.plan.layers[layer].flat {
             1
         } else {
-            self.plan.layers[layer].slices.min(slots * self.row_parts(layer))
+            self.plan.layers[layer].slices.min(slots * self.plan.row_parts(layer))
         }
     }
 }

@@ -68,6 +68,7 @@ impl State {
                     left: tiled.first.1,
                     tiles: tiled.tiles,
                     outputs: tiled.outputs,
+                    group: pass.depth,
                     to: spread,
                     zeros: buffer.start(),
                 });

@@ -8,6 +8,7 @@
 
 pub(crate) mod act;
 pub(crate) mod conv;
+pub(crate) mod fold;
 pub(crate) mod group;
 pub(crate) mod moves;
 pub(crate) mod point;
@@ -108,6 +109,10 @@ kernels! {
     spread: winograd::spread, winograd::Spread;
     /// Winograd's transform back.
     gather: winograd::gather, winograd::Gather;
+    /// The transform of output gradients for a weight gradient in Winograd's form.
+    lift: fold::lift, fold::Lift;
+    /// The products of such a weight gradient.
+    fold: fold::fold, fold::Fold;
     /// Weight gradient over some pixels.
     wgrad: wgrad::run, wgrad::Wgrad;
     /// Norm, addition and activation.

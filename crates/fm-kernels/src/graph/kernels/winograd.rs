@@ -38,7 +38,9 @@ pub(crate) struct Spread {
     pub(crate) tiles: usize,
     /// Outputs of a tile: columns from one to the next.
     pub(crate) outputs: usize,
-    /// `[frequency][row][tile][channel][lane]`.
+    /// Channels that lie together.
+    pub(crate) group: usize,
+    /// `[frequency][group][row][tile][channel of the group][lane]`.
     pub(crate) to: *mut f32,
     /// As many zeros as a pixel has values.
     pub(crate) zeros: *const f32,
@@ -48,7 +50,8 @@ pub(crate) struct Spread {
 /// The instruction set is there, and there is room.
 #[inline(always)]
 pub(crate) unsafe fn spread<S: Simd>(args: Spread) {
-    let plane = args.rows * args.tiles * args.channels * S::N;
+    let pixels = args.rows * args.tiles;
+    let plane = pixels * args.channels * S::N;
     // SAFETY: as promised by the caller; positions outside of the map are read from the zeros.
     unsafe {
         let (four, five, two) = (S::splat(4.0), S::splat(-5.0), S::splat(2.0));
@@ -64,24 +67,29 @@ pub(crate) unsafe fn spread<S: Simd>(args: Spread) {
                         *from = args.x.pixel(row as usize, col as usize);
                     }
                 }
-                let to = args.to.add((r * args.tiles + tile) * args.channels * S::N);
-                for c in 0..args.channels {
-                    let at = c * S::N;
-                    let d0 = S::load(from[0].add(at));
-                    let d1 = S::load(from[1].add(at));
-                    let d2 = S::load(from[2].add(at));
-                    let d3 = S::load(from[3].add(at));
-                    let d4 = S::load(from[4].add(at));
-                    let d5 = S::load(from[5].add(at));
-                    let to = to.add(at);
-                    S::store(to, S::fma(four, d0, S::fma(five, d2, d4)));
-                    let (even, odd) = (S::fma(minus, d2, d4), S::fma(minus, d1, d3));
-                    S::store(to.add(plane), S::add(even, odd));
-                    S::store(to.add(2 * plane), S::sub(even, odd));
-                    let (even, odd) = (S::sub(d4, d2), S::mul(two, S::sub(d3, d1)));
-                    S::store(to.add(3 * plane), S::add(even, odd));
-                    S::store(to.add(4 * plane), S::sub(even, odd));
-                    S::store(to.add(5 * plane), S::fma(four, d1, S::fma(five, d3, d5)));
+                let mut first = 0;
+                while first < args.channels {
+                    let width = args.group.min(args.channels - first);
+                    let to = args.to.add((first * pixels + (r * args.tiles + tile) * width) * S::N);
+                    for c in 0..width {
+                        let at = (first + c) * S::N;
+                        let d0 = S::load(from[0].add(at));
+                        let d1 = S::load(from[1].add(at));
+                        let d2 = S::load(from[2].add(at));
+                        let d3 = S::load(from[3].add(at));
+                        let d4 = S::load(from[4].add(at));
+                        let d5 = S::load(from[5].add(at));
+                        let to = to.add(c * S::N);
+                        S::store(to, S::fma(four, d0, S::fma(five, d2, d4)));
+                        let (even, odd) = (S::fma(minus, d2, d4), S::fma(minus, d1, d3));
+                        S::store(to.add(plane), S::add(even, odd));
+                        S::store(to.add(2 * plane), S::sub(even, odd));
+                        let (even, odd) = (S::sub(d4, d2), S::mul(two, S::sub(d3, d1)));
+                        S::store(to.add(3 * plane), S::add(even, odd));
+                        S::store(to.add(4 * plane), S::sub(even, odd));
+                        S::store(to.add(5 * plane), S::fma(four, d1, S::fma(five, d3, d5)));
+                    }
+                    first += width;
                 }
             }
         }
