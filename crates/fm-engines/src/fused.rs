@@ -10,7 +10,7 @@ use fm_run::error::{Error, Kind, Result};
 use fm_run::memory;
 use fm_run::spec::Optimizer;
 use fm_train::engine::{
-    CodeStore, Device, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
+    CodeStore, Device, Engine, Input, Machine, Setup, Source, Stage, State, Step, Totals, Want, no_data,
 };
 use fm_train::plan::Phase;
 
@@ -209,6 +209,10 @@ impl Engine for Fused<'_> {
 
     fn drain(&mut self) -> Result<Totals> {
         Ok(self.totals)
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        self.trainer.stages()
     }
 
     fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {

@@ -1,8 +1,9 @@
 //! The two trainers of `fm-kernels` behind one face: the one for chains of valid convolutions and pools, which
 //! is faster where it can be had, and the one for any network.
 
-use fm_kernels::{Error, GraphTrainer, Moments, Options, Recipe, Targets, Totals, Trainer};
+use fm_kernels::{Error, GraphTrainer, Moments, Options, Recipe, StageReport, Targets, Totals, Trainer};
 use fm_net::{Draws, Network};
+use fm_train::engine::Stage;
 
 use crate::chain::kernel_network;
 
@@ -98,6 +99,23 @@ impl Kernels {
 
     pub(crate) fn encode(&mut self, images: &[u8], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
         either!(self, trainer => trainer.encode(images, rows, out))
+    }
+
+    /// Stages, where the trainer has any: in that for chains half a step is one.
+    pub(crate) fn stages(&self) -> Vec<Stage> {
+        let Self::Graph(trainer) = self else { return Vec::new() };
+        let stage = |stage: StageReport| {
+            let StageReport { name, kernel, output, forward, step, seconds } = stage;
+            Stage { name, kernel, output: Some(output), operations: [forward, step - forward], seconds }
+        };
+        let rest = Stage {
+            name: "the rest".to_owned(),
+            kernel: "images, loss, optimizer, weights in the kernels' order".to_owned(),
+            output: None,
+            operations: [0, 0],
+            seconds: [0.0, trainer.seconds_between()],
+        };
+        trainer.explain().into_iter().map(stage).chain([rest]).collect()
     }
 
     /// Values of one output.

@@ -88,6 +88,21 @@ pub enum Want {
     Codes,
 }
 
+/// A part of a training step, as an engine tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// The layer that it ends with, such as `encoder.block1.conv1`.
+    pub name: String,
+    /// What computes it, in words.
+    pub kernel: String,
+    /// Channels, height and width of its output; none for what belongs to no layer.
+    pub output: Option<[usize; 3]>,
+    /// Floating-point operations for one image, two for each multiply-add of the plain algorithm: forward, backward.
+    pub operations: [u64; 2],
+    /// Seconds that steps have spent in it since the phase began: forward, backward.
+    pub seconds: [f64; 2],
+}
+
 /// A network with its data on a device.
 ///
 /// Call order: [`begin_phase`](Engine::begin_phase), then for each epoch
@@ -134,6 +149,12 @@ pub trait Engine {
     /// # Errors
     /// When the device fails.
     fn drain(&mut self) -> Result<Totals>;
+
+    /// The stages of a training step in their order, and what steps have spent in them since
+    /// [`Engine::begin_phase`]; none from an engine that does not time them apart. At any time.
+    fn stages(&self) -> Vec<Stage> {
+        Vec::new()
+    }
 
     /// Outputs or codes of images, row-major, in inference mode; nothing changes. What comes out for an image
     /// does not depend on where it came from: rows, and the same images from outside, give the same bits.

@@ -5,7 +5,7 @@ use fm_net::{NamedTensor, Network, Part, init};
 use fm_run::error::Result;
 use fm_run::memory;
 
-use crate::engine::{Engine, Input, State, Step, Totals, Want};
+use crate::engine::{Engine, Input, Stage, State, Step, Totals, Want};
 use crate::plan::Phase;
 
 /// Builds an engine for a phase's network, with these tensors.
@@ -82,6 +82,10 @@ impl Engine for PerPhase<'_> {
 
     fn drain(&mut self) -> Result<Totals> {
         self.now().drain()
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        self.engine.as_ref().map_or_else(Vec::new, |engine| engine.stages())
     }
 
     fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {

@@ -17,6 +17,9 @@ use fm_train::{Ahead, Machine, Making, Phase, Plan, per_phase, recipe};
 use serde_json::json;
 use tch::{Kind as TensorKind, TchError, Tensor};
 
+mod stages;
+
+use self::stages::Explained;
 use crate::args::RunArgs;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -35,6 +38,10 @@ pub(crate) struct BenchArgs {
     /// Epochs to time for each engine, after one that is not counted; --epochs is ignored
     #[arg(long, default_value_t = 5, help_heading = "Benchmark")]
     rounds: usize,
+
+    /// Print stage by stage what computes it, its work, its time and its share of the machine's peak
+    #[arg(long, help_heading = "Benchmark")]
+    explain: bool,
 }
 
 /// Flags of a run that mean nothing here.
@@ -61,6 +68,8 @@ struct Lane<'a> {
     recipe: String,
     /// Seconds for a whole epoch, one for each counted turn.
     samples: Vec<f64>,
+    /// Steps taken, the first turn's too.
+    steps: usize,
 }
 
 /// What a lane does in its turn.
@@ -103,6 +112,7 @@ impl Lane<'_> {
             Ok(())
         })?;
         self.engine.drain()?;
+        self.steps += turn.timed;
         Ok(start.elapsed().as_secs_f64())
     }
 }
@@ -128,7 +138,7 @@ pub(crate) fn epoch_seconds(
     let mut engine = (def.build)(&phase.network, &weights, setup)?;
     engine.begin_phase(0, phase)?;
     let (phase, augment) = (phase.clone(), plan.augment.clone());
-    let mut lane = Lane { engine, phase, augment, recipe: String::new(), samples: Vec::new() };
+    let mut lane = Lane { engine, phase, augment, recipe: String::new(), samples: Vec::new(), steps: 0 };
     let order = epoch_order(&plan.train_rows, seed, 1);
     let steps = order.len().div_ceil(batch_size);
     let mut timed = 2.min(steps);
@@ -191,7 +201,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
             let phase = last(spec)?;
             engine.begin_phase(0, &phase)?;
             let (augment, recipe) = (spec.augment.clone(), spec.recipe());
-            lanes.push(Lane { engine, phase, augment, recipe, samples: Vec::new() });
+            lanes.push(Lane { engine, phase, augment, recipe, samples: Vec::new(), steps: 0 });
         }
     }
 
@@ -217,10 +227,15 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         .iter()
         .map(|lane| Measured::new(lane, rows.len(), steps, peak.map(|peak| work / peak)))
         .collect();
+    let explained = lanes.iter().filter(|_| args.explain);
+    let explained = explained.map(|lane| Explained::new(lane, spec.batch_size, peak)).collect::<Vec<_>>();
     let name = spec.arch.to_string();
     let arm = spec.arm();
     if as_json {
-        let results: Vec<_> = results.iter().map(Measured::json).collect();
+        let mut results: Vec<_> = results.iter().map(Measured::json).collect();
+        for (result, explained) in results.iter_mut().zip(&explained) {
+            result["stages"] = explained.json();
+        }
         let report = json!({
             "arch": name, "arm": arm, "device": machine.device.to_string(), "processor": provenance::device_name(machine.device),
             "revision": provenance::REVISION, "sources_changed": provenance::sources_changed(),
@@ -231,19 +246,23 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     }
     let mut out = format!(
         "{name} ({arm}) on {} ({threads} threads), batch {}, {timed} of {steps} steps per epoch timed\n\
-         large fp32 matrix product: {}; an epoch's dense products: {work:.0} GFLOP\n\n\
-         {:<8} {:>11} {:>17} {:>9} {:>10} {:>14}  recipe\n",
+         large fp32 matrix product: {}; an epoch's dense products: {work:.0} GFLOP\n\n",
         provenance::device_name(machine.device),
         spec.batch_size,
         peak.map_or_else(|| "not measured without libtorch".to_owned(), |peak| format!("{peak:.0} GFLOP/s")),
-        "engine",
-        "s/epoch",
-        "min to max",
-        "steps/s",
-        "images/s",
-        "share of peak"
     );
-    for m in &results {
+    out += &table(&results);
+    out.extend(explained.iter().map(Explained::text));
+    Ok(out)
+}
+
+/// A line for each lane.
+fn table(results: &[Measured]) -> String {
+    let mut out = format!(
+        "{:<8} {:>11} {:>17} {:>9} {:>10} {:>14}  recipe\n",
+        "engine", "s/epoch", "min to max", "steps/s", "images/s", "share of peak"
+    );
+    for m in results {
         let range = format!("{:.3} to {:.3}", m.min, m.max);
         let _ = writeln!(
             out,
@@ -260,7 +279,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         out += "a share above 1: the engine leaves out products that a plain implementation computes, such as those \
                 of pixels that nothing depends on\n";
     }
-    Ok(out)
+    out
 }
 
 /// One engine when asked for one, otherwise all that cover the network, the slowest first; and the machine for them.

@@ -161,6 +161,44 @@ fn fast_dev_run_can_be_repeated() {
 }
 
 #[test]
+fn bench_explains_a_step_stage_by_stage() {
+    let place = Place::new();
+    let bench = |arch: &str, more: &[&str]| {
+        let mut bench = command();
+        bench.args([
+            "bench",
+            "--device",
+            "cpu",
+            "--engine",
+            "fused",
+            "--rounds",
+            "1",
+            "--batch-size",
+            "8",
+            "--explain",
+        ]);
+        run(bench.args(["--arch", arch, "--dataset"]).arg(place.data()).args(more)).succeeds().out.clone()
+    };
+    let json: serde_json::Value = serde_json::from_str(&bench("4C3.same.bn-GAP", &["--json"])).unwrap();
+    let stages = json["results"][0]["stages"].as_array().unwrap();
+    let names: Vec<&str> = stages.iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    assert_eq!(names, ["encoder.conv1", "encoder.relu1", "encoder.gap", "head.dense1", "the rest"]);
+    // 28 x 28 positions of 9 taps by 4 filters for 8 images; forward and weight gradient, as images have no gradient.
+    let gflop = f64::from(28 * 28 * 9 * 4 * 8 * 2 * 2) / 1e9;
+    assert!((stages[0]["gflop"].as_f64().unwrap() - gflop).abs() < 1e-12, "{stages:?}");
+    assert!(
+        stages[0]["forward_ms"].as_f64().unwrap() > 0.0 && stages[0]["share_of_peak"].as_f64().unwrap() > 0.0
+    );
+    let text = bench("4C3.same.bn-GAP", &[]);
+    assert!(
+        text.contains("direct convolution 3x3 + batch statistics") && text.contains("a step of"),
+        "{text}"
+    );
+    let text = bench("cnn", &[]);
+    assert!(text.contains("it does not time the stages of a step apart"), "{text}");
+}
+
+#[test]
 fn bench_times_every_engine_in_turn() {
     let place = Place::new();
     let mut bench = command();
