@@ -11,7 +11,7 @@ use crate::compared::{Difference, Question, asked, difference, same_test};
 use crate::error::{Error, Result};
 use crate::groups::RunGroup;
 use crate::source::Source;
-use crate::stats::{self, ALPHA, Interval, Summary};
+use crate::stats::{self, ALPHA, Interval, Summary, p_equation};
 
 /// How a run did on its validation images.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -193,7 +193,7 @@ fn sentence(names: &[String; 2], paired: bool, n: [usize; 2], accuracy: Option<&
     } else {
         String::new()
     };
-    let p = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+    let p = p_equation(p);
     format!(
         "{better} {word} {worse} on validation images: {:.2} points above (95 % interval {:.2} to {:.2}, {p}{family}; \
          {seeds})",

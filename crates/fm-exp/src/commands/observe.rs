@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fm_report::stats::{Component, Interval, QUANTILES, Vote};
+use fm_report::stats::{Component, Interval, QUANTILES, Vote, p_equation};
 use fm_report::{Crossing, Observed, Spread};
 use fm_run::store;
 use fm_run::terminal::counted;
@@ -101,6 +101,9 @@ fn spread_text(name: &str, spread: &Spread) -> String {
     )
 }
 
+/// So small a chance of epochs as opposed as these says that they are not independent.
+const OPPOSED: f64 = 0.01;
+
 /// What the parts of a crossed design are called, with their estimates.
 fn parts(crossing: &Crossing) -> Vec<(String, Component)> {
     let c = &crossing.components;
@@ -130,6 +133,14 @@ fn crossing_text(name: &str, crossing: &Crossing) -> String {
         let _ = writeln!(
             out,
             "  {part:<14} {sd:.3} points ({low:.3} to {high:.3}), {share:.0} % of the variance of a run"
+        );
+    }
+    if let Some((ratio, p)) = crossing.components.opposed.filter(|&(_, p)| p < OPPOSED) {
+        let p = p_equation(p);
+        let _ = writeln!(
+            out,
+            "  but           what a run gains in one epoch it tends to lose in the next: its mean varies {ratio:.2} times as much as \
+             independent epochs would make it ({p}), so what both do together may be hidden"
         );
     }
     out
@@ -166,7 +177,8 @@ fn to_json(observed: &Observed) -> Value {
         let parts: Vec<Value> = parts(c).into_iter().map(part).collect();
         let [(row, rows), (column, columns)] = &c.keys;
         json!({ "rows": { "key": row, "seeds": rows }, "columns": { "key": column, "seeds": columns },
-            "epochs": c.epochs, "mean": c.mean, "variance": c.components.total(), "parts": parts })
+            "epochs": c.epochs, "mean": c.mean, "variance": c.components.total(), "parts": parts,
+            "epochs_to_independent": c.components.opposed.map(|(ratio, p)| json!({ "ratio": ratio, "p": p })) })
     });
     json!({ "configuration": observed.name, "distribution": spread, "crossed": crossing })
 }

@@ -6,6 +6,9 @@
 //! are fixed, all else is random. By analysis of variance; intervals of differences of mean squares are those of Ting et
 //! al. (1990, <https://doi.org/10.1080/00949659008811240>; Burdick and Graybill 1992, section 3.3), that of the rest is
 //! exact for normal effects. An estimate below zero is shown as zero.
+//!
+//! Scores of one run after several epochs need not be independent, as the model has it. Where they are opposed, a run's mean
+//! varies less than they would make it, and the pairs' component is lost: [`Components::opposed`] tests for it.
 
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 
@@ -32,6 +35,9 @@ pub struct Components {
     pub pairs: Option<Component>,
     /// Of what else a run's score holds.
     pub rest: Component,
+    /// How many times as much a run's mean varies, apart from rows and columns, as independent scores would make it without
+    /// any pairs' component; and the chance of so little or less (F test). None where each run was scored once.
+    pub opposed: Option<(f64, f64)>,
 }
 
 impl Components {
@@ -83,7 +89,12 @@ pub fn components(values: &[Vec<Vec<f64>>]) -> Option<Components> {
         let df = (i * j - 1.0) * (k - 1.0);
         MeanSquare { value: each().map(within).sum::<f64>() / df, df }
     });
+    let opposed = rest.and_then(|rest| {
+        let ratio = pair.value / rest.value;
+        Some((ratio, FisherSnedecor::new(pair.df, rest.df).ok()?.cdf(ratio)))
+    });
     Some(Components {
+        opposed,
         rows: difference(row, pair, j * k),
         columns: difference(column, pair, i * k),
         pairs: rest.map(|rest| difference(pair, rest, k)),
@@ -169,6 +180,20 @@ mod tests {
             let hits = covered(600, size, sd);
             assert!(hits.iter().all(|&hit| hit >= 558), "{size:?} {sd:?}: {hits:?} of 600");
         }
+    }
+
+    #[test]
+    fn scores_that_alternate_are_opposed() {
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        let mut design = made(&mut rng, (12, 12, 2), [0.1, 0.1, 0.0, 0.2]);
+        let (ratio, p) = components(&design).unwrap().opposed.unwrap();
+        assert!((0.5..2.0).contains(&ratio) && p > 0.01, "{ratio} {p}");
+        for cell in design.iter_mut().flatten() {
+            let luck = normal(&mut rng, 0.5);
+            (cell[0], cell[1]) = (cell[0] + luck, cell[1] - luck);
+        }
+        let (ratio, p) = components(&design).unwrap().opposed.unwrap();
+        assert!(ratio < 0.5 && p < 1e-3, "{ratio} {p}");
     }
 
     /// Two-way analysis of variance without repetition, by hand: 2 by 2 with row means 2 and 5, column means 3 and 4,

@@ -61,7 +61,7 @@ pub(crate) use summary::mean;
 pub use summary::{Interval, Summary, summarize};
 pub use superiority::{Superiority, superiority};
 pub use t_test::{TTest, paired_t, welch};
-pub use verdict::{ALPHA, Answer, Decision, Family, Verdict};
+pub use verdict::{ALPHA, Answer, Decision, Family, Verdict, p_equation};
 pub use votes::{Said, Vote, disagreement, votes};
 
 /// The level of every interval, and one minus that of every test: 95 %.

@@ -141,7 +141,7 @@ impl Comparison {
             1 => String::new(),
             n => format!(", both for {n} comparisons together"),
         };
-        let (shown, seeds, p) = (&points.interval, self.seeds(), p_text(verdict.p));
+        let (shown, seeds, p) = (&points.interval, self.seeds(), p_equation(verdict.p));
         let evidence = format!("95 % interval {shown}, {p}{family}; {seeds}");
         let margin = verdict.family.margin * 100.0;
         if self.crossed.is_none() {
@@ -161,7 +161,7 @@ impl Comparison {
                 "{first} and {second} are equivalent within {margin} points: {better} is {} above ({evidence}; \
                  {} against a larger difference)",
                 points.difference,
-                p_text(verdict.p_equivalence)
+                p_equation(verdict.p_equivalence)
             ),
             Answer::Undecided => format!(
                 "{first} and {second}: undecided; {better} is {} above ({evidence}), and a difference of {} points \
@@ -213,7 +213,9 @@ fn significant(points: f64) -> String {
     }
 }
 
-fn p_text(p: f64) -> String {
+/// A p value in a sentence: `p = 0.043`.
+#[must_use]
+pub fn p_equation(p: f64) -> String {
     match p {
         p if p < 0.001 => "p < 0.001".to_owned(),
         p if p < 0.1 => format!("p = {p:.3}"),
@@ -235,7 +237,10 @@ mod tests {
         assert_eq!(points(0.001, -0.0024, 0.0041), "0.1 points, -0.2 to 0.4");
         assert_eq!(points(0.003, 0.0002, 0.006), "0.30 points, 0.02 to 0.60");
         assert_eq!(points(0.002, -0.000_01, 0.004), "0.20 points, 0.00 to 0.40");
-        assert_eq!([p_text(0.0004), p_text(0.0432), p_text(0.43)], ["p < 0.001", "p = 0.043", "p = 0.43"]);
+        assert_eq!(
+            [p_equation(0.0004), p_equation(0.0432), p_equation(0.43)],
+            ["p < 0.001", "p = 0.043", "p = 0.43"]
+        );
         assert_eq!([0.084, 0.42, 1.44, 31.4].map(significant), ["0.08", "0.42", "1.4", "31"]);
     }
 }
