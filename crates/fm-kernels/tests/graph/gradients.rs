@@ -87,6 +87,29 @@ fn every_operator_on_every_instruction_set() {
     }
 }
 
+/// Odd widths and sizes, no padding, biases, several pieces a slice, and both sides of a transposed convolution.
+#[test]
+fn weight_gradients_in_winograds_form() {
+    for (case, arch) in [
+        (Case::new as fn(&str) -> Case, "11C3.same.bn-13C3.same@9x7"),
+        (Case::new, "12C3-10C3-9C3@12x11"),
+        (Case::new, "14C5.same-18C5.same@9x10"),
+        (Case::new, "40C3.same-48C3.same@18x19"),
+        (Case::mirror, "12C3-14C3@9x12"),
+    ] {
+        let case = case(arch);
+        for isa in isas() {
+            let report = case.trainer(isa, 2).explain();
+            assert!(
+                report.iter().any(|stage| stage.kernel.ends_with("weight gradient in Winograd's form")),
+                "{arch}"
+            );
+            let rows: Vec<u32> = (0..21).map(|i| i * 11 % 40).collect();
+            close(&case, isa, 2, &rows, Scope::All, &format!("{arch} on {isa}"));
+        }
+    }
+}
+
 #[test]
 fn parts_that_do_not_train_are_in_inference_mode() {
     for arch in ["4C3.same.bn-MP2-SD20-4R3--7-D30-6@8x8", "4C3.same.gn2-D20-GAP-D20--6@8x8"] {
