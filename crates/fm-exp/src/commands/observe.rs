@@ -126,10 +126,9 @@ fn crossing_text(name: &str, crossing: &Crossing) -> String {
         epochs.join(", "),
         100.0 * crossing.mean
     );
-    let total = crossing.components.total();
     for (part, component) in parts(crossing) {
         let [sd, low, high] = deviations(component);
-        let share = 100.0 * component.variance / total;
+        let share = 100.0 * crossing.components.share(component);
         let _ = writeln!(
             out,
             "  {part:<14} {sd:.3} points ({low:.3} to {high:.3}), {share:.0} % of the variance of a run"
@@ -200,10 +199,9 @@ fn write(out: &Path, observed: &[Observed]) -> Result<()> {
     });
     let crossings = observed.iter().filter_map(|o| Some((&o.name, o.crossing.as_ref()?)));
     let components = crossings.flat_map(|(name, crossing)| {
-        let total = crossing.components.total();
         let cells = move |(part, component): (String, Component)| {
             let [sd, low, high] = deviations(component).map(|points| store::decimals(Some(points), 4));
-            vec![name.clone(), part, sd, low, high, share(component.variance / total)]
+            vec![name.clone(), part, sd, low, high, share(crossing.components.share(component))]
         };
         parts(crossing).into_iter().map(cells)
     });

@@ -36,7 +36,8 @@ pub struct Components {
     /// Of what else a run's score holds.
     pub rest: Component,
     /// How many times as much a run's mean varies, apart from rows and columns, as independent scores would make it without
-    /// any pairs' component; and the chance of so little or less (F test). None where each run was scored once.
+    /// any pairs' component; and the chance of so little or less (F test). None where each run was scored once, or always
+    /// the same.
     pub opposed: Option<(f64, f64)>,
 }
 
@@ -46,6 +47,13 @@ impl Components {
     pub fn total(&self) -> f64 {
         let pairs = self.pairs.map_or(0.0, |pairs| pairs.variance);
         self.rows.variance + self.columns.variance + pairs + self.rest.variance
+    }
+
+    /// A part's share of the variance of a single score; none of it where there is no variance.
+    #[must_use]
+    pub fn share(&self, part: Component) -> f64 {
+        let total = self.total();
+        if total > 0.0 { part.variance / total } else { 0.0 }
     }
 }
 
@@ -89,7 +97,7 @@ pub fn components(values: &[Vec<Vec<f64>>]) -> Option<Components> {
         let df = (i * j - 1.0) * (k - 1.0);
         MeanSquare { value: each().map(within).sum::<f64>() / df, df }
     });
-    let opposed = rest.and_then(|rest| {
+    let opposed = rest.filter(|rest| rest.value > 0.0).and_then(|rest| {
         let ratio = pair.value / rest.value;
         Some((ratio, FisherSnedecor::new(pair.df, rest.df).ok()?.cdf(ratio)))
     });
@@ -204,8 +212,15 @@ mod tests {
         let found = components(&values).unwrap();
         assert_eq!((found.rows.variance, found.columns.variance, found.rest.variance), (4.0, 0.0, 1.0));
         assert_eq!(found.pairs, None);
-        assert!((found.total() - 5.0).abs() < 1e-12);
+        assert!((found.total() - 5.0).abs() < 1e-12 && (found.share(found.rows) - 0.8).abs() < 1e-12);
         assert!(found.rows.interval.low == 0.0 && found.columns.interval.low == 0.0);
+    }
+
+    /// Runs that all score the same after every epoch, as on data that every network learns.
+    #[test]
+    fn no_variance_at_all_is_no_opposition() {
+        let found = components(&vec![vec![vec![1.0; 3]; 4]; 4]).unwrap();
+        assert_eq!((found.total(), found.share(found.rest), found.opposed), (0.0, 0.0, None));
     }
 
     #[test]
