@@ -3,7 +3,6 @@
 //! Engines take turns, an epoch each, so that a machine whose speed drifts drifts for all of them. The
 //! first epoch of each is warm-up; data loading, set-up and evaluation are outside the clock.
 
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -17,8 +16,10 @@ use fm_train::{Ahead, Machine, Making, Phase, Plan, per_phase, recipe};
 use serde_json::json;
 use tch::{Kind as TensorKind, TchError, Tensor};
 
+mod measured;
 mod stages;
 
+use self::measured::{Measured, table};
 use self::stages::Explained;
 use crate::args::RunArgs;
 use crate::config::RunConfig;
@@ -68,8 +69,6 @@ struct Lane<'a> {
     recipe: String,
     /// Seconds for a whole epoch, one for each counted turn.
     samples: Vec<f64>,
-    /// Steps taken, the first turn's too.
-    steps: usize,
 }
 
 /// What a lane does in its turn.
@@ -112,7 +111,6 @@ impl Lane<'_> {
             Ok(())
         })?;
         self.engine.drain()?;
-        self.steps += turn.timed;
         Ok(start.elapsed().as_secs_f64())
     }
 }
@@ -138,7 +136,7 @@ pub(crate) fn epoch_seconds(
     let mut engine = (def.build)(&phase.network, &weights, setup)?;
     engine.begin_phase(0, phase)?;
     let (phase, augment) = (phase.clone(), plan.augment.clone());
-    let mut lane = Lane { engine, phase, augment, recipe: String::new(), samples: Vec::new(), steps: 0 };
+    let mut lane = Lane { engine, phase, augment, recipe: String::new(), samples: Vec::new() };
     let order = epoch_order(&plan.train_rows, seed, 1);
     let steps = order.len().div_ceil(batch_size);
     let mut timed = 2.min(steps);
@@ -201,7 +199,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
             let phase = last(spec)?;
             engine.begin_phase(0, &phase)?;
             let (augment, recipe) = (spec.augment.clone(), spec.recipe());
-            lanes.push(Lane { engine, phase, augment, recipe, samples: Vec::new(), steps: 0 });
+            lanes.push(Lane { engine, phase, augment, recipe, samples: Vec::new() });
         }
     }
 
@@ -227,8 +225,11 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         .iter()
         .map(|lane| Measured::new(lane, rows.len(), steps, peak.map(|peak| work / peak)))
         .collect();
+    // The turn that is not counted is in an engine's seconds too.
+    let taken = (args.rounds + 1) * timed;
     let explained = lanes.iter().filter(|_| args.explain);
-    let explained = explained.map(|lane| Explained::new(lane, spec.batch_size, peak)).collect::<Vec<_>>();
+    let explained: Vec<_> =
+        explained.map(|lane| Explained::new(lane, taken, spec.batch_size, peak)).collect();
     let name = spec.arch.to_string();
     let arm = spec.arm();
     if as_json {
@@ -256,32 +257,6 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
     Ok(out)
 }
 
-/// A line for each lane.
-fn table(results: &[Measured]) -> String {
-    let mut out = format!(
-        "{:<8} {:>11} {:>17} {:>9} {:>10} {:>14}  recipe\n",
-        "engine", "s/epoch", "min to max", "steps/s", "images/s", "share of peak"
-    );
-    for m in results {
-        let range = format!("{:.3} to {:.3}", m.min, m.max);
-        let _ = writeln!(
-            out,
-            "{:<8} {:>11.3} {range:>17} {:>9.0} {:>10.0} {:>14}  {}",
-            m.engine,
-            m.median,
-            m.steps_per_second,
-            m.images_per_second,
-            m.share.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}")),
-            m.recipe
-        );
-    }
-    if results.iter().any(|m| m.share.is_some_and(|share| share > 1.0)) {
-        out += "a share above 1: the engine leaves out products that a plain implementation computes, such as those \
-                of pixels that nothing depends on\n";
-    }
-    out
-}
-
 /// One engine when asked for one, otherwise all that cover the network, the slowest first; and the machine for them.
 fn choices(spec: &RunSpec, phase: &Phase, machine: Machine) -> Result<(Machine, Vec<&'static EngineDef>)> {
     let choose = |machine| engine::choose_for(ENGINES, &spec.engine, phase, machine);
@@ -302,47 +277,6 @@ fn choices(spec: &RunSpec, phase: &Phase, machine: Machine) -> Result<(Machine, 
         (def.covers)(&phase.network, machine).is_ok() && (def.trains)(phase).is_ok() && runs(def)
     };
     Ok((machine, ENGINES.iter().rev().filter(able).collect()))
-}
-
-/// What a lane's samples say.
-struct Measured {
-    engine: &'static str,
-    recipe: String,
-    samples: Vec<f64>,
-    median: f64,
-    min: f64,
-    max: f64,
-    steps_per_second: f64,
-    images_per_second: f64,
-    share: Option<f64>,
-}
-
-impl Measured {
-    /// `at_peak` is how long an epoch's dense products would take at the machine's peak, where that is known.
-    fn new(lane: &Lane<'_>, images: usize, steps: usize, at_peak: Option<f64>) -> Self {
-        let mut sorted = lane.samples.clone();
-        sorted.sort_by(f64::total_cmp);
-        let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Self {
-            engine: lane.engine.name(),
-            recipe: lane.recipe.clone(),
-            samples: lane.samples.clone(),
-            median,
-            min: sorted[0],
-            max: sorted[sorted.len() - 1],
-            steps_per_second: steps as f64 / median,
-            images_per_second: images as f64 / median,
-            share: at_peak.map(|at_peak| at_peak / median),
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "engine": self.engine, "recipe": self.recipe, "seconds_per_epoch": self.median, "min": self.min, "max": self.max,
-            "samples": self.samples, "steps_per_second": self.steps_per_second,
-            "images_per_second": self.images_per_second, "share_of_peak": self.share,
-        })
-    }
 }
 
 /// Billions of operations in the matrix products of training on one image: forward, weight gradient and

@@ -18,10 +18,10 @@ pub(super) struct Explained {
 }
 
 impl Explained {
-    pub(super) fn new(lane: &Lane<'_>, batch: usize, peak: Option<f64>) -> Self {
+    /// Of a lane that has taken so many steps of so many images.
+    pub(super) fn new(lane: &Lane<'_>, steps: usize, batch: usize, peak: Option<f64>) -> Self {
         let title = format!("{}, {}", lane.engine.name(), lane.recipe);
-        let (stages, steps) = (lane.engine.stages(), lane.steps.max(1) as f64);
-        Self { title, stages, steps, batch: batch as f64, peak }
+        Self { title, stages: lane.engine.stages(), steps: steps as f64, batch: batch as f64, peak }
     }
 
     /// Milliseconds a step: forward, backward.
