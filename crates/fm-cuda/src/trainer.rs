@@ -159,8 +159,11 @@ impl Trainer {
     /// codes that [`Trainer::encode`] leaves afterwards.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the recipe's method is one that the kernels do not have, or the device fails.
     pub fn begin(&mut self, seat: usize, recipe: Recipe) -> Result<(), Error> {
+        if matches!(recipe.method, Method::Muon { .. }) {
+            return Err(Error::Unsupported("the optimizer Muon".to_owned()));
+        }
         let row = self.plan.shape.parameters as usize;
         for part in [&self.weights.m, &self.weights.v, &self.weights.average] {
             part.zero_part(&self.gpu.stream, seat * row, row)?;
@@ -358,6 +361,8 @@ impl Trainer {
                 (args.fresh1, args.fresh2) = ((1.0 - betas.beta1) as f32, (1.0 - betas.beta2) as f32);
             }
             Method::Sgd { momentum } => (args.method, args.momentum) = (1, momentum as f32),
+            // Refused when a phase begins.
+            Method::Muon { .. } => {}
         }
         args.smoothing = kind.smoothing as f32;
         args

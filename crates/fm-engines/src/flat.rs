@@ -8,37 +8,23 @@ use fm_run::spec::Optimizer;
 use fm_train::engine::State;
 use fm_train::plan::{Phase, Update};
 
-/// Whether the kernels train as the phase says.
-pub(crate) fn trains(phase: &Phase) -> Result<(), String> {
-    let optimizer = phase.update.optimizer;
-    method(&phase.update).map(drop).ok_or_else(|| uncovered(optimizer))
-}
-
-fn uncovered(optimizer: Optimizer) -> String {
-    format!("--optimizer {}", optimizer.name())
-}
-
-/// The optimizer in the kernels' words, where they have it.
-fn method(update: &Update) -> Option<Method> {
+/// The optimizer in the kernels' words.
+fn method(update: &Update) -> Method {
     match update.optimizer {
-        Optimizer::Adam => Some(Method::KERAS),
-        Optimizer::AdamW => Some(Method::PYTORCH),
-        Optimizer::Sgd => Some(Method::Sgd { momentum: update.momentum }),
-        Optimizer::Muon => None,
+        Optimizer::Adam => Method::KERAS,
+        Optimizer::AdamW => Method::PYTORCH,
+        Optimizer::Sgd => Method::Sgd { momentum: update.momentum },
+        Optimizer::Muon => Method::Muon { momentum: update.momentum },
     }
 }
 
 /// How a phase trains, in the kernels' words.
-///
-/// # Errors
-/// When they do not have its optimizer.
-pub(crate) fn recipe(phase: &Phase) -> Result<Recipe> {
+pub(crate) fn recipe(phase: &Phase) -> Recipe {
     let update = &phase.update;
-    let method = method(update).ok_or_else(|| Error::usage(uncovered(update.optimizer)))?;
-    Ok(Recipe {
+    Recipe {
         lr_encoder: phase.encoder_lr,
         lr_head: phase.lr,
-        method,
+        method: method(update),
         weight_decay: update.weight_decay,
         decay_all: update.decay_all,
         smoothing: phase.label_smoothing,
@@ -48,7 +34,7 @@ pub(crate) fn recipe(phase: &Phase) -> Result<Recipe> {
             Scope::Encoder => fm_kernels::Scope::Encoder,
             Scope::Head => fm_kernels::Scope::Head,
         },
-    })
+    }
 }
 
 /// Every tensor in canonical order, one after the other: the order that the kernels use too.
@@ -72,17 +58,38 @@ pub(crate) fn named(network: &Network, mut values: &[f32]) -> Vec<NamedTensor> {
     network.tensors().map(take).collect()
 }
 
-/// All that training changes. Names of the groups are those of the eager engine's optimizers.
+/// The groups of a checkpoint in which an optimizer keeps what the kernels call first moments, and whether it keeps
+/// second ones. Names are those of the eager engine's optimizers.
+fn groups(optimizer: Optimizer) -> (&'static [&'static str], bool) {
+    match optimizer {
+        Optimizer::Adam | Optimizer::AdamW => (&["m"], true),
+        Optimizer::Sgd => (&["momentum"], false),
+        // Of matrices, and of what is Adam's.
+        Optimizer::Muon => (&["momentum", "m"], true),
+    }
+}
+
+/// All that training changes.
 pub(crate) fn state(
     network: &Network,
     weights: Vec<NamedTensor>,
     Moments { m, v, step }: Moments,
     average: Option<Vec<NamedTensor>>,
-    momentum: bool,
+    optimizer: Optimizer,
 ) -> State {
-    let (m, v) = (named(network, &m), named(network, &v));
-    let state = State::of(weights).counting("step", step);
-    let state = if momentum { state.with("momentum", m) } else { state.with("m", m).with("v", v) };
+    let (first, second) = groups(optimizer);
+    let matrix = |tensor: &NamedTensor| tensor.shape.len() > 1;
+    let (mut m, mut v) = (named(network, &m), named(network, &v));
+    let mut state = State::of(weights).counting("step", step);
+    if let [momentum, _] = first {
+        let (matrices, rest) = m.into_iter().partition(matrix);
+        (state, m) = (state.with(momentum, matrices), rest);
+        v.retain(|tensor| !matrix(tensor));
+    }
+    state = state.with(first[first.len() - 1], m);
+    if second {
+        state = state.with("v", v);
+    }
     match average {
         Some(average) => state.with(State::EMA, average),
         None => state,
@@ -93,22 +100,23 @@ pub(crate) fn state(
 ///
 /// # Errors
 /// When the state is another optimizer's.
-pub(crate) fn moments(network: &Network, state: &State, momentum: bool) -> Result<Moments> {
-    let kept: &[&str] = if momentum { &["momentum"] } else { &["m", "v"] };
-    state.kept_by(if momentum { "sgd" } else { "adam" }, |group| kept.contains(&group))?;
-    let all = |group: &str| -> Vec<f32> {
-        let tensors = state.group(group);
+pub(crate) fn moments(network: &Network, state: &State, optimizer: Optimizer) -> Result<Moments> {
+    let (first, second) = groups(optimizer);
+    let kept = |group: &str| first.contains(&group) || (second && group == "v");
+    state.kept_by(optimizer.name(), kept)?;
+    let all = |groups: &[&str]| -> Vec<f32> {
+        let tensors: Vec<&NamedTensor> = groups.iter().flat_map(|group| state.group(group)).collect();
         // Tensors that did not train may have been left out: their moments are zero.
         let zero = |t: &fm_net::TensorSpec| NamedTensor {
             name: t.name.clone(),
             shape: t.shape.clone(),
             data: vec![0.0; t.count()],
         };
-        let known = |t: &fm_net::TensorSpec| tensors.iter().find(|w| w.name == t.name).cloned();
+        let known = |t: &fm_net::TensorSpec| tensors.iter().find(|w| w.name == t.name).copied().cloned();
         let all: Vec<NamedTensor> = network.tensors().map(|t| known(t).unwrap_or_else(|| zero(t))).collect();
         flat(network, &all)
     };
-    Ok(Moments { m: all(kept[0]), v: all("v"), step: state.count("step")? })
+    Ok(Moments { m: all(first), v: all(&["v"]), step: state.count("step")? })
 }
 
 /// The moving average.

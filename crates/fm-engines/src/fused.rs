@@ -29,8 +29,8 @@ pub struct Fused<'a> {
     rows: Vec<u32>,
     totals: Totals,
     steps: usize,
-    /// Whether the phase's optimizer keeps a momentum in place of Adam's moments.
-    momentum: bool,
+    /// The phase's.
+    optimizer: Optimizer,
     /// Whether the phase keeps a moving average.
     average: bool,
     frozen: bool,
@@ -90,7 +90,7 @@ impl<'a> Fused<'a> {
             rows: Vec::new(),
             totals: Totals::default(),
             steps: 0,
-            momentum: false,
+            optimizer: Optimizer::Adam,
             average: false,
             frozen: false,
             store,
@@ -154,13 +154,11 @@ impl Engine for Fused<'_> {
     }
 
     fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
-        let recipe = flat::recipe(phase)?;
-        let update = &phase.update;
-        (self.momentum, self.average) = (update.optimizer == Optimizer::Sgd, phase.ema.is_some());
+        (self.optimizer, self.average) = (phase.update.optimizer, phase.ema.is_some());
         // A reconstruction is compared with the image, so that codes alone do not do.
         let frozen = phase.scope == Scope::Head && !self.network.reconstructs();
         (self.phase, self.frozen, self.codes) = (index as u32, frozen, None);
-        self.trainer.begin(recipe).map_err(failed)
+        self.trainer.begin(flat::recipe(phase)).map_err(failed)
     }
 
     fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<()> {
@@ -264,11 +262,11 @@ impl Engine for Fused<'_> {
         memory::room_for(6 * 4 * values(&self.network), "the state of a checkpoint")?;
         let (weights, moments) = (self.weights()?, self.trainer.moments());
         let average = if self.average { Some(self.average()?) } else { None };
-        Ok(flat::state(&self.network, weights, moments, average, self.momentum))
+        Ok(flat::state(&self.network, weights, moments, average, self.optimizer))
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let moments = flat::moments(&self.network, state, self.momentum)?;
+        let moments = flat::moments(&self.network, state, self.optimizer)?;
         self.load(state.weights())?;
         if self.average {
             let average = flat::average(&self.network, state)?;

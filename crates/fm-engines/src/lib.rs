@@ -52,14 +52,14 @@ pub static ENGINES: &[EngineDef] = &[
         name: Cuda::NAME,
         about: "the project's own CUDA kernels, which need NVIDIA's driver alone",
         covers: cuda::covers,
-        trains: flat::trains,
+        trains: cuda::trains,
         build: cuda::build,
     },
     EngineDef {
         name: "fused",
         about: "the project's own CPU kernels",
         covers: fused::covers,
-        trains: flat::trains,
+        trains: |_| Ok(()),
         build: fused::build,
     },
     EngineDef {

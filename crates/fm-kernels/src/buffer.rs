@@ -20,6 +20,8 @@ pub(crate) unsafe trait Plain: Copy {}
 // SAFETY: a primitive number.
 unsafe impl Plain for f32 {}
 // SAFETY: a primitive number.
+unsafe impl Plain for f64 {}
+// SAFETY: a primitive number.
 unsafe impl Plain for u8 {}
 // SAFETY: a primitive number.
 unsafe impl Plain for u32 {}

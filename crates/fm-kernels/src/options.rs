@@ -1,6 +1,7 @@
 //! Settings, and what training hands back besides parameters.
 
 use crate::kernels::update::{Kind, Rule};
+use crate::muon::{Matrix, Muon};
 use crate::worker::{Moving, Rules, Use};
 use crate::{Error, Isa};
 
@@ -45,6 +46,13 @@ pub enum Method {
         /// How much of the sum of gradients is kept.
         momentum: f64,
     },
+    /// Muon in PyTorch's form, `Muon(nesterov=True, adjust_lr_fn="match_rms_adamw")`, for matrices and kernels (as `[out,
+    /// in * k * k]`): `b += (1 - momentum) * (g - b)`, `w -= lr * 0.2 * sqrt(larger side) * orthogonal(g + momentum * (b -
+    /// g))`. What has one dimension is [`Method::PYTORCH`]'s.
+    Muon {
+        /// How much of the average of gradients is kept.
+        momentum: f64,
+    },
 }
 
 /// Adam's constants.
@@ -63,6 +71,25 @@ impl Method {
     pub const KERAS: Self = Self::Adam(Betas { beta1: 0.9, beta2: 0.999, eps: 1e-7 });
     /// Decoupled Adam with PyTorch's constants.
     pub const PYTORCH: Self = Self::AdamW(Betas { beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+
+    fn rule(&self, lr: f64, step: u64) -> Rule {
+        let (method, rate, fresh1, fresh2, eps) = match *self {
+            Self::Sgd { momentum } => return Rule::sgd(lr as f32, momentum as f32),
+            // Of matrices, once what is to be subtracted stands in the gradient's place.
+            Self::Muon { .. } => return Rule::descent(lr as f32),
+            Self::Adam(Betas { beta1, beta2, eps }) => {
+                let (first, second) = corrections(beta1, beta2, step);
+                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps)
+            }
+            // PyTorch's epsilon is Keras' times the second correction.
+            Self::AdamW(Betas { beta1, beta2, eps }) => {
+                let (first, second) = corrections(beta1, beta2, step);
+                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps * second)
+            }
+        };
+        let (rate, fresh1, fresh2, eps) = (rate as f32, fresh1 as f32, fresh2 as f32, eps as f32);
+        Rule { kind: method, rate, fresh1, fresh2, eps, keep: 1.0, fresh: None }
+    }
 }
 
 /// How a phase trains.
@@ -138,10 +165,10 @@ impl Recipe {
                     return wrong("epsilon must be a normal, positive 32-bit number");
                 }
             }
-            Method::Sgd { momentum } if !share(momentum) => {
+            Method::Sgd { momentum } | Method::Muon { momentum } if !share(momentum) => {
                 return wrong("momentum must be at least 0 and below 1");
             }
-            Method::Sgd { .. } => {}
+            Method::Sgd { .. } | Method::Muon { .. } => {}
         }
         if !positive(self.weight_decay) {
             return wrong("weight decay must be finite and not negative");
@@ -156,6 +183,18 @@ impl Recipe {
         Moving { encoder: self.scope != Scope::Head, head: self.scope != Scope::Encoder }
     }
 
+    /// What Muon needs of those matrices, and its momentum, where it is the method.
+    pub(crate) fn muon(
+        &self,
+        workers: usize,
+        matrices: impl FnOnce() -> Vec<Matrix>,
+    ) -> Result<Option<(Muon, f32)>, Error> {
+        match self.method {
+            Method::Muon { momentum } => Ok(Some((Muon::new(matrices(), workers)?, momentum as f32))),
+            _ => Ok(None),
+        }
+    }
+
     /// What step `t`, from 1, does to weights and biases of both parts.
     pub(crate) fn rules(&self, step: u64) -> Use {
         Use::Update { encoder: self.both(self.lr_encoder, step), head: self.both(self.lr_head, step) }
@@ -163,8 +202,12 @@ impl Recipe {
 
     fn both(&self, lr: f64, step: u64) -> Rules {
         let decayed = (1.0 - lr * self.weight_decay) as f32;
-        let rule = |keep: f32| Rule { keep, fresh: self.fresh(step), ..self.rule(lr, step) };
-        Rules { weight: rule(decayed), bias: rule(if self.decay_all { decayed } else { 1.0 }) }
+        let rule = |rule: Rule, keep: f32| Rule { keep, fresh: self.fresh(step), ..rule };
+        let (weight, bias) = match self.method {
+            muon @ Method::Muon { .. } => (muon.rule(lr, step), Method::PYTORCH.rule(lr, step)),
+            method => (method.rule(lr, step), method.rule(lr, step)),
+        };
+        Rules { weight: rule(weight, decayed), bias: rule(bias, if self.decay_all { decayed } else { 1.0 }) }
     }
 
     /// What step `t`, from 1, does to the encoder and to the head, as numbers that any kernel can take.
@@ -180,23 +223,6 @@ impl Recipe {
     #[must_use]
     pub fn fresh(&self, step: u64) -> Option<f32> {
         self.average.map(|decay| if step == 1 { 1.0 } else { (1.0 - decay) as f32 })
-    }
-
-    fn rule(&self, lr: f64, step: u64) -> Rule {
-        let (method, rate, fresh1, fresh2, eps) = match self.method {
-            Method::Sgd { momentum } => return Rule::sgd(lr as f32, momentum as f32),
-            Method::Adam(Betas { beta1, beta2, eps }) => {
-                let (first, second) = corrections(beta1, beta2, step);
-                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps)
-            }
-            // PyTorch's epsilon is Keras' times the second correction.
-            Method::AdamW(Betas { beta1, beta2, eps }) => {
-                let (first, second) = corrections(beta1, beta2, step);
-                (Kind::Adam, lr * (second / first), 1.0 - beta1, 1.0 - beta2, eps * second)
-            }
-        };
-        let (rate, fresh1, fresh2, eps) = (rate as f32, fresh1 as f32, fresh2 as f32, eps as f32);
-        Rule { kind: method, rate, fresh1, fresh2, eps, keep: 1.0, fresh: None }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::muon::Matrix;
+use crate::worker::Moving;
 use crate::{Error, Network};
 
 /// Every width is padded to a multiple of this, one AVX-512 register, on every path.
@@ -70,6 +72,13 @@ impl Conv {
     pub(crate) fn bias(&self) -> Range<usize> {
         let start = self.at + self.weights;
         start..start + self.outputs.1
+    }
+
+    /// Weights and biases of sixteen output channels of a later block.
+    pub(crate) fn chunk(&self, chunk: usize) -> (Range<usize>, Range<usize>) {
+        let size = LANES * 9 * self.inputs.1;
+        let (weights, bias) = (self.at + chunk * size, self.bias().start + chunk * LANES);
+        (weights..weights + size, bias..bias + LANES)
     }
 }
 
@@ -152,6 +161,21 @@ impl Plan {
         }
         let tasks = tasks(&conv, &dense);
         Ok(Self { network: network.clone(), conv, dense, padded: at, tasks })
+    }
+
+    /// The weights of both parts, or of one, as an optimizer of matrices sees them. What pads them is zero and stays so.
+    pub(crate) fn matrices(&self, moving: Moving) -> Vec<Matrix> {
+        let conv = self.conv.iter().enumerate().map(|(layer, conv)| {
+            let (inputs, outputs) = (conv.inputs, conv.outputs);
+            // Output channels come last in the first block, and first in the others.
+            let (rows, cols) = if layer == 0 { (9, outputs.1) } else { (outputs.1, 9 * inputs.1) };
+            Matrix { at: conv.at, rows, cols, larger: outputs.0.max(9 * inputs.0) }
+        });
+        let dense = self.dense.iter().map(|dense| {
+            let (inputs, outputs) = (dense.inputs, dense.outputs);
+            Matrix { at: dense.at, rows: inputs.1, cols: outputs.1, larger: inputs.0.max(outputs.0) }
+        });
+        conv.filter(|_| moving.encoder).chain(dense.filter(|_| moving.head)).collect()
     }
 
     /// Pooling windows of the last block.

@@ -3,10 +3,11 @@
 use crate::buffer::Parts;
 use crate::kernels::Kernels;
 use crate::layout::{collect, map, spread};
+use crate::muon::{Flat, Muon};
 use crate::plan::{GROUP, Plan};
 use crate::pool::Pool;
 use crate::weights::State;
-use crate::worker::{Batch, Deal, Group, Moving, Source, Towards, Use};
+use crate::worker::{Batch, Deal, Group, Moving, Source, Towards, Use, round};
 use crate::{Error, Isa, Moments, Network, Options, Recipe, Scope, Targets, Totals};
 
 /// Rows are numbered by 32 bits; far above what memory holds, and far below where a size could overflow.
@@ -25,6 +26,8 @@ pub struct Trainer {
     max_batch: usize,
     isa: Isa,
     recipe: Recipe,
+    /// Where the phase's optimizer is one of matrices.
+    muon: Option<(Muon, f32)>,
     step: u64,
     /// Whether a moment may be other than zero. Those that never are take no memory.
     moved: bool,
@@ -54,7 +57,8 @@ impl Trainer {
         let state = State::new(plan, kernels, options.max_batch, pool.workers())?;
         let max_batch = options.max_batch;
         let (recipe, totals) = (Recipe::default(), Totals::default());
-        let mut trainer = Self { state, pool, map, max_batch, isa, recipe, step: 0, moved: false, totals };
+        let mut trainer =
+            Self { state, pool, map, max_batch, isa, recipe, muon: None, step: 0, moved: false, totals };
         trainer.set_params(params)?;
         Ok(trainer)
     }
@@ -94,6 +98,7 @@ impl Trainer {
         if recipe.average.is_some() {
             self.state.average.all().copy_from_slice(self.state.params.all());
         }
+        self.muon = recipe.muon(self.pool.workers(), || self.state.plan.matrices(recipe.moving()))?;
         // A frozen encoder leaves part of the derived weights behind.
         self.state.derive();
         Ok(())
@@ -279,7 +284,17 @@ impl Trainer {
     fn train(&mut self, batch: Batch<'_>, targets: Targets<'_>) {
         (self.step, self.moved) = (self.step + 1, true);
         let (moving, rules) = (self.recipe.moving(), self.recipe.rules(self.step));
-        self.halves(batch, targets, moving, rules);
+        // Of a matrix the whole gradient comes before any update.
+        let with = if self.muon.is_some() { Use::Keep } else { rules };
+        self.halves(batch, targets, moving, with);
+        if let Some((muon, momentum)) = &self.muon {
+            let (state, pool) = (&self.state, &mut self.pool);
+            let flat = Flat { m: &state.m, grad: &state.grad, gemm: state.kernels.gemm };
+            muon.run(pool, &flat, *momentum);
+            let tasks = &state.plan.tasks;
+            // SAFETY: each task has its own parameters.
+            round(pool, tasks.len(), &|_, task| unsafe { state.move_task(tasks[task], moving, rules) });
+        }
         // In slot order, whoever computed them.
         let count = batch.rows.len();
         let sum = self.state.losses.all()[..count].iter().map(|&loss| f64::from(loss)).sum::<f64>();

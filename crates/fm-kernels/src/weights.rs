@@ -135,10 +135,8 @@ impl State {
                 Task::Conv { layer, chunk } => {
                     let conv = &self.plan.conv[layer];
                     let state = &self.conv[layer];
-                    let size = LANES * 9 * conv.inputs.1;
-                    let start = conv.at + chunk * size;
                     (self.kernels.weights)(Weights {
-                        from: self.params.get(start..start + size),
+                        from: self.params.get(conv.chunk(chunk).0),
                         inputs: conv.inputs.1,
                         outputs: conv.outputs.1,
                         first: chunk * LANES,

@@ -33,7 +33,8 @@ pub struct Cuda {
     files: Option<Files>,
     network: Network,
     so_far: Totals,
-    momentum: bool,
+    /// The phase's.
+    optimizer: Optimizer,
     average: bool,
     frozen: bool,
 }
@@ -45,6 +46,14 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
     }
     machine.in_fp32()?;
     Trainer::covers(&chain(network)?).map_err(|e| e.to_string())
+}
+
+/// Whether the kernels have the phase's optimizer.
+pub(crate) fn trains(phase: &Phase) -> Result<(), String> {
+    match phase.update.optimizer {
+        Optimizer::Muon => Err(format!("--optimizer {}", phase.update.optimizer.name())),
+        _ => Ok(()),
+    }
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -78,9 +87,9 @@ impl Cuda {
             return Err(uncovered("it computes on CUDA devices alone".to_owned()));
         };
         let files = seat.join(index, &chain, batch, data)?;
-        let (momentum, average, frozen) = (false, false, false);
+        let (optimizer, average, frozen) = (Optimizer::Adam, false, false);
         let (network, so_far) = (network.clone(), Totals::default());
-        let engine = Self { seat, chain, batch, files, network, so_far, momentum, average, frozen };
+        let engine = Self { seat, chain, batch, files, network, so_far, optimizer, average, frozen };
         engine.set(weights)?;
         Ok(engine)
     }
@@ -134,8 +143,8 @@ impl Engine for Cuda {
     }
 
     fn begin_phase(&mut self, _index: usize, phase: &Phase) -> Result<()> {
-        let recipe = flat::recipe(phase)?;
-        (self.momentum, self.average) = (phase.update.optimizer == Optimizer::Sgd, phase.ema.is_some());
+        let recipe = flat::recipe(phase);
+        (self.optimizer, self.average) = (phase.update.optimizer, phase.ema.is_some());
         self.frozen = phase.scope == Scope::Head;
         self.with(|trainer, seat| trainer.begin(seat, recipe))
     }
@@ -230,11 +239,11 @@ impl Engine for Cuda {
         let weights = self.weights()?;
         let moments = self.with(|trainer, seat| trainer.moments(seat))?;
         let average = if self.average { Some(self.average()?) } else { None };
-        Ok(flat::state(&self.network, weights, moments, average, self.momentum))
+        Ok(flat::state(&self.network, weights, moments, average, self.optimizer))
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let moments = flat::moments(&self.network, state, self.momentum)?;
+        let moments = flat::moments(&self.network, state, self.optimizer)?;
         self.load(state.weights())?;
         if self.average {
             let average = flat::average(&self.network, state)?;

@@ -1,6 +1,7 @@
 //! Muon: momentum whose matrices are orthogonalised (Jordan et al., "Muon: An optimizer for hidden layers in neural
 //! networks", 2024), for matrices and kernels; the other parameters are AdamW's.
 
+use fm_kernels::NewtonSchulz;
 use fm_run::spec::Optimizer as Kind;
 use fm_train::engine::{Rates, State};
 use fm_train::plan::Update;
@@ -8,12 +9,6 @@ use tch::{TchError, Tensor};
 
 use super::adam::Adams;
 use super::{MOMENTUM, Optimizer, Param, Result, Sums, decay};
-
-/// Steps of the iteration, and its coefficients: Jordan's.
-const STEPS: usize = 5;
-const COEFFICIENTS: (f64, f64, f64) = (3.4445, -4.7750, 2.0315);
-/// The least norm that a matrix is divided by first.
-const EPS: f64 = 1e-7;
 
 /// `b ← μ b + (1-μ) g`, `w ← w - lr · 0.2 √max(rows, columns) · orthogonal((1-μ) g + μ b)`: PyTorch's
 /// `Muon(nesterov=True, adjust_lr_fn="match_rms_adamw")`, in single precision. The factor makes an update as large as
@@ -37,12 +32,12 @@ impl Muon {
 
 /// The nearest matrix with equal singular values, up to a scale near 1, by a Newton-Schulz iteration of degree five.
 fn orthogonal(matrix: &Tensor) -> Result<Tensor, TchError> {
-    let (a, b, c) = COEFFICIENTS;
+    let (a, b, c) = NewtonSchulz::COEFFICIENTS;
     let size = matrix.size();
     let tall = size[0] > size[1];
     let x = if tall { matrix.f_transpose(0, 1)? } else { matrix.shallow_clone() };
-    let mut x = x.f_div(&(x.f_norm()?.f_clamp_min(EPS)?))?;
-    for _ in 0..STEPS {
+    let mut x = x.f_div(&(x.f_norm()?.f_clamp_min(NewtonSchulz::LEAST)?))?;
+    for _ in 0..NewtonSchulz::TURNS {
         let square = x.f_matmul(&x.f_transpose(0, 1)?)?;
         let powers = square.f_mul_scalar(b)?.f_add(&square.f_matmul(&square)?.f_mul_scalar(c)?)?;
         x = x.f_mul_scalar(a)?.f_add(&powers.f_matmul(&x)?)?;
@@ -60,8 +55,9 @@ impl Optimizer for Muon {
             let _ = sum.f_lerp_(&gradient, 1.0 - momentum)?;
             let size = tensor.size();
             let matrix = gradient.f_lerp(sum, momentum)?.f_reshape([size[0], -1])?;
-            let larger = matrix.size().into_iter().max().unwrap_or(1) as f64;
-            let step = orthogonal(&matrix)?.f_reshape(&size)?.f_mul_scalar(lr * 0.2 * larger.sqrt())?;
+            let larger = matrix.size().into_iter().max().unwrap_or(1) as usize;
+            let step =
+                orthogonal(&matrix)?.f_reshape(&size)?.f_mul_scalar(lr * NewtonSchulz::scale(larger))?;
             let _ = tensor.f_sub_(&step)?;
             tensor.zero_grad();
         }

@@ -16,7 +16,8 @@ fn random(state: &mut u64) -> u32 {
     (*state >> 40) as u32
 }
 
-fn images(shape: ImageShape, classes: usize, count: usize) -> Dataset {
+/// Of noise, so that no matrix of gradients is near another of lower rank.
+pub(crate) fn images(shape: ImageShape, classes: usize, count: usize) -> Dataset {
     let mut state = 11;
     let pixels = (0..count * shape.len()).map(|_| random(&mut state) as u8).collect();
     let labels = (0..count).map(|_| (random(&mut state) as usize % classes) as u8).collect();

@@ -60,8 +60,8 @@ impl<'n> Lowering<'n> {
             first.push(list.len());
             for spec in &node.tensors {
                 let len = spec.count();
-                let dimensions = spec.shape.len();
-                list.push(Tensor { at, len, dimensions, role: spec.role, part: node.part });
+                let (dimensions, first) = (spec.shape.len(), spec.shape.first().copied().unwrap_or(1));
+                list.push(Tensor { at, len, dimensions, first, role: spec.role, part: node.part });
                 at += len.next_multiple_of(16);
             }
         }

@@ -24,6 +24,8 @@ pub(crate) struct Tensor {
     pub(crate) len: usize,
     /// Of its shape: biases and norms have one, and do not decay.
     pub(crate) dimensions: usize,
+    /// The first of them.
+    pub(crate) first: usize,
     pub(crate) role: Role,
     pub(crate) part: Part,
 }

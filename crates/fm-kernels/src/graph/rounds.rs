@@ -8,17 +8,7 @@ use super::program::Back;
 use super::state::{Mode, PIECES, State, piece, pieces};
 use super::tasks::Task;
 use crate::pool::Pool;
-use crate::worker::Deal;
-
-/// Runs tasks, each on whichever worker takes it: `work(worker, task)`.
-pub(super) fn round(pool: &mut Pool, tasks: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-    let deal = Deal::new(tasks);
-    pool.run(&|worker| {
-        while let Some(task) = deal.take() {
-            work(worker, task);
-        }
-    });
-}
+use crate::worker::round;
 
 /// One stage over a training batch.
 pub(super) fn forward(

@@ -8,10 +8,11 @@ use super::GraphTrainer;
 use super::flat::length;
 use super::forward::Place;
 use super::plan::{Kind, Stage};
-use super::rounds::{backward, forward, round};
+use super::rounds::{backward, forward};
 use super::state::Mode;
 use crate::buffer::Parts;
-use crate::worker::{Towards, Use};
+use crate::muon::Flat;
+use crate::worker::{Towards, Use, round};
 use crate::{Error, Targets};
 
 /// Where a batch's inputs come from.
@@ -28,6 +29,10 @@ impl GraphTrainer {
         let start = Instant::now();
         if let Use::Update { encoder, head } = self.recipe.rules(self.step) {
             let (state, base, shares) = (&self.state, self.base, &self.shares);
+            if let Some((muon, momentum)) = &self.muon {
+                let flat = Flat { m: &state.m, grad: &state.grad, gemm: base.gemm };
+                muon.run(&mut self.pool, &flat, *momentum);
+            }
             // SAFETY: each share is one task's.
             round(&mut self.pool, shares.len(), &|_, task| unsafe {
                 state.step(&shares[task], base, encoder, head);

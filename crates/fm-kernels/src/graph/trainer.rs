@@ -10,6 +10,7 @@ use super::state::State;
 use super::steps::Source;
 use super::update::Share;
 use crate::kernels::Kernels as Base;
+use crate::muon::Muon;
 use crate::pool::Pool;
 use crate::{Error, Isa, Moments, Options, Recipe, Targets, Totals};
 
@@ -26,6 +27,8 @@ pub struct GraphTrainer {
     pub(super) max_batch: usize,
     pub(super) isa: Isa,
     pub(super) recipe: Recipe,
+    /// Where the phase's optimizer is one of matrices.
+    pub(super) muon: Option<(Muon, f32)>,
     pub(super) step: u64,
     pub(super) totals: Totals,
     /// Folded weights are up to date.
@@ -73,6 +76,7 @@ impl GraphTrainer {
             max_batch,
             isa,
             recipe,
+            muon: None,
             step: 0,
             totals,
             folded: false,
@@ -137,6 +141,7 @@ impl GraphTrainer {
             self.state.average.all().copy_from_slice(self.state.params.all());
         }
         self.state.prepare(scope(recipe.scope))?;
+        self.muon = recipe.muon(self.pool.workers(), || self.state.matrices())?;
         self.seconds = (vec![[0.0; 2]; self.state.plan.stages.len()], 0.0);
         Ok(())
     }

@@ -6,10 +6,11 @@ use fm_net::{Part, Role};
 
 use super::kernels::winograd::{INPUTS, share};
 use super::layer::{Pass, Tap};
-use super::plan::{Kind, coefficient};
+use super::plan::{Kind, Tensor, coefficient};
 use super::state::State;
 use crate::kernels::Kernels as Base;
 use crate::kernels::update::Update;
+use crate::muon::Matrix;
 use crate::worker::Rules;
 
 /// Parameters that one task updates.
@@ -48,6 +49,18 @@ impl State {
             }
         }
         shares
+    }
+
+    /// The matrices that train, as an optimizer of matrices sees them.
+    pub(crate) fn matrices(&self) -> Vec<Matrix> {
+        let trains = |tensor: &&Tensor| {
+            tensor.role == Role::Trained && tensor.dimensions > 1 && self.scope.contains(tensor.part)
+        };
+        let matrix = |tensor: &Tensor| {
+            let (rows, cols) = (tensor.first, tensor.len / tensor.first);
+            Matrix { at: tensor.at, rows, cols, larger: rows.max(cols) }
+        };
+        self.plan.tensors.iter().filter(trains).map(matrix).collect()
     }
 
     /// Adds up the slices of a share's gradient, in their order.

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Adam,
     /// Nesterov momentum.
     Sgd,
+    /// The gradient, or what stands in its place.
+    Descent,
 }
 
 /// The numbers of a step.
@@ -40,6 +42,11 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// Subtracts what stands in the gradient's place, times the rate; moments stay.
+    pub(crate) fn descent(rate: f32) -> Self {
+        Self { kind: Kind::Descent, ..Self::sgd(rate, 0.0) }
+    }
+
     pub(crate) fn sgd(rate: f32, momentum: f32) -> Self {
         Self { kind: Kind::Sgd, rate, fresh1: momentum, fresh2: 0.0, eps: 0.0, keep: 1.0, fresh: None }
     }
@@ -62,6 +69,7 @@ pub(crate) unsafe fn run<S: Simd>(args: Update<'_>) {
         match rule.kind {
             Kind::Adam => adam::<S>(w, m, v, g, rule),
             Kind::Sgd => sgd::<S>(w, m, g, rule),
+            Kind::Descent => descent::<S>(w, g, rule),
         }
         if let Some(fresh) = rule.fresh {
             assert!(average.len() == len, "{len} averages");
@@ -107,6 +115,20 @@ unsafe fn sgd<S: Simd>(w: &mut [f32], m: &mut [f32], g: &[f32], rule: Rule) {
             let sum = S::fma(momentum, S::load(m), g);
             S::store(m, sum);
             S::store(w, S::fma(rate, S::fma(momentum, sum, g), S::load(w)));
+        }
+    }
+}
+
+/// # Safety
+/// As for [`adam`].
+#[inline(always)]
+unsafe fn descent<S: Simd>(w: &mut [f32], g: &[f32], rule: Rule) {
+    // SAFETY: two slices of at least `len` floats, a multiple of the vector.
+    unsafe {
+        let rate = S::splat(-rule.rate);
+        for at in (0..w.len()).step_by(S::N) {
+            let w = w.as_mut_ptr().add(at);
+            S::store(w, S::fma(rate, S::load(g.as_ptr().add(at)), S::load(w)));
         }
     }
 }

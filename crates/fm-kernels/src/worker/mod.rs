@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::plan::GROUP;
+use crate::pool::Pool;
 
 /// Where a batch's inputs come from.
 #[derive(Clone, Copy)]
@@ -81,4 +82,14 @@ impl Deal {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         (index < self.end).then_some(index)
     }
+}
+
+/// Runs tasks, each on whichever worker takes it: `work(worker, task)`.
+pub(crate) fn round(pool: &mut Pool, tasks: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+    let deal = Deal::new(tasks);
+    pool.run(&|worker| {
+        while let Some(task) = deal.take() {
+            work(worker, task);
+        }
+    });
 }

@@ -51,6 +51,40 @@ impl State {
         }
     }
 
+    /// The update of one task's parameters by what [`Use::Keep`] left, unless they are frozen.
+    ///
+    /// # Safety
+    /// No one else uses the task's parameters, their gradients and their derived forms.
+    pub(crate) unsafe fn move_task(&self, task: Task, moving: Moving, with: Use) {
+        let Use::Update { encoder, head } = with else { return };
+        let (moves, rules, weights, bias) = match task {
+            Task::First => {
+                let conv = &self.plan.conv[0];
+                (moving.encoder, encoder, conv.at..conv.at + conv.weights, conv.bias())
+            }
+            Task::Conv { layer, chunk } => {
+                let (weights, bias) = self.plan.conv[layer].chunk(chunk);
+                (moving.encoder, encoder, weights, bias)
+            }
+            Task::Dense { layer, row, rows } => {
+                let dense = &self.plan.dense[layer];
+                let last = row + rows == dense.inputs.1;
+                let start = dense.at + row * dense.outputs.1;
+                let bias = if last { dense.bias() } else { 0..0 };
+                (moving.head, head, start..start + rows * dense.outputs.1, bias)
+            }
+        };
+        if !moves {
+            return;
+        }
+        // SAFETY: exclusive, says the caller.
+        unsafe {
+            self.update(weights.start, self.grad.get(weights), rules.weight);
+            self.update(bias.start, self.grad.get(bias), rules.bias);
+            self.derive_task(task);
+        }
+    }
+
     /// Where a gradient goes: this worker's scratch, or its place in the whole.
     ///
     /// # Safety
@@ -95,8 +129,8 @@ impl State {
         let state = &self.conv[layer];
         let (inputs, outputs) = (conv.inputs.1, conv.outputs.1);
         let room = conv.block * conv.windows();
-        let size = LANES * 9 * inputs;
-        let starts = (conv.at + chunk * size, conv.bias().start + chunk * LANES);
+        let places = conv.chunk(chunk);
+        let (size, starts) = (places.0.len(), (places.0.start, places.1.start));
         // SAFETY: these sixteen channels are this task's; lists and inputs are not written now, and
         // the lists were made for these inputs.
         unsafe {

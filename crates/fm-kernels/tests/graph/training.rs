@@ -1,6 +1,6 @@
 //! Whole steps: bits over threads and over a resume, what moves and what does not.
 
-use fm_kernels::{Error, GraphTrainer, Isa, Recipe, Scope, Totals};
+use fm_kernels::{Error, GraphTrainer, Isa, Method, Recipe, Scope, Totals};
 use fm_net::{Draws, Role};
 
 use crate::case::{Case, DRAWS, SET};
@@ -12,6 +12,11 @@ const NETWORKS: [&str; 5] = [
     "4C3.same.pre.bn-6IR3.e2-SD20-GMP@8x8",
     "20C3.same.bn-3x20R3-GAP@14x14",
 ];
+
+fn recipes() -> [Recipe; 2] {
+    let muon = Method::Muon { momentum: 0.95 };
+    [Recipe::default(), Recipe { method: muon, weight_decay: 0.1, ..Recipe::default() }]
+}
 
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
@@ -36,8 +41,9 @@ fn outputs(trainer: &mut GraphTrainer, case: &Case) -> Vec<f32> {
 #[test]
 fn bits_do_not_depend_on_threads() {
     for case in NETWORKS.map(Case::new).into_iter().chain([Case::mirror("5C3-MP2-6C3-MP2@14x15")]) {
-        let run = |threads: usize| {
+        let run = |recipe: Recipe, threads: usize| {
             let mut trainer = case.trainer(Isa::detect(), threads);
+            trainer.begin(recipe).unwrap();
             train(&mut trainer, &case, 0..6);
             let totals: Totals = trainer.drain();
             let moments = trainer.moments();
@@ -51,23 +57,28 @@ fn bits_do_not_depend_on_threads() {
                 bits(&out),
             )
         };
-        let one = run(1);
-        for threads in [2, 3, 4, 7] {
-            assert!(run(threads) == one, "{} with {threads} threads", case.network.label());
+        for recipe in recipes() {
+            let one = run(recipe, 1);
+            for threads in [2, 3, 4, 7] {
+                let label = case.network.label();
+                assert!(run(recipe, threads) == one, "{label} with {threads} threads, {recipe:?}");
+            }
         }
     }
 }
 
 #[test]
 fn a_resumed_phase_ends_with_the_same_bits() {
-    for arch in NETWORKS {
+    for (arch, recipe) in NETWORKS.into_iter().flat_map(|arch| recipes().map(|recipe| (arch, recipe))) {
         let case = Case::new(arch);
-        let mut whole = case.trainer(Isa::detect(), 2);
+        let [mut whole, mut first, mut second] = [(); 3].map(|()| {
+            let mut trainer = case.trainer(Isa::detect(), 2);
+            trainer.begin(recipe).unwrap();
+            trainer
+        });
         train(&mut whole, &case, 0..6);
-        let mut first = case.trainer(Isa::detect(), 2);
         train(&mut first, &case, 0..3);
         let (params, moments) = (first.params(), first.moments());
-        let mut second = case.trainer(Isa::detect(), 2);
         second.set_params(&params).unwrap();
         second.set_moments(&moments).unwrap();
         assert_eq!((bits(&second.params()), second.moments()), (bits(&params), moments), "{arch}");
@@ -82,9 +93,10 @@ fn a_resumed_phase_ends_with_the_same_bits() {
 fn exactly_the_scope_moves() {
     for arch in NETWORKS {
         let case = Case::new(arch);
-        for scope in [Scope::All, Scope::Encoder, Scope::Head] {
+        let scopes = [Scope::All, Scope::Encoder, Scope::Head];
+        for (scope, recipe) in scopes.into_iter().flat_map(|scope| recipes().map(|recipe| (scope, recipe))) {
             let mut trainer = case.trainer(Isa::detect(), 2);
-            trainer.begin(Recipe { scope, ..Recipe::default() }).unwrap();
+            trainer.begin(Recipe { scope, ..recipe }).unwrap();
             train(&mut trainer, &case, 0..2);
             let (after, mut at) = (trainer.params(), 0);
             for spec in case.network.tensors() {

@@ -15,6 +15,11 @@ fn trainer(net: &Network, threads: usize, isa: Isa) -> Trainer {
     Trainer::new(net, options, &params(net, 5)).unwrap()
 }
 
+fn recipes() -> [Recipe; 2] {
+    let muon = Method::Muon { momentum: 0.95 };
+    [Recipe::default(), Recipe { method: muon, weight_decay: 0.1, average: Some(0.9), ..Recipe::default() }]
+}
+
 /// Batches of 33, 33, 33 and 1.
 fn epoch(trainer: &mut Trainer, images: &[u8], labels: &[u8]) {
     let rows: Vec<u32> = (0..COUNT as u32).map(|i| i * 37 % COUNT as u32).collect();
@@ -48,17 +53,19 @@ fn threads_do_not_show() {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
         for net in [Network::cnn(28, 28, 10), Network::encoder_mlp(28, 28, 47)] {
             let (images, labels) = data(&net, COUNT, 11);
-            let mut first = None;
-            for threads in 1..=4 {
+            let mut firsts = [None, None];
+            for (which, threads) in [0, 1].into_iter().flat_map(|which| (1..=4).map(move |n| (which, n))) {
+                let (recipe, first) = (recipes()[which], &mut firsts[which]);
                 let mut trainer = trainer(&net, threads, isa);
+                trainer.begin(recipe).unwrap();
                 assert_eq!(trainer.threads(), threads);
                 epoch(&mut trainer, &images, &labels);
                 epoch(&mut trainer, &images, &labels);
                 let outcome = outcome(&mut trainer, &images);
                 assert_eq!(outcome.totals.images, 2 * COUNT as u64);
-                match &first {
-                    None => first = Some(outcome),
-                    Some(first) => assert!(*first == outcome, "{isa} {threads} threads"),
+                match first {
+                    None => *first = Some(outcome),
+                    Some(first) => assert!(*first == outcome, "{isa} {threads} threads, {recipe:?}"),
                 }
             }
         }
@@ -69,18 +76,23 @@ fn threads_do_not_show() {
 fn a_resume_does_not_show() {
     let net = Network::encoder_mlp(28, 28, 10);
     let (images, labels) = data(&net, COUNT, 12);
-    let mut straight = trainer(&net, 2, Isa::detect());
-    epoch(&mut straight, &images, &labels);
-    straight.drain();
-    let (params, moments) = (straight.params(), straight.moments());
-    assert_eq!(moments.step, 4);
-    epoch(&mut straight, &images, &labels);
-    let mut resumed = trainer(&net, 1, Isa::detect());
-    resumed.begin(Recipe::default()).unwrap();
-    resumed.set_params(&params).unwrap();
-    resumed.set_moments(&moments).unwrap();
-    epoch(&mut resumed, &images, &labels);
-    assert!(outcome(&mut straight, &images) == outcome(&mut resumed, &images));
+    for recipe in recipes() {
+        let mut straight = trainer(&net, 2, Isa::detect());
+        straight.begin(recipe).unwrap();
+        epoch(&mut straight, &images, &labels);
+        straight.drain();
+        let (params, moments, average) = (straight.params(), straight.moments(), straight.average());
+        assert_eq!(moments.step, 4);
+        epoch(&mut straight, &images, &labels);
+        let mut resumed = trainer(&net, 1, Isa::detect());
+        resumed.begin(recipe).unwrap();
+        resumed.set_params(&params).unwrap();
+        resumed.set_moments(&moments).unwrap();
+        resumed.set_average(&average).unwrap();
+        epoch(&mut resumed, &images, &labels);
+        assert!(bits(&straight.average()) == bits(&resumed.average()), "{recipe:?}");
+        assert!(outcome(&mut straight, &images) == outcome(&mut resumed, &images), "{recipe:?}");
+    }
 }
 
 #[test]
