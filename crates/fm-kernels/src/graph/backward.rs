@@ -8,6 +8,7 @@ use super::kernels::group;
 use super::kernels::moves::{Scale, ScaleBack, Way};
 use super::kernels::point::{Back as NormBack, Sums};
 use super::kernels::pool::{Global, Pool};
+use super::kernels::pooled;
 use super::kernels::{Area, View};
 use super::plan::{Kind, Term, coefficient};
 use super::program::{Back, Target};
@@ -26,19 +27,8 @@ impl State {
                 (Back::Act { stage, g }, Task::Part { slot, part }) => {
                     self.back_act(*stage, *g, slot, part, at);
                 }
-                (Back::Norm { norm, g, to, .. }, Task::Part { slot, part }) => {
-                    let norm_at = self.plan.norms[*norm];
-                    let k = |i: usize| self.coefficient(*norm, coefficient::K + i).cast_const();
-                    (self.kernels.point_back)(NormBack {
-                        area: area(self.program.buffers[*g], part),
-                        g: self.gradient(*g, slot),
-                        y: self.value(norm_at.value, slot),
-                        to: self.gradient(to.buffer, slot),
-                        add: to.add,
-                        k: [k(0), k(1), k(2)],
-                        mean: self.coefficient(*norm, coefficient::MEAN),
-                        mask: self.mask.start().add(slot * self.plan.lanes),
-                    });
+                (Back::Norm { norm, g, to, pooled, .. }, Task::Part { slot, part }) => {
+                    self.back_norm(*norm, (*g, *to), *pooled, slot, part);
                 }
                 (Back::Copy { g, to }, Task::Part { slot, part }) => {
                     let views = (self.gradient(*g, slot), self.gradient(to.buffer, slot));
@@ -64,13 +54,53 @@ impl State {
 
     /// # Safety
     /// No one else uses what is written here, nor writes what is read.
+    unsafe fn back_norm(
+        &self,
+        norm: usize,
+        (g, to): (usize, Target),
+        pooled: Option<usize>,
+        slot: usize,
+        part: Range<usize>,
+    ) {
+        let value = self.plan.norms[norm].value;
+        let k = |i: usize| self.coefficient(norm, coefficient::K + i).cast_const();
+        let (area, k) = (area(self.plan.map(value), part), [k(0), k(1), k(2)]);
+        let (y, mean) = (self.value(value, slot), self.coefficient(norm, coefficient::MEAN));
+        let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
+        let (to, add) = (self.gradient(to.buffer, slot), to.add);
+        // SAFETY: as promised by the caller of `back`.
+        unsafe {
+            let mask = self.mask.start().add(slot * self.plan.lanes);
+            match pooled.map(|stage| (stage, &self.plan.stages[stage].kind)) {
+                Some((stage, Kind::Pooled { size, .. })) => (self.kernels.pooled_back)(pooled::Back {
+                    area,
+                    windows: (windows.height, windows.width),
+                    size: *size,
+                    g,
+                    from: self.beside(stage, slot),
+                    y,
+                    to,
+                    add,
+                    k,
+                    mean,
+                    mask,
+                }),
+                _ => (self.kernels.point_back)(NormBack { area, g, y, to, add, k, mean, mask }),
+            }
+        }
+    }
+
+    /// # Safety
+    /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_act(&self, index: usize, g: usize, slot: usize, part: Range<usize>, at: Place) {
         let stage = &self.plan.stages[index];
         let map = self.program.buffers[g];
         let mode = self.mode(stage.part);
-        let (terms, act) = match &stage.kind {
-            Kind::Point { terms, act } => (terms.as_slice(), *act),
-            _ => (&[][..], Act(Some(fm_net::Activation::Relu))),
+        let terms = stage.kind.terms();
+        let act = if let Kind::Point { act, .. } = &stage.kind {
+            *act
+        } else {
+            Act(Some(fm_net::Activation::Relu))
         };
         let train = mode == Mode::Train;
         let wanted = [0, 1].map(|i| train && terms.get(i).is_some_and(|term| term.norm.is_some()));
@@ -79,6 +109,27 @@ impl State {
             return;
         }
         let z = self.value(stage.out, slot);
+        if let Kind::Pooled { term, size } = stage.kind {
+            let scratch = self.scratch[at.worker].start();
+            let mean = self.terms(&[term], slot, mode)[0].mean;
+            // SAFETY: as promised by the caller of `back`.
+            unsafe {
+                (self.kernels.pooled_sums)(pooled::Sums {
+                    area: area(map, part),
+                    size,
+                    g: self.gradient(g, slot),
+                    z,
+                    from: self.beside(index, slot),
+                    y: self.value(term.value, slot),
+                    mean,
+                    to: if sums { scratch } else { std::ptr::null_mut() },
+                });
+                if sums {
+                    self.keep(scratch, map.channels, at);
+                }
+            }
+            return;
+        }
         let own = [Term { value: stage.out, norm: None }];
         let scratch = self.scratch[at.worker].start();
         // SAFETY: as promised by the caller of `back`.

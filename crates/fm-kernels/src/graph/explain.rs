@@ -74,6 +74,9 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
             }
             parts.join(" + ")
         }
+        Kind::Pooled { size, .. } => {
+            format!("batch norm + {} + max-pool {size}x{size}", fm_net::Activation::Relu.name())
+        }
         Kind::GroupNorm { groups, .. } => format!("group norm, {groups} groups"),
         Kind::Pool { size, max, .. } => {
             format!("{} {size}x{size}", if *max { "max-pool" } else { "average pool" })

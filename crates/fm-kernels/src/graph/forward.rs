@@ -8,6 +8,7 @@ use super::kernels::group;
 use super::kernels::moves::{Copy, Scale, Way};
 use super::kernels::point::{self, Moments};
 use super::kernels::pool::{Global, Pool};
+use super::kernels::pooled;
 use super::plan::{Kind, Term, coefficient};
 use super::state::{Mode, State, area};
 use super::tiled::Ends;
@@ -70,6 +71,13 @@ impl State {
                     count: terms.len(),
                     act: *act,
                     z,
+                }),
+                Kind::Pooled { term, size } => (self.kernels.pooled)(pooled::Forward {
+                    area: area(z_map, part),
+                    size: *size,
+                    term: self.terms(std::slice::from_ref(term), slot, mode)[0],
+                    z,
+                    from: self.beside(index, slot),
                 }),
                 Kind::GroupNorm { groups, tensors } => {
                     let each = z_map.channels / groups;

@@ -292,6 +292,12 @@ impl<'n> Lowering<'n> {
         let node = &self.network.nodes[at];
         let inputs: Vec<usize> = node.inputs.iter().map(|&id| self.settle(id, at)).collect();
         let pixels = self.plan.map(inputs[0]).pixels();
+        if let Op::MaxPool { size, stride } = node.op
+            && size == stride
+            && let Some(pooled) = self.pooled(at, inputs[0], size)
+        {
+            return Ok(pooled);
+        }
         let kind = match node.op {
             // One pixel is in that order already.
             Op::Flatten if pixels == 1 => return Ok(Lowered::Value(inputs[0])),
@@ -316,6 +322,28 @@ impl<'n> Lowering<'n> {
         let out = self.new_value(at);
         self.stage(at, inputs, out, kind);
         Ok(Lowered::Value(out))
+    }
+
+    /// A maximum with the norm and ReLU before it, where it alone takes them.
+    fn pooled(&mut self, at: usize, input: usize, size: usize) -> Option<Lowered> {
+        let node = &self.network.nodes[at];
+        let before = self.plan.stages.last()?;
+        let (part, relu) = (before.part, Some(Activation::Relu));
+        let term = match &before.kind {
+            Kind::Point { terms, act } if terms.len() == 1 && act.0 == relu => terms[0],
+            _ => return None,
+        };
+        let sole = before.out == input && self.takers[place(node.inputs[0])] == 1;
+        if !sole || part != node.part || term.norm.is_none() {
+            return None;
+        }
+        let mut stage = self.plan.stages.pop()?;
+        stage.out = self.new_value(at);
+        stage.name = format!("{}, {}", stage.name, node.name);
+        stage.kind = Kind::Pooled { term, size };
+        let out = stage.out;
+        self.plan.stages.push(stage);
+        Some(Lowered::Value(out))
     }
 
     /// Borders, offsets, and the output.

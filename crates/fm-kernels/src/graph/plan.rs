@@ -98,6 +98,11 @@ pub(crate) enum Kind {
         act: Act,
     },
     /// With the index of its first tensor.
+    /// Norm, ReLU, and the maximum over windows that do not overlap.
+    Pooled {
+        term: Term,
+        size: usize,
+    },
     GroupNorm {
         groups: usize,
         tensors: usize,
@@ -118,6 +123,17 @@ pub(crate) enum Kind {
     /// Map times vector.
     Scale,
     Copy(Way),
+}
+
+impl Kind {
+    /// The summands, where there are any.
+    pub(crate) fn terms(&self) -> &[Term] {
+        match self {
+            Self::Point { terms, .. } => terms,
+            Self::Pooled { term, .. } => std::slice::from_ref(term),
+            _ => &[],
+        }
+    }
 }
 
 /// One step of the forward pass.

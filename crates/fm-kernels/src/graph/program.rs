@@ -19,8 +19,8 @@ pub(crate) enum Back {
     Act { stage: usize, g: usize },
     /// A layer's data gradient, and its weights' where they train.
     Layer { layer: usize, g: usize, to: Option<Target>, weights: bool },
-    /// Through batch norm.
-    Norm { norm: usize, g: usize, to: Target, frozen: bool },
+    /// Through batch norm, and the maximum of a stage behind it.
+    Norm { norm: usize, g: usize, to: Target, frozen: bool, pooled: Option<usize> },
     /// A gradient as it is.
     Copy { g: usize, to: Target },
     /// Any other stage with one input.
@@ -73,8 +73,7 @@ impl Program {
 fn has_tensors(stage: &Stage) -> bool {
     match &stage.kind {
         Kind::Layer(_) | Kind::GroupNorm { .. } => true,
-        Kind::Point { terms, .. } => terms.iter().any(|term| term.norm.is_some()),
-        _ => false,
+        kind => kind.terms().iter().any(|term| term.norm.is_some()),
     }
 }
 
@@ -109,12 +108,15 @@ impl Builder<'_> {
                 }
                 Back::Layer { layer: *layer, g, to: self.wanted(stage.inputs[0]), weights: trains }
             }
-            Kind::Point { terms, .. } => {
+            Kind::Point { .. } | Kind::Pooled { .. } => {
                 self.program.list.push((Back::Act { stage: index, g }, index));
+                let terms = stage.kind.terms();
+                let pooled = matches!(stage.kind, Kind::Pooled { .. }).then_some(index);
                 for term in terms {
                     if let (Some(norm), true) = (term.norm, self.needs[term.value]) {
                         let to = self.target(term.value);
-                        self.program.list.push((Back::Norm { norm, g, to, frozen: !trains }, index));
+                        let back = Back::Norm { norm, g, to, frozen: !trains, pooled };
+                        self.program.list.push((back, index));
                     }
                 }
                 for term in terms.iter().filter(|term| term.norm.is_none()) {

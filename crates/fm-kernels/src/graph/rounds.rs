@@ -87,10 +87,9 @@ pub(super) fn backward(pool: &mut Pool, state: &State, back: &Back, images: usiz
     unsafe {
         match back {
             Back::Act { stage, .. } => {
-                if let Kind::Point { terms, .. } = &state.plan.stages[*stage].kind
-                    && state.mode(state.plan.stages[*stage].part) == Mode::Train
-                {
-                    for (kind, term) in terms.iter().enumerate() {
+                let stage = &state.plan.stages[*stage];
+                if state.mode(stage.part) == Mode::Train {
+                    for (kind, term) in stage.kind.terms().iter().enumerate() {
                         if let Some(norm) = term.norm {
                             state.norm_backward(norm, 1 + kind, tasks, images);
                         }

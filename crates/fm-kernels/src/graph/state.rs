@@ -92,9 +92,10 @@ impl State {
         });
         let draws = draws.max().unwrap_or(0);
         let extra = plan.stages.iter().map(|stage| match &stage.kind {
-            Kind::Pool { max: true, .. } | Kind::Global { max: true } | Kind::Dropout { .. } => {
-                Buffer::new(room * plan.map(stage.out).size())
-            }
+            Kind::Pooled { .. }
+            | Kind::Pool { max: true, .. }
+            | Kind::Global { max: true }
+            | Kind::Dropout { .. } => Buffer::new(room * plan.map(stage.out).size()),
             Kind::GroupNorm { groups, .. } => Buffer::new(room * groups * 2 * lanes),
             _ => Buffer::new(0),
         });

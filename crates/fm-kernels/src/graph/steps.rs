@@ -7,7 +7,7 @@ use fm_net::{Draws, Scope};
 use super::GraphTrainer;
 use super::flat::length;
 use super::forward::Place;
-use super::plan::{Kind, Stage};
+use super::plan::{Stage, Term};
 use super::rounds::{backward, forward};
 use super::state::Mode;
 use crate::buffer::Parts;
@@ -204,12 +204,8 @@ impl GraphTrainer {
             return Err(Error::Batch { got: rows.len(), max: self.max_batch });
         }
         let plan = &self.state.plan;
-        let alone = |stage: &&Stage| match &stage.kind {
-            Kind::Point { terms, .. } => {
-                terms.iter().any(|term| term.norm.is_some() && plan.map(term.value).pixels() == 1)
-            }
-            _ => false,
-        };
+        let one = |term: &Term| term.norm.is_some() && plan.map(term.value).pixels() == 1;
+        let alone = |stage: &&Stage| stage.kind.terms().iter().any(one);
         if rows.len() == 1 {
             let trains = |stage: &&Stage| self.state.scope.contains(stage.part);
             if let Some(stage) = plan.stages.iter().filter(trains).find(alone) {

@@ -26,7 +26,8 @@ impl State {
     fn back_units(&self, back: &Back) -> usize {
         let rows = |buffer: usize| self.program.buffers[buffer].height;
         match back {
-            Back::Act { g, .. } | Back::Norm { g, .. } | Back::Copy { g, .. } => rows(*g),
+            Back::Act { g, .. } | Back::Copy { g, .. } => rows(*g),
+            Back::Norm { norm, .. } => self.plan.map(self.plan.norms[*norm].value).height,
             Back::Layer { .. } => 0,
             Back::Scale { stage, .. } => self.plan.map(self.plan.stages[*stage].out).channels,
             Back::Stage { stage, .. } => {

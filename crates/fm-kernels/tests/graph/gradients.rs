@@ -6,7 +6,7 @@ use fm_net::{Network, Scope, arbitrary};
 use crate::case::{CLASSES, Case, DRAWS, isas};
 
 /// One network for each operator and option, on odd sizes.
-const NETWORKS: [&str; 31] = [
+const NETWORKS: [&str; 33] = [
     "5C3@9x7",
     "3C1-4C2@7x6",
     "4C3.same.s2@9x8",
@@ -28,6 +28,8 @@ const NETWORKS: [&str; 31] = [
     "4C3.same-MP2.s1-AP2@8x7",
     "4C3.same-AP3.s2@9x8",
     "4C3.same-GMP@6x5",
+    "5C3.same.bn-MP2@7x9",
+    "6C3.same.bn-MP3-4C3.bn-MP2@17x19",
     "5C3.same.bn-GAP--6.silu-5.gelu@6x5",
     "4C3-D30-SD40--7-D50@8x7",
     "4C3.same-GMP-D40--8@6x6",

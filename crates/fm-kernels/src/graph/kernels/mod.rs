@@ -13,6 +13,7 @@ pub(crate) mod group;
 pub(crate) mod moves;
 pub(crate) mod point;
 pub(crate) mod pool;
+pub(crate) mod pooled;
 pub(crate) mod wgrad;
 pub(crate) mod winograd;
 
@@ -121,6 +122,12 @@ kernels! {
     point_sums: point::sums, point::Sums;
     /// Gradient through batch norm.
     point_back: point::back, point::Back;
+    /// Norm, ReLU and maximum over windows.
+    pooled: pooled::forward, pooled::Forward;
+    /// Gradient of the maxima through the ReLU, and the sums that batch norm's needs.
+    pooled_sums: pooled::sums, pooled::Sums;
+    /// Gradient through maximum and batch norm.
+    pooled_back: pooled::back, pooled::Back;
     /// Sums of a map's values and squares by channel.
     moments: point::moments, point::Moments;
     /// Group norm.

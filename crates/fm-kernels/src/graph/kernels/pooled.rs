@@ -1,0 +1,198 @@
+//! Batch norm, ReLU and the maximum over windows that do not overlap, in one: the map between them is never written.
+
+use fm_net::Activation;
+
+use super::act::{self, Act};
+use super::point::Term;
+use super::{Area, View};
+use crate::simd::Simd;
+
+/// The value of the ReLU, and where it is, for some rows of windows.
+pub(crate) struct Forward {
+    /// Windows.
+    pub(crate) area: Area,
+    /// Pixels of a window's side.
+    pub(crate) size: usize,
+    pub(crate) term: Term,
+    pub(crate) z: View,
+    /// Where in its window each maximum is (a number of 0 and more, as float).
+    pub(crate) from: View,
+}
+
+/// # Safety
+/// The instruction set is there, and the area lies within all maps.
+#[inline(always)]
+pub(crate) unsafe fn forward<S: Simd>(args: Forward) {
+    // SAFETY: as promised by the caller.
+    unsafe { if args.size == 2 { windows::<S>(&args, 2) } else { windows::<S>(&args, args.size) } }
+}
+
+/// # Safety
+/// As for [`forward`], for windows of this size.
+#[inline(always)]
+unsafe fn windows<S: Simd>(args: &Forward, size: usize) {
+    let Forward { term, .. } = args;
+    // SAFETY: as promised by the caller.
+    unsafe {
+        for row in args.area.rows.clone() {
+            for col in 0..args.area.cols {
+                let y = term.y.pixel(row * size, col * size);
+                let (z, from) = (args.z.pixel(row, col), args.from.pixel(row, col));
+                for c in 0..args.area.channels {
+                    let at = c * S::N;
+                    let affine = !term.a.is_null();
+                    let [a, b, mean] = if affine {
+                        [term.a, term.b, term.mean].map(|by| S::splat(*by.add(c)))
+                    } else {
+                        [S::splat(1.0), S::splat(0.0), S::splat(0.0)]
+                    };
+                    let (mut best, mut place) = (S::splat(f32::NEG_INFINITY), S::splat(0.0));
+                    for ky in 0..size {
+                        for kx in 0..size {
+                            let here = S::load(y.add(ky * term.y.row + kx * term.y.px + at));
+                            let here = if affine { S::fma(S::sub(here, mean), a, b) } else { here };
+                            place = S::above(here, best, S::splat((ky * size + kx) as f32), place);
+                            best = S::above(here, best, here, best);
+                        }
+                    }
+                    S::store(from.add(at), place);
+                    S::store(z.add(at), S::relu(best));
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of the maxima through the ReLU, in place; and its sums by channel, alone and times the norm's input less
+/// its mean.
+pub(crate) struct Sums {
+    /// Windows.
+    pub(crate) area: Area,
+    pub(crate) size: usize,
+    pub(crate) g: View,
+    pub(crate) z: View,
+    pub(crate) from: View,
+    pub(crate) y: View,
+    pub(crate) mean: *const f32,
+    /// `[channel][3][lanes]`, the last of the three zero; null where no sums are asked for.
+    pub(crate) to: *mut f32,
+}
+
+/// # Safety
+/// The instruction set is there, and the area lies within all maps.
+#[inline(always)]
+pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
+    let mut c = 0;
+    while c < args.area.channels {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            match (args.area.channels - c >= 4, args.size) {
+                (true, 2) => some::<S, 4>(&args, c, 2),
+                (true, size) => some::<S, 4>(&args, c, size),
+                (false, size) => some::<S, 1>(&args, c, size),
+            }
+        }
+        c += if args.area.channels - c >= 4 { 4 } else { 1 };
+    }
+}
+
+/// # Safety
+/// As for [`sums`], for `C` channels from the first on.
+#[inline(always)]
+unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, size: usize) {
+    let summed = !args.to.is_null();
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let mut sums = [[S::splat(0.0); C]; 2];
+        let mut means = [S::splat(0.0); C];
+        if summed {
+            for c in 0..C {
+                means[c] = S::splat(*args.mean.add(first + c));
+            }
+        }
+        for row in args.area.rows.clone() {
+            for col in 0..args.area.cols {
+                let [g_at, z_at, from] =
+                    [args.g, args.z, args.from].map(|view| view.pixel(row, col).add(first * S::N));
+                let y = args.y.pixel(row * size, col * size).add(first * S::N);
+                for c in 0..C {
+                    let at = c * S::N;
+                    let z = S::load(z_at.add(at));
+                    let g = act::slope::<S>(Act(Some(Activation::Relu)), S::load(g_at.add(at)), z, z);
+                    S::store(g_at.add(at), g);
+                    if !summed {
+                        continue;
+                    }
+                    let (place, mut own) = (S::load(from.add(at)), means[c]);
+                    for ky in 0..size {
+                        for kx in 0..size {
+                            let here = S::load(y.add(ky * args.y.row + kx * args.y.px + at));
+                            own = S::equal(place, S::splat((ky * size + kx) as f32), here, own);
+                        }
+                    }
+                    sums[0][c] = S::add(sums[0][c], g);
+                    sums[1][c] = S::fma(g, S::sub(own, means[c]), sums[1][c]);
+                }
+            }
+        }
+        if summed {
+            for c in 0..C {
+                for (t, sum) in [sums[0][c], sums[1][c], S::splat(0.0)].into_iter().enumerate() {
+                    S::store(args.to.add((3 * (first + c) + t) * S::N), sum);
+                }
+            }
+        }
+    }
+}
+
+/// Gradient through the maximum and batch norm: `to = k[0] * g + k[1] * (y - mean) + k[2]`, each by channel, with `g` 0 where
+/// the maximum is not.
+pub(crate) struct Back {
+    /// Rows, columns and channels of the norm's input.
+    pub(crate) area: Area,
+    /// Rows and columns of windows.
+    pub(crate) windows: (usize, usize),
+    pub(crate) size: usize,
+    /// The gradient of the maxima, and where they are.
+    pub(crate) g: View,
+    pub(crate) from: View,
+    pub(crate) y: View,
+    pub(crate) to: View,
+    /// Adds to what is there.
+    pub(crate) add: bool,
+    pub(crate) k: [*const f32; 3],
+    pub(crate) mean: *const f32,
+    /// Factor of each image: 1, and 0 where there is none.
+    pub(crate) mask: *const f32,
+}
+
+/// # Safety
+/// The instruction set is there, and the area lies within all maps.
+#[inline(always)]
+pub(crate) unsafe fn back<S: Simd>(args: Back) {
+    let (size, (rows, cols)) = (args.size, args.windows);
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let mask = S::load(args.mask);
+        for row in args.area.rows.clone() {
+            for col in 0..args.area.cols {
+                let (window, place) = ((row / size, col / size), row % size * size + col % size);
+                let inside = window.0 < rows && window.1 < cols;
+                let (y, to) = (args.y.pixel(row, col), args.to.pixel(row, col));
+                // Beyond the last window any pixel does: it is not looked at.
+                let window = if inside { window } else { (0, 0) };
+                let (g, from) = (args.g.pixel(window.0, window.1), args.from.pixel(window.0, window.1));
+                let place = S::splat(if inside { place as f32 } else { -1.0 });
+                for c in 0..args.area.channels {
+                    let at = c * S::N;
+                    let [k0, k1, k2] = args.k.map(|k| S::splat(*k.add(c)));
+                    let off = S::sub(S::load(y.add(at)), S::splat(*args.mean.add(c)));
+                    let g = S::equal(S::load(from.add(at)), place, S::load(g.add(at)), S::splat(0.0));
+                    let v = S::mul(S::fma(k0, g, S::fma(k1, off, k2)), mask);
+                    let to = to.add(at);
+                    S::store(to, if args.add { S::add(v, S::load(to)) } else { v });
+                }
+            }
+        }
+    }
+}
