@@ -5,7 +5,7 @@
 mod made;
 
 use fm_cuda::driver::{ComputeMode, DeviceInfo};
-use fm_cuda::{Kept, Trainer, Tuning};
+use fm_cuda::{Error, Kept, Trainer, Tuning};
 use fm_cuda_emulated::Emulated;
 use fm_kernels::{Method, Recipe, Scope};
 
@@ -45,6 +45,14 @@ fn seeds_that_train_otherwise_or_longer_are_each_alone() {
         assert_eq!(alone.1.len(), course.2);
         assert!(alone == among, "seed {}: {:?} {:?}", course.0, alone.1, among.1);
     }
+}
+
+#[test]
+fn a_method_without_kernels_is_refused() {
+    let bench = Bench::new(Emulated::new(&[]), network(16, &[5, 6], &[6, 3]), 20);
+    let muon = Recipe { method: Method::Muon { momentum: 0.95 }, ..Recipe::default() };
+    let refused = bench.train_each(&[(1, muon, 2)], Tuning::for_seeds(1), 4);
+    assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
 }
 
 #[test]

@@ -183,14 +183,14 @@ impl Recipe {
         Moving { encoder: self.scope != Scope::Head, head: self.scope != Scope::Encoder }
     }
 
-    /// What Muon needs of those matrices, and its momentum, where it is the method.
+    /// The optimizer of those matrices, where the method has one.
     pub(crate) fn muon(
         &self,
         workers: usize,
         matrices: impl FnOnce() -> Vec<Matrix>,
-    ) -> Result<Option<(Muon, f32)>, Error> {
+    ) -> Result<Option<Muon>, Error> {
         match self.method {
-            Method::Muon { momentum } => Ok(Some((Muon::new(matrices(), workers)?, momentum as f32))),
+            Method::Muon { momentum } => Muon::new(matrices(), momentum as f32, workers).map(Some),
             _ => Ok(None),
         }
     }

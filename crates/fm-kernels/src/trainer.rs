@@ -27,7 +27,7 @@ pub struct Trainer {
     isa: Isa,
     recipe: Recipe,
     /// Where the phase's optimizer is one of matrices.
-    muon: Option<(Muon, f32)>,
+    muon: Option<Muon>,
     step: u64,
     /// Whether a moment may be other than zero. Those that never are take no memory.
     moved: bool,
@@ -287,10 +287,10 @@ impl Trainer {
         // Of a matrix the whole gradient comes before any update.
         let with = if self.muon.is_some() { Use::Keep } else { rules };
         self.halves(batch, targets, moving, with);
-        if let Some((muon, momentum)) = &self.muon {
+        if let Some(muon) = &self.muon {
             let (state, pool) = (&self.state, &mut self.pool);
             let flat = Flat { m: &state.m, grad: &state.grad, gemm: state.kernels.gemm };
-            muon.run(pool, &flat, *momentum);
+            muon.run(pool, &flat);
             let tasks = &state.plan.tasks;
             // SAFETY: each task has its own parameters.
             round(pool, tasks.len(), &|_, task| unsafe { state.move_task(tasks[task], moving, rules) });

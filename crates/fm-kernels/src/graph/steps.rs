@@ -29,9 +29,9 @@ impl GraphTrainer {
         let start = Instant::now();
         if let Use::Update { encoder, head } = self.recipe.rules(self.step) {
             let (state, base, shares) = (&self.state, self.base, &self.shares);
-            if let Some((muon, momentum)) = &self.muon {
+            if let Some(muon) = &self.muon {
                 let flat = Flat { m: &state.m, grad: &state.grad, gemm: base.gemm };
-                muon.run(&mut self.pool, &flat, *momentum);
+                muon.run(&mut self.pool, &flat);
             }
             // SAFETY: each share is one task's.
             round(&mut self.pool, shares.len(), &|_, task| unsafe {

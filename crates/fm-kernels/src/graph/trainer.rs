@@ -28,7 +28,7 @@ pub struct GraphTrainer {
     pub(super) isa: Isa,
     pub(super) recipe: Recipe,
     /// Where the phase's optimizer is one of matrices.
-    pub(super) muon: Option<(Muon, f32)>,
+    pub(super) muon: Option<Muon>,
     pub(super) step: u64,
     pub(super) totals: Totals,
     /// Folded weights are up to date.

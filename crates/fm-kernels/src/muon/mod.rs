@@ -86,6 +86,7 @@ impl Matrix {
 
 /// The matrices of one phase.
 pub(crate) struct Muon {
+    momentum: f32,
     works: Vec<Work>,
     /// Pieces of the matrices' own rows, of their long sides, of their squares.
     rows: Vec<(usize, Range<usize>)>,
@@ -117,10 +118,11 @@ fn pieces(
 impl Muon {
     /// # Errors
     /// [`Error::Memory`] when there is no room.
-    pub(crate) fn new(matrices: Vec<Matrix>, workers: usize) -> Result<Self, Error> {
+    pub(crate) fn new(matrices: Vec<Matrix>, momentum: f32, workers: usize) -> Result<Self, Error> {
         let widest = matrices.iter().map(Matrix::pitch).max().unwrap_or(0);
         let works = matrices.into_iter().map(Work::new).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
+            momentum,
             rows: pieces(&works, |matrix| matrix.rows, Matrix::height),
             long: pieces(&works, Matrix::long, |_| LONG),
             square: pieces(&works, Matrix::short, |_| SQUARE),
@@ -131,7 +133,7 @@ impl Muon {
 
     /// Takes every matrix's gradient into its momentum, and leaves in the gradient's place what is to be subtracted
     /// from the matrix, times the learning rate.
-    pub(crate) fn run(&self, pool: &mut Pool, flat: &Flat<'_>, momentum: f32) {
+    pub(crate) fn run(&self, pool: &mut Pool, flat: &Flat<'_>) {
         type Piece<'a> = dyn Fn(&Work, Range<usize>, &Buffer<f32>) + Sync + 'a;
         let each = |pool: &mut Pool, pieces: &[(usize, Range<usize>)], work: &Piece<'_>| {
             round(pool, pieces.len(), &|worker, task| {
@@ -139,7 +141,7 @@ impl Muon {
                 work(&self.works[*index], rows.clone(), &self.spare[worker]);
             });
         };
-        each(pool, &self.rows, &|work, rows, _| work.average(flat, momentum, rows));
+        each(pool, &self.rows, &|work, rows, _| work.average(flat, self.momentum, rows));
         each(pool, &self.long, &|work, rows, _| work.scale(rows));
         each(pool, &self.square, &|work, rows, spare| work.gram(flat, rows, spare));
         let (mut held, mut free) = (Square::Product, Square::Next);

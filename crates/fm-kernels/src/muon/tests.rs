@@ -73,8 +73,8 @@ fn run(
         m.all()[*at..at + rows * cols].fill(momentum);
     }
     let mut pool = Pool::new(workers).unwrap();
-    let muon = Muon::new(matrices, pool.workers()).unwrap();
-    muon.run(&mut pool, &Flat { m: &m, grad: &grad, gemm: kernels.gemm }, MOMENTUM);
+    let muon = Muon::new(matrices, MOMENTUM, pool.workers()).unwrap();
+    muon.run(&mut pool, &Flat { m: &m, grad: &grad, gemm: kernels.gemm });
     Some((m.all().to_vec(), grad.all().to_vec()))
 }
 
