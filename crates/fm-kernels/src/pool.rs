@@ -16,6 +16,9 @@ use crate::float_mode::FlushGuard;
 /// Turns of the waiting loop before a thread parks: some tens of microseconds.
 const SPINS: u32 = 4000;
 
+/// Bytes of a thread: its stack, as Rust has it where nothing else is asked for, guard pages and the stack for signals.
+const STACK: usize = (2 << 20) + (64 << 10);
+
 /// In [`Shared::state`]: workers may still join the round.
 const OPEN: usize = 1 << 15;
 /// In [`Shared::state`]: workers in the round.
@@ -51,6 +54,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(workers: usize) -> Result<Self, Error> {
         let others = workers.saturating_sub(1);
+        room_for_stacks(others)?;
         let shared = Arc::new(Shared {
             job: UnsafeCell::new(None),
             state: AtomicUsize::new(0),
@@ -107,6 +111,18 @@ impl Pool {
         drop(wait);
         assert!(!shared.failed.load(Ordering::Relaxed), "a worker thread panicked");
     }
+}
+
+/// Refuses threads that have no room: one that gets its stack, but then not the small one for signals, which Rust
+/// allocates within the thread, panics before anything of ours can see to it.
+fn room_for_stacks(threads: usize) -> Result<(), Error> {
+    let bytes = threads.saturating_mul(STACK);
+    let mut stacks = Vec::<u8>::new();
+    let refused = |_| Error::Threads(format!("there are no {bytes} bytes for {threads} stacks"));
+    stacks.try_reserve_exact(bytes).map_err(refused)?;
+    // Memory that is not looked at need not be asked for.
+    std::hint::black_box(&mut stacks);
+    Ok(())
 }
 
 struct Wait<'a>(&'a Shared);
