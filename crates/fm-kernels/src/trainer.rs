@@ -7,7 +7,7 @@ use crate::muon::{Flat, Muon};
 use crate::plan::{GROUP, Plan};
 use crate::pool::Pool;
 use crate::weights::State;
-use crate::worker::{Batch, Deal, Group, Moving, Source, Towards, Use, round};
+use crate::worker::{Batch, Group, Moving, Source, Towards, Use, round};
 use crate::{Error, Isa, Moments, Network, Options, Recipe, Scope, Targets, Totals};
 
 /// Rows are numbered by 32 bits; far above what memory holds, and far below where a size could overflow.
@@ -309,27 +309,22 @@ impl Trainer {
         let towards = Towards { targets, smoothing: self.recipe.smoothing as f32 };
         let state = &self.state;
         let count = batch.rows.len();
-        let groups = Deal::new(count.div_ceil(GROUP));
         let scale = 1.0 / count as f32;
-        self.pool.run(&|worker| {
-            while let Some(index) = groups.take() {
-                let group = Group::of_batch(index, count);
-                // SAFETY: each group has its own slots and each worker its own scratch; parameters
-                // are only read in this half.
-                unsafe {
-                    state.forward(worker, batch, &group);
-                    state.loss(towards, batch, &group, scale);
-                    state.backward(worker, &group, moving);
-                }
+        round(&mut self.pool, count.div_ceil(GROUP), &|worker, index| {
+            let group = Group::of_batch(index, count);
+            // SAFETY: each group has its own slots and each worker its own scratch; parameters
+            // are only read in this half.
+            unsafe {
+                state.forward(worker, batch, &group);
+                state.loss(towards, batch, &group, scale);
+                state.backward(worker, &group, moving);
             }
         });
-        let tasks = Deal::new(state.plan.tasks.len());
-        self.pool.run(&|worker| {
-            while let Some(index) = tasks.take() {
-                // SAFETY: each task has its own parameters and each worker its own scratch; the slots
-                // are only read in this half.
-                unsafe { state.task(worker, state.plan.tasks[index], count, moving, with) };
-            }
+        let tasks = &state.plan.tasks;
+        // SAFETY: each task has its own parameters and each worker its own scratch; the slots
+        // are only read in this half.
+        round(&mut self.pool, tasks.len(), &|worker, index| unsafe {
+            state.task(worker, tasks[index], count, moving, with);
         });
     }
 
@@ -378,11 +373,8 @@ impl Trainer {
 
 /// Runs `work` on groups of rows, in each worker's own slots.
 fn sweep(pool: &mut Pool, rows: usize, work: &(dyn Fn(usize, &Group) + Sync)) {
-    let groups = Deal::new(rows.div_ceil(GROUP));
-    pool.run(&|worker| {
-        while let Some(index) = groups.take() {
-            work(worker, &Group { slot: worker * GROUP, ..Group::of_batch(index, rows) });
-        }
+    round(pool, rows.div_ceil(GROUP), &|worker, index| {
+        work(worker, &Group { slot: worker * GROUP, ..Group::of_batch(index, rows) });
     });
 }
 

@@ -6,7 +6,7 @@ use super::forward::Place;
 use super::kernels::act::Act;
 use super::kernels::group;
 use super::kernels::moves::{Scale, ScaleBack, Way};
-use super::kernels::point::{Back as NormBack, Sums};
+use super::kernels::point::{Back as NormBack, Norm, Sums};
 use super::kernels::pool::{Global, Pool};
 use super::kernels::pooled;
 use super::kernels::{Area, View};
@@ -64,13 +64,13 @@ impl State {
     ) {
         let value = self.plan.norms[norm].value;
         let k = |i: usize| self.coefficient(norm, coefficient::K + i).cast_const();
-        let (area, k) = (area(self.plan.map(value), part), [k(0), k(1), k(2)]);
-        let (y, mean) = (self.value(value, slot), self.coefficient(norm, coefficient::MEAN));
+        let (area, y) = (area(self.plan.map(value), part), self.value(value, slot));
+        let (k, mean) = ([k(0), k(1), k(2)], self.coefficient(norm, coefficient::MEAN));
         let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
         let (to, add) = (self.gradient(to.buffer, slot), to.add);
         // SAFETY: as promised by the caller of `back`.
         unsafe {
-            let mask = self.mask.start().add(slot * self.plan.lanes);
+            let norm = Norm { k, mean, mask: self.mask.start().add(slot * self.plan.lanes) };
             match pooled.map(|stage| (stage, &self.plan.stages[stage].kind)) {
                 Some((stage, Kind::Pooled { size, .. })) => (self.kernels.pooled_back)(pooled::Back {
                     area,
@@ -81,11 +81,9 @@ impl State {
                     y,
                     to,
                     add,
-                    k,
-                    mean,
-                    mask,
+                    norm,
                 }),
-                _ => (self.kernels.point_back)(NormBack { area, g, y, to, add, k, mean, mask }),
+                _ => (self.kernels.point_back)(NormBack { area, g, y, to, add, norm }),
             }
         }
     }

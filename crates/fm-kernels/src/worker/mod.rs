@@ -67,28 +67,15 @@ impl Group {
     }
 }
 
-/// Deals indices to workers.
-pub(crate) struct Deal {
-    next: AtomicUsize,
-    end: usize,
-}
-
-impl Deal {
-    pub(crate) fn new(end: usize) -> Self {
-        Self { next: AtomicUsize::new(0), end }
-    }
-
-    pub(crate) fn take(&self) -> Option<usize> {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        (index < self.end).then_some(index)
-    }
-}
-
 /// Runs tasks, each on whichever worker takes it: `work(worker, task)`.
 pub(crate) fn round(pool: &mut Pool, tasks: usize, work: &(dyn Fn(usize, usize) + Sync)) {
-    let deal = Deal::new(tasks);
+    let next = AtomicUsize::new(0);
     pool.run(&|worker| {
-        while let Some(task) = deal.take() {
+        loop {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            if task >= tasks {
+                break;
+            }
             work(worker, task);
         }
     });

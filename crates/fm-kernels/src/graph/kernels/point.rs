@@ -18,7 +18,7 @@ impl Term {
     /// # Safety
     /// The instruction set is there; no one else uses what is written here, nor writes what is read.
     #[inline(always)]
-    unsafe fn value<S: Simd>(&self, row: usize, col: usize, c: usize) -> S::V {
+    pub(super) unsafe fn value<S: Simd>(&self, row: usize, col: usize, c: usize) -> S::V {
         // SAFETY: in the map, says the caller.
         unsafe {
             let y = S::load(self.y.pixel(row, col).add(c * S::N));
@@ -188,10 +188,32 @@ pub(crate) struct Back {
     pub(crate) to: View,
     /// Adds to what is there.
     pub(crate) add: bool,
+    pub(crate) norm: Norm,
+}
+
+/// What a gradient through batch norm takes, each but the mask by channel.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm {
     pub(crate) k: [*const f32; 3],
     pub(crate) mean: *const f32,
     /// Factor of each image: 1, and 0 where there is none.
     pub(crate) mask: *const f32,
+}
+
+impl Norm {
+    /// `k[0] * g + k[1] * (y - mean) + k[2]`.
+    ///
+    /// # Safety
+    /// The instruction set is there, and the channel is one of the norm's.
+    #[inline(always)]
+    pub(super) unsafe fn through<S: Simd>(&self, mask: S::V, g: S::V, y: S::V, c: usize) -> S::V {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let [k0, k1, k2] = self.k.map(|k| S::splat(*k.add(c)));
+            let off = S::sub(y, S::splat(*self.mean.add(c)));
+            S::mul(S::fma(k0, g, S::fma(k1, off, k2)), mask)
+        }
+    }
 }
 
 /// # Safety
@@ -200,7 +222,7 @@ pub(crate) struct Back {
 pub(crate) unsafe fn back<S: Simd>(args: Back) {
     // SAFETY: as promised by the caller.
     unsafe {
-        let mask = S::load(args.mask);
+        let mask = S::load(args.norm.mask);
         if args.add {
             walk!(args.area, |row, col, c| { one::<S, true>(&args, mask, row, col, c) });
         } else {
@@ -218,10 +240,7 @@ unsafe fn one<S: Simd, const ADD: bool>(args: &Back, mask: S::V, row: usize, col
         let g = S::load(args.g.pixel(row, col).add(c * S::N));
         let y = S::load(args.y.pixel(row, col).add(c * S::N));
         let to = args.to.pixel(row, col).add(c * S::N);
-        let [k0, k1, k2] = args.k;
-        let off = S::sub(y, S::splat(*args.mean.add(c)));
-        let v = S::fma(S::splat(*k0.add(c)), g, S::fma(S::splat(*k1.add(c)), off, S::splat(*k2.add(c))));
-        let v = S::mul(v, mask);
+        let v = args.norm.through::<S>(mask, g, y, c);
         S::store(to, if ADD { S::add(v, S::load(to)) } else { v });
     }
 }

@@ -3,7 +3,7 @@
 use fm_net::Activation;
 
 use super::act::{self, Act};
-use super::point::Term;
+use super::point::{Norm, Term};
 use super::{Area, View};
 use crate::simd::Simd;
 
@@ -36,21 +36,13 @@ unsafe fn windows<S: Simd>(args: &Forward, size: usize) {
     unsafe {
         for row in args.area.rows.clone() {
             for col in 0..args.area.cols {
-                let y = term.y.pixel(row * size, col * size);
                 let (z, from) = (args.z.pixel(row, col), args.from.pixel(row, col));
                 for c in 0..args.area.channels {
                     let at = c * S::N;
-                    let affine = !term.a.is_null();
-                    let [a, b, mean] = if affine {
-                        [term.a, term.b, term.mean].map(|by| S::splat(*by.add(c)))
-                    } else {
-                        [S::splat(1.0), S::splat(0.0), S::splat(0.0)]
-                    };
                     let (mut best, mut place) = (S::splat(f32::NEG_INFINITY), S::splat(0.0));
                     for ky in 0..size {
                         for kx in 0..size {
-                            let here = S::load(y.add(ky * term.y.row + kx * term.y.px + at));
-                            let here = if affine { S::fma(S::sub(here, mean), a, b) } else { here };
+                            let here = term.value::<S>(row * size + ky, col * size + kx, c);
                             place = S::above(here, best, S::splat((ky * size + kx) as f32), place);
                             best = S::above(here, best, here, best);
                         }
@@ -145,8 +137,7 @@ unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, size: usize) 
     }
 }
 
-/// Gradient through the maximum and batch norm: `to = k[0] * g + k[1] * (y - mean) + k[2]`, each by channel, with `g` 0 where
-/// the maximum is not.
+/// Gradient through the maximum, which is 0 where that is not, and through batch norm.
 pub(crate) struct Back {
     /// Rows, columns and channels of the norm's input.
     pub(crate) area: Area,
@@ -160,10 +151,7 @@ pub(crate) struct Back {
     pub(crate) to: View,
     /// Adds to what is there.
     pub(crate) add: bool,
-    pub(crate) k: [*const f32; 3],
-    pub(crate) mean: *const f32,
-    /// Factor of each image: 1, and 0 where there is none.
-    pub(crate) mask: *const f32,
+    pub(crate) norm: Norm,
 }
 
 /// # Safety
@@ -173,7 +161,7 @@ pub(crate) unsafe fn back<S: Simd>(args: Back) {
     let (size, (rows, cols)) = (args.size, args.windows);
     // SAFETY: as promised by the caller.
     unsafe {
-        let mask = S::load(args.mask);
+        let mask = S::load(args.norm.mask);
         for row in args.area.rows.clone() {
             for col in 0..args.area.cols {
                 let (window, place) = ((row / size, col / size), row % size * size + col % size);
@@ -185,10 +173,8 @@ pub(crate) unsafe fn back<S: Simd>(args: Back) {
                 let place = S::splat(if inside { place as f32 } else { -1.0 });
                 for c in 0..args.area.channels {
                     let at = c * S::N;
-                    let [k0, k1, k2] = args.k.map(|k| S::splat(*k.add(c)));
-                    let off = S::sub(S::load(y.add(at)), S::splat(*args.mean.add(c)));
                     let g = S::equal(S::load(from.add(at)), place, S::load(g.add(at)), S::splat(0.0));
-                    let v = S::mul(S::fma(k0, g, S::fma(k1, off, k2)), mask);
+                    let v = args.norm.through::<S>(mask, g, S::load(y.add(at)), c);
                     let to = to.add(at);
                     S::store(to, if args.add { S::add(v, S::load(to)) } else { v });
                 }
