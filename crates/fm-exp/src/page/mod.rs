@@ -13,7 +13,8 @@ pub(crate) const UNPACK: &str = include_str!("unpack.js");
 /// How each page begins, with the rules of its style that all share.
 const HEAD: &str = include_str!("head.html");
 
-/// A page: its beginning, and a template that goes on within the style. Keys are filled in, in one pass, so that nothing is looked for in what was filled in.
+/// A page: [`HEAD`], then a template that continues its style sheet. Keys are replaced in one pass, so that a key inside a value
+/// stays as it is.
 pub(crate) fn filled(template: &str, values: &[(&str, String)]) -> String {
     let mut html = String::new();
     let whole = format!("{HEAD}{template}");

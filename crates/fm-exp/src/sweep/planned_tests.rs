@@ -1,4 +1,4 @@
-//! Plans that nobody should carry out.
+//! Plans that are refused.
 
 use serde_json::json;
 

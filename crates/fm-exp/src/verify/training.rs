@@ -24,7 +24,7 @@ pub(super) struct Again {
     _dir: TempDir,
 }
 
-/// How often the process is looked at.
+/// Time between two looks at the process.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Trains a run from its `config.toml`, whole or for so many epochs; what the process said if it failed.

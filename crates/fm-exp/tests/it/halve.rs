@@ -65,7 +65,7 @@ fn poor_configurations_stop_and_the_others_are_the_grids_own_runs() {
     assert!(!again.err.contains("is at epoch"), "{}", again.err);
     assert_eq!(text(&out.join("halving.csv")), table);
 
-    // What was chosen is the run of the whole grid, and a sweep of it goes on with the rest.
+    // The chosen run is the one of the whole grid, and a sweep resumes from it with the rest.
     let whole = place.out().join("whole");
     on("run", &plan, &whole, &["--jobs", "2"]).fails(9, &["3 runs failed, 9 done"]);
     let chosen = said.lines().find(|line| line.contains("seed0")).unwrap().trim();

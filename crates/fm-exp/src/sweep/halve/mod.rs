@@ -4,8 +4,8 @@
 //! all configurations ─ train to rung 1 ─▸ select ─ resume to rung 2 ─▸ select ─ … ─ resume to the end ─▸ choose
 //! ```
 //!
-//! As Jamieson & Talwalkar (2016, <https://arxiv.org/abs/1502.07943>) have it, the best 1/η of the configurations go
-//! on after each rung and train η times as long; but a configuration is only left behind when it lies farther below
+//! As Jamieson & Talwalkar (2016, <https://arxiv.org/abs/1502.07943>) have it, the best 1/η of the configurations continue
+//! after each rung and train η times as long; but a configuration is only dropped when it is farther below
 //! the best than noise over seeds explains, less a small tolerance ([`fm_report::stats::select`]). That is a promise
 //! about noise: a configuration that is slow at first and best at the end can be lost, as in any such search.
 //!
