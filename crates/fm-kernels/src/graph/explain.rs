@@ -42,7 +42,10 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
             let mut text = if layer.flat {
                 "matrix product".to_owned()
             } else if let Some(tiled) = &layer.forward.tiled {
-                format!("Winograd F({}, {}) along rows", tiled.outputs, tiled.side)
+                match tiled.side {
+                    3 => "Winograd F(2x4, 3x3)".to_owned(),
+                    _ => "Winograd F(2, 5) along rows".to_owned(),
+                }
             } else if shape.transposed {
                 format!("direct transposed convolution {0}x{0}", shape.kernel)
             } else {

@@ -34,6 +34,7 @@ impl State {
             Kind::GroupNorm { groups, .. } => *groups,
             Kind::Global { .. } => x.channels,
             Kind::Copy(Way::Flatten | Way::Double) | Kind::Moments(_) => x.height,
+            Kind::Layer(layer) => self.plan.layers[*layer].forward.bands(),
             _ => z.height,
         }
     }
@@ -182,14 +183,17 @@ impl State {
                 layer.bias.map(|bias| self.read(&self.params, bias))
             };
             let all = &layer.forward.blocks;
-            let (rows, cols, blocks) =
-                if layer.flat { (0..1, slots, &all[part]) } else { (part, layer.forward.cols, &all[..]) };
+            let (rows, cols, blocks) = if layer.flat {
+                (0..1, slots, &all[part])
+            } else {
+                (layer.forward.rows_of(part), layer.forward.cols, &all[..])
+            };
             let count = rows.len() * cols;
             let weights = if folds { self.folded.get(weights) } else { self.packed.get(weights) };
             let sum_at = if sums.is_some() { scratch } else { std::ptr::null_mut() };
             if layer.forward.tiled.is_some() {
                 let ends = Ends { bias, relu: layer.relu, add: false, sums: sum_at };
-                self.tiled(&layer.forward, (x, x_map), (y, y_map.channels), rows, weights, ends, at.worker);
+                self.tiled(&layer.forward, (x, x_map), y, rows, weights, ends, at.worker);
                 if sums.is_some() {
                     self.keep_moments(scratch, y_map.channels, count, at);
                 }

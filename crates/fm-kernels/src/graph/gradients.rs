@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::folded::Sides;
+use super::folded::{Piece, Sides};
 use super::kernels::View;
 use super::kernels::conv::Conv;
 use super::kernels::wgrad::Wgrad;
@@ -32,14 +32,17 @@ impl State {
         let (from_map, to_map) = (self.program.buffers[g], self.program.buffers[to.buffer]);
         let (from, into) = (self.gradient(g, slot), self.gradient(to.buffer, slot));
         let (y, x) = pass.start;
-        let (rows, cols, blocks) =
-            if layer.flat { (0..1, slots, &pass.blocks[part]) } else { (part, pass.cols, &pass.blocks[..]) };
+        let (rows, cols, blocks) = if layer.flat {
+            (0..1, slots, &pass.blocks[part])
+        } else {
+            (pass.rows_of(part), pass.cols, &pass.blocks[..])
+        };
         // SAFETY: as promised by the caller of `back`.
         unsafe {
             let weights = self.packed.get(layer.back_packed..layer.back_packed + layer.lengths.1);
             if pass.tiled.is_some() {
                 let ends = Ends { bias: None, relu: false, add: to.add, sums: std::ptr::null_mut() };
-                self.tiled(pass, (from, from_map), (into, to_map.channels), rows, weights, ends, worker);
+                self.tiled(pass, (from, from_map), into, rows, weights, ends, worker);
                 return;
             }
             (self.kernels.conv)(Conv {
@@ -84,14 +87,11 @@ impl State {
         let (x_map, g_map) = (self.plan.map(layer.input), self.program.buffers[g]);
         let (x, dy) = (self.value(layer.input, 0), self.gradient(g, 0));
         let (x, dy) = ((x, x_map.size()), (dy, g_map.size()));
-        let (tapped, tapped_map, flat, rows, cols) = if shape.transposed {
-            (dy, g_map, x, x_map.height, x_map.width)
-        } else {
-            (x, x_map, dy, g_map.height, g_map.width)
-        };
+        let (tapped, tapped_map, flat, cols) =
+            if shape.transposed { (dy, g_map, x, x_map.width) } else { (x, x_map, dy, g_map.width) };
         let outputs = g_map.channels;
         let first = slice * (shape.weights() + outputs);
-        let parts = if layer.flat { 1 } else { self.plan.row_parts(index) };
+        let (parts, together) = (self.plan.row_parts(index), self.plan.slots_together(index));
         let pieces = if layer.flat { 0..1 } else { piece(slice, self.slices(index, slots), slots * parts) };
         let pad = shape.pad;
         // SAFETY: as promised by the caller of `back`; the border is at least as wide as the padding.
@@ -99,20 +99,27 @@ impl State {
             let out = self.partial[index].start().add(first);
             let View { at, row, px } = tapped.0;
             let has_bias = layer.bias.is_some() && !shape.transposed;
-            for (count, piece_at) in pieces.clone().enumerate() {
+            for piece_at in pieces.clone().step_by(together) {
                 let (slots, rows) = if layer.flat {
                     (0..slots, 0..1)
                 } else {
                     let slot = piece_at / parts;
-                    (slot..slot + 1, piece(piece_at % parts, parts, rows))
+                    let last = (slot + together).min(pieces.end.div_ceil(parts));
+                    (slot..last, self.plan.rows_of_part(index, piece_at % parts))
                 };
+                let add = piece_at > pieces.start;
                 if layer.folded.is_some() {
                     let sides = Sides {
-                        tapped: (View { at: at.add(slots.start * tapped.1), ..tapped.0 }, tapped_map),
-                        plain: (View { at: flat.0.at.add(slots.start * flat.1), ..flat.0 }, cols),
+                        tapped: (
+                            View { at: at.add(slots.start * tapped.1), ..tapped.0 },
+                            tapped.1,
+                            tapped_map,
+                        ),
+                        plain: (View { at: flat.0.at.add(slots.start * flat.1), ..flat.0 }, flat.1, cols),
+                        slots: slots.len(),
                     };
-                    let adds = (count > 0, count + 1 == pieces.len());
-                    self.folded(layer, &sides, rows.clone(), plain.clone(), adds, out, worker);
+                    let ends = Piece { add, last: piece_at + together >= pieces.end };
+                    self.folded(layer, &sides, rows.clone(), plain.clone(), ends, out, worker);
                     if !has_bias {
                         continue;
                     }
@@ -138,7 +145,7 @@ impl State {
                     depth: if layer.folded.is_some() { 0 } else { shape.second },
                     out,
                     bias: if has_bias { out.add(shape.weights()) } else { std::ptr::null_mut() },
-                    add: count > 0,
+                    add,
                 });
             }
             // A transposed convolution's bias is not on the plain side; one task sums it over all.

@@ -1,11 +1,11 @@
 //! Convolutions of all kinds, and dense layers, as passes of one kernel.
 
-use super::kernels::conv::{Block, Run, WIDEST};
-use super::kernels::winograd::INPUTS;
-use super::map::Map;
+use std::ops::Range;
 
-/// Most floats of transformed rows: they should stay in the second cache.
-const FLOATS: usize = 80_000;
+use super::kernels::conv::{Block, Run, WIDEST};
+use super::kernels::winograd::{down, summed};
+use super::map::Map;
+use super::tiles::Tiled;
 
 /// What a layer is, in the words of its weight tensor `[first][second][kernel][kernel]`.
 #[derive(Debug, Clone, Copy)]
@@ -43,30 +43,6 @@ pub(crate) struct Pass {
     pub(crate) plain: bool,
     /// How Winograd's form computes it, where that is chosen.
     pub(crate) tiled: Option<Tiled>,
-}
-
-/// Winograd's form of a pass whose taps are a square.
-#[derive(Debug, Clone)]
-pub(crate) struct Tiled {
-    /// Side of the square.
-    pub(crate) side: usize,
-    /// Its first row and column.
-    pub(crate) first: (isize, isize),
-    /// Outputs of a tile, and tiles of a row.
-    pub(crate) outputs: usize,
-    pub(crate) tiles: usize,
-    /// Output rows that are done together.
-    pub(crate) rows: usize,
-    /// First weight of each block: `[frequency][row of the square][input channel][width]`.
-    pub(crate) at: Vec<usize>,
-}
-
-/// Winograd's form of a weight gradient.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Folded {
-    /// Outputs of a tile, and tiles of a row of the plain side.
-    pub(crate) outputs: usize,
-    pub(crate) tiles: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -149,57 +125,6 @@ impl Shape {
         blocks
     }
 
-    /// Outputs of a tile of six inputs in Winograd's form, if it has one.
-    fn outputs(&self) -> Option<usize> {
-        let outputs = match self.kernel {
-            3 => 4,
-            5 => 2,
-            _ => return None,
-        };
-        (self.groups == 1 && self.stride == 1).then_some(outputs)
-    }
-
-    /// Winograd's form of the weight gradient over so many columns of the plain side, where it costs less by an estimate
-    /// of vector instructions.
-    pub(crate) fn folded(&self, cols: usize) -> Option<Folded> {
-        let (outputs, k) = (self.outputs()?, self.kernel);
-        let tiles = cols.div_ceil(outputs);
-        // A transform costs about so many instructions for each tile and channel, and a product's sums a quarter more.
-        let own = tiles * (INPUTS * k * self.second * self.first * 5 / 4 + 30 * (self.second + self.first));
-        (own < cols * k * k * self.second * self.first).then_some(Folded { outputs, tiles })
-    }
-
-    /// Winograd's form of a pass, where it costs less by an estimate of vector instructions.
-    fn tiled(&self, pass: &Pass, lanes: usize) -> Option<Tiled> {
-        let k = self.kernel;
-        let outputs = self.outputs()?;
-        if pass.taps.len() != k * k {
-            return None;
-        }
-        let out = pass.blocks.iter().map(|block| block.width).sum::<usize>();
-        let tiles = pass.cols.div_ceil(outputs);
-        let rows = (FLOATS / (INPUTS * tiles * pass.depth * lanes)).saturating_sub(k - 1).clamp(1, 8);
-        // A transform costs about so many instructions for each tile and channel.
-        let spread =
-            40 * pass.depth * (rows.min(pass.rows.div_ceil(7)) + k - 1) / rows.min(pass.rows.div_ceil(7));
-        let own = tiles * (INPUTS * k * pass.depth * out + spread + 60 * out);
-        if own * 10 > 9 * pass.cols * k * k * pass.depth * out {
-            return None;
-        }
-        let least = |of: fn(&Tap) -> isize| pass.taps.iter().map(of).min().unwrap_or(0);
-        let each = INPUTS * k * pass.depth;
-        let at =
-            pass.blocks.iter().scan(0, |at, block| Some(std::mem::replace(at, *at + each * block.width)));
-        Some(Tiled {
-            side: k,
-            first: (least(|tap| tap.dy), least(|tap| tap.dx)),
-            outputs,
-            tiles,
-            rows,
-            at: at.collect(),
-        })
-    }
-
     /// Index in the tensor of a packed weight: output channel, number of the input channel in the group, tap.
     pub(crate) fn index(&self, plain: bool, out: usize, deep: usize, tap: usize) -> usize {
         let per_group = self.first / self.groups;
@@ -212,8 +137,29 @@ impl Shape {
 impl Pass {
     /// Packed weights.
     pub(crate) fn weights(&self) -> usize {
-        let taps = self.tiled.as_ref().map_or(self.taps.len(), |tiled| INPUTS * tiled.side);
-        self.blocks.iter().map(|block| block.width).sum::<usize>() * self.depth * taps
+        let taps =
+            self.tiled.as_ref().map_or(self.taps.len(), |tiled| tiled.frequencies() * summed(tiled.side));
+        self.channels() * self.depth * taps
+    }
+
+    /// Output channels.
+    pub(crate) fn channels(&self) -> usize {
+        self.blocks.iter().map(|block| block.width).sum()
+    }
+
+    /// Rows that are computed together.
+    fn band(&self) -> usize {
+        self.tiled.as_ref().map_or(1, |tiled| down(tiled.side))
+    }
+
+    /// How many bands its rows are: what they are dealt out in.
+    pub(crate) fn bands(&self) -> usize {
+        self.rows.div_ceil(self.band())
+    }
+
+    /// The rows of some bands.
+    pub(crate) fn rows_of(&self, bands: Range<usize>) -> Range<usize> {
+        bands.start * self.band()..self.rows.min(bands.end * self.band())
     }
 
     /// The border that it needs around its input.

@@ -207,6 +207,7 @@ impl<'n> Lowering<'n> {
         self.plan.packed += own + lengths[1..].iter().sum::<usize>().next_multiple_of(16);
         let flat = input.pixels() == 1 && output.pixels() == 1 && shape.kernel == 1;
         let weight = self.tensors[at];
+        let plain = if shape.transposed { input } else { output };
         self.plan.layers.push(Layer {
             shape,
             input: x,
@@ -225,7 +226,7 @@ impl<'n> Lowering<'n> {
             lengths: (lengths[0], lengths[1..].iter().sum()),
             flat,
             slices: 1,
-            folded: shape.folded(if shape.transposed { input.width } else { output.width }),
+            folded: shape.folded(plain.height, plain.width),
         });
         self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
         Ok(Lowered::Value(out))

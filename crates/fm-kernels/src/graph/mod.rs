@@ -27,6 +27,7 @@ mod loss;
 mod lower;
 mod map;
 mod norm;
+mod pack;
 mod plan;
 mod program;
 mod rounds;
@@ -35,6 +36,7 @@ mod statistics;
 mod steps;
 mod tasks;
 mod tiled;
+mod tiles;
 mod trainer;
 mod update;
 

@@ -1,11 +1,23 @@
 //! A network as stages: what is computed together, on which values, with which tensors.
 
+use std::ops::Range;
+
 use fm_net::{NodeId, Part, Role, Shape as NetShape};
 
 use super::kernels::act::Act;
 use super::kernels::moves::Way;
-use super::layer::{Folded, Pass, Shape};
+use super::kernels::winograd::down;
+use super::layer::{Pass, Shape};
 use super::map::Map;
+use super::state::piece;
+use super::tiles::Folded;
+
+/// Floats of a piece of a weight gradient, which should stay in the second cache.
+const CACHED: usize = 100_000;
+
+/// Output channels of a weight gradient that one task takes, where there are that many: directly, and in Winograd's form,
+/// where each task transforms the whole other side.
+const CHANNELS: [usize; 2] = [12, 48];
 
 /// One value of the network: a map for each slot.
 #[derive(Debug, Clone, Copy)]
@@ -196,10 +208,22 @@ pub(crate) mod coefficient {
 
 impl Norm {
     /// Where coefficients of a kind are.
-    pub(crate) fn place(&self, kind: usize) -> std::ops::Range<usize> {
+    pub(crate) fn place(&self, kind: usize) -> Range<usize> {
         let pitch = self.channels.next_multiple_of(16);
         let start = self.at + kind * pitch;
         start..start + self.channels
+    }
+}
+
+impl Layer {
+    /// Parts of the weight tensor's first axis that tasks of the weight gradient take.
+    pub(crate) fn plain_parts(&self) -> usize {
+        self.shape.first.div_ceil(CHANNELS[usize::from(self.folded.is_some())])
+    }
+
+    /// Rows that a weight gradient takes together.
+    fn band(&self) -> usize {
+        if self.folded.is_some() { down(self.shape.kernel) } else { 1 }
     }
 }
 
@@ -219,16 +243,44 @@ impl Plan {
         if layer.shape.transposed { self.map(layer.input).height } else { self.map(layer.output).height }
     }
 
+    /// How many bands the rows of a weight gradient are.
+    fn bands(&self, layer: &Layer) -> usize {
+        self.plain_rows(layer).div_ceil(layer.band())
+    }
+
     /// Pieces of a weight gradient's rows that fit the second cache.
     pub(crate) fn row_parts(&self, layer: usize) -> usize {
         let layer = &self.layers[layer];
-        let floats = self.map(layer.input).size() + self.map(layer.output).size();
-        floats.div_ceil(100_000).clamp(1, self.plain_rows(layer))
+        let floats = match &layer.folded {
+            Some(_) => self.folded_floats(layer, self.plain_rows(layer)),
+            None => self.map(layer.input).size() + self.map(layer.output).size(),
+        };
+        floats.div_ceil(CACHED).clamp(1, self.bands(layer))
     }
 
-    /// Most rows of such a piece.
-    pub(crate) fn part_rows(&self, layer: usize) -> usize {
-        self.plain_rows(&self.layers[layer]).div_ceil(self.row_parts(layer))
+    /// The rows of such a piece.
+    pub(crate) fn rows_of_part(&self, layer: usize, part: usize) -> Range<usize> {
+        let parts = self.row_parts(layer);
+        let layer = &self.layers[layer];
+        let bands = piece(part, parts, self.bands(layer));
+        bands.start * layer.band()..self.plain_rows(layer).min(bands.end * layer.band())
+    }
+
+    /// Slots whose products are summed up together, where a slot is one piece and they fit the second cache.
+    pub(crate) fn slots_together(&self, layer: usize) -> usize {
+        if self.layers[layer].folded.is_none() || self.row_parts(layer) > 1 {
+            return 1;
+        }
+        let layer = &self.layers[layer];
+        (CACHED / self.folded_floats(layer, self.plain_rows(layer)).max(1)).max(1)
+    }
+
+    /// Floats that a slot's transformed values take.
+    fn folded_floats(&self, layer: &Layer, rows: usize) -> usize {
+        let plain = layer.shape.first.div_ceil(layer.plain_parts());
+        let (tapped, lifted) =
+            layer.folded.map_or((0, 0), |folded| folded.floats(layer, rows, plain, self.lanes));
+        tapped + lifted
     }
 
     /// Length of one code.

@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use fm_net::Scope;
 
-use super::kernels::conv::WIDEST;
-use super::kernels::winograd::INPUTS;
 use super::kernels::{Area, Kernels, View};
 use super::map::Map;
 use super::plan::{Kind, Plan};
@@ -102,13 +100,13 @@ impl State {
         let layers = || plan.layers.iter();
         let zeros = channels * lanes;
         let room_of = |pass: &super::layer::Pass| {
-            pass.tiled.as_ref().map_or(0, |tiled| {
-                let line = INPUTS * tiled.tiles * lanes;
-                line * ((tiled.rows + tiled.side - 1) * pass.depth + tiled.rows * WIDEST)
-            })
+            pass.tiled.as_ref().map_or(0, |tiled| tiled.room(tiled.rows, pass.depth, pass.channels()) * lanes)
         };
         let passes = layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of);
-        let folds = (0..plan.layers.len()).map(|at| plan.layers[at].folded_room(lanes, plan.part_rows(at)));
+        let folds = (0..plan.layers.len()).map(|at| {
+            let rows = (0..plan.row_parts(at)).map(|part| plan.rows_of_part(at, part).len()).max();
+            plan.layers[at].folded_room(lanes, rows.unwrap_or(0), plan.slots_together(at))
+        });
         let tiles = passes.chain(folds).max();
         Ok(Self {
             scope: Scope::All,

@@ -6,16 +6,12 @@ use super::plan::Kind;
 use super::program::Back;
 use super::state::{PIECES, State, piece, pieces};
 
-/// Output channels of a weight gradient that one task takes, where there are that many: directly, and in Winograd's form,
-/// where each task transforms the whole other side.
-const CHANNELS: [usize; 2] = [12, 32];
-
 /// What one task of an operation is.
 #[derive(Debug, Clone)]
 pub(crate) enum Task {
     /// Units of one slot.
     Part { slot: usize, part: Range<usize> },
-    /// Rows (or blocks) of a pass of the data gradient.
+    /// Bands (or blocks) of a pass of the data gradient.
     Data { pass: usize, slot: usize, part: Range<usize> },
     /// Channels of a slice of the weight gradient.
     Weights { slice: usize, plain: Range<usize> },
@@ -47,7 +43,8 @@ impl State {
         let Back::Layer { layer, to, weights, .. } = back else {
             return slots * pieces(self.back_units(back), slots);
         };
-        let mut count = if *weights { self.slices(*layer, slots) * self.plain_parts(*layer) } else { 0 };
+        let mut count =
+            if *weights { self.slices(*layer, slots) * self.plan.layers[*layer].plain_parts() } else { 0 };
         if to.is_some() {
             for pass in 0..self.plan.layers[*layer].backward.len() {
                 let (slots, pieces) = self.data_parts(*layer, pass, slots);
@@ -66,7 +63,7 @@ impl State {
         };
         let mut left = index;
         if *weights {
-            let parts = self.plain_parts(*layer);
+            let parts = self.plan.layers[*layer].plain_parts();
             let count = self.slices(*layer, slots) * parts;
             if left < count {
                 let plain = piece(left % parts, parts, self.plan.layers[*layer].shape.first);
@@ -78,7 +75,7 @@ impl State {
         for (number, pass) in passes.iter().enumerate() {
             let (slots, pieces) = self.data_parts(*layer, number, slots);
             if left < slots * pieces {
-                let units = if self.plan.layers[*layer].flat { pass.blocks.len() } else { pass.rows };
+                let units = if self.plan.layers[*layer].flat { pass.blocks.len() } else { pass.bands() };
                 return Task::Data {
                     pass: number,
                     slot: left / pieces,
@@ -94,13 +91,7 @@ impl State {
     fn data_parts(&self, layer: usize, pass: usize, slots: usize) -> (usize, usize) {
         let layer = &self.plan.layers[layer];
         let pass = &layer.backward[pass];
-        if layer.flat { (1, pass.blocks.len().min(PIECES)) } else { (slots, pieces(pass.rows, slots)) }
-    }
-
-    /// Parts of a weight tensor's first axis.
-    fn plain_parts(&self, layer: usize) -> usize {
-        let layer = &self.plan.layers[layer];
-        layer.shape.first.div_ceil(CHANNELS[usize::from(layer.folded.is_some())])
+        if layer.flat { (1, pass.blocks.len().min(PIECES)) } else { (slots, pieces(pass.bands(), slots)) }
     }
 
     /// Slices of a weight gradient's sum: a number that depends on the batch, not on the threads.

@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::kernels::View;
-use super::kernels::conv::{Block, Conv, Run};
-use super::kernels::winograd::{Gather, INPUTS, Spread};
+use super::kernels::conv::{Conv, Run};
+use super::kernels::gather::Gather;
+use super::kernels::spread::Spread;
+use super::kernels::winograd::{INPUTS, down, downs, summed};
 use super::layer::Pass;
 use super::map::Map;
 use super::state::State;
@@ -21,7 +23,7 @@ pub(super) struct Ends<'a> {
 }
 
 impl State {
-    /// Some rows of a pass from one slot's map to another's of so many channels.
+    /// Some rows of a pass from one slot's map to another's; where a tile is two rows high, the first row is even.
     ///
     /// # Safety
     /// No one else writes these rows or uses the worker's memory; the pass has such a form, and the weights
@@ -31,91 +33,87 @@ impl State {
         &self,
         pass: &Pass,
         (x, map): (View, Map),
-        (y, channels): (View, usize),
+        y: View,
         rows: Range<usize>,
         weights: &[f32],
         ends: Ends<'_>,
         worker: usize,
     ) {
         let Some(tiled) = &pass.tiled else { return };
-        let lanes = self.plan.lanes;
+        let (lanes, channels) = (self.plan.lanes, pass.channels());
         let px = pass.depth * lanes;
         let line = tiled.tiles * px;
         let mut taps = [0_isize; INPUTS];
         for (row, tap) in taps.iter_mut().enumerate() {
             *tap = (row * line) as isize;
         }
-        let runs = [Run { dy: 0, taps: 0..tiled.side }];
+        let runs = [Run { dy: 0, taps: 0..summed(tiled.side) }];
+        let plane = summed(tiled.side) * pass.depth * channels;
         let buffer = &self.tiles[worker];
+        assert_eq!(y.px, channels * lanes, "the output of {tiled:?}");
         let mut start = rows.start;
         while start < rows.end {
             let count = tiled.rows.min(rows.end - start);
-            let above = count + tiled.side - 1;
-            let pixels = count * tiled.tiles;
-            let most = self.zeros + INPUTS * (above * line + pixels * super::kernels::conv::WIDEST * lanes);
+            let above = tiled.lines(count);
+            let pixels = count.div_ceil(down(tiled.side)) * tiled.tiles;
+            let most = self.zeros + tiled.room(count, pass.depth, channels) * lanes;
             assert!(most <= buffer.len(), "{count} rows of {tiled:?}");
             // SAFETY: as promised by the caller; the worker's memory has room, by the assertion.
             unsafe {
                 let spread = buffer.start().add(self.zeros);
-                let products = spread.add(INPUTS * above * line);
+                let products = spread.add(tiled.frequencies() * above * line);
                 (self.kernels.spread)(Spread {
                     x,
                     height: map.height,
                     width: map.width,
                     channels: pass.depth,
                     first: start as isize + tiled.first.0,
-                    rows: above,
                     left: tiled.first.1,
+                    side: tiled.side,
+                    which: 0..downs(tiled.side),
+                    rows: above,
                     tiles: tiled.tiles,
-                    outputs: tiled.outputs,
                     group: pass.depth,
                     to: spread,
                     zeros: buffer.start(),
                 });
-                for (block, &at) in pass.blocks.iter().zip(&tiled.at) {
-                    let plane = tiled.side * pass.depth * block.width;
-                    for frequency in 0..INPUTS {
-                        let own =
-                            [Block { first: 0, width: block.width, from: 0, at: at + frequency * plane }];
-                        (self.kernels.conv)(Conv {
-                            x: spread.add(frequency * above * line),
-                            x_row: 0,
-                            x_px: px,
-                            y: products.add(frequency * pixels * block.width * lanes),
-                            y_row: 0,
-                            y_px: block.width * lanes,
-                            rows: 0..1,
-                            cols: pixels,
-                            taps: &taps[..tiled.side],
-                            runs: &runs,
-                            step: 0,
-                            height: 1,
-                            blocks: &own,
-                            depth: pass.depth,
-                            weights,
-                            bias: None,
-                            relu: false,
-                            add: false,
-                            sums: std::ptr::null_mut(),
-                        });
-                    }
-                    assert!(block.first + block.width <= channels, "{block:?} of {channels}");
-                    let sums = ends.sums;
-                    (self.kernels.gather)(Gather {
-                        from: products,
-                        rows: count,
-                        tiles: tiled.tiles,
-                        outputs: tiled.outputs,
-                        channels: block.width,
-                        y: View { at: y.pixel(start, 0).add(block.first * lanes), ..y },
-                        cols: pass.cols,
-                        bias: ends.bias.map_or(std::ptr::null(), |bias| bias[block.first..].as_ptr()),
-                        relu: ends.relu,
-                        add: ends.add,
-                        sums: if sums.is_null() { sums } else { sums.add(3 * block.first * lanes) },
-                        fresh: start == rows.start,
+                for frequency in 0..tiled.frequencies() {
+                    (self.kernels.conv)(Conv {
+                        x: spread.add(frequency * above * line),
+                        x_row: 0,
+                        x_px: px,
+                        y: products.add(frequency * pixels * channels * lanes),
+                        y_row: 0,
+                        y_px: channels * lanes,
+                        rows: 0..1,
+                        cols: pixels,
+                        taps: &taps[..summed(tiled.side)],
+                        runs: &runs,
+                        step: 0,
+                        height: 1,
+                        blocks: &tiled.blocks,
+                        depth: pass.depth,
+                        weights: &weights[frequency * plane..(frequency + 1) * plane],
+                        bias: None,
+                        relu: false,
+                        add: false,
+                        sums: std::ptr::null_mut(),
                     });
                 }
+                (self.kernels.gather)(Gather {
+                    from: products,
+                    side: tiled.side,
+                    rows: count,
+                    tiles: tiled.tiles,
+                    channels,
+                    y: View { at: y.pixel(start, 0), ..y },
+                    cols: pass.cols,
+                    bias: ends.bias.map_or(std::ptr::null(), |bias| bias[..channels].as_ptr()),
+                    relu: ends.relu,
+                    add: ends.add,
+                    sums: ends.sums,
+                    fresh: start == rows.start,
+                });
             }
             start += count;
         }

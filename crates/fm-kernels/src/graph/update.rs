@@ -1,12 +1,10 @@
-//! From partial sums to gradients, from gradients to parameters, from parameters to packed weights.
+//! From partial sums to gradients, from gradients to parameters.
 
 use std::ops::Range;
 
 use fm_net::{Part, Role};
 
-use super::kernels::winograd::{INPUTS, share};
-use super::layer::{Pass, Tap};
-use super::plan::{Kind, Tensor, coefficient};
+use super::plan::{Kind, Tensor};
 use super::state::State;
 use crate::kernels::Kernels as Base;
 use crate::kernels::update::Update;
@@ -181,73 +179,6 @@ impl State {
         }
     }
 
-    /// A layer's weights as it uses them.
-    ///
-    /// # Safety
-    /// No one else uses what is written here, nor writes what is read.
-    unsafe fn weights(&self, index: usize) -> &[f32] {
-        let layer = &self.plan.layers[index];
-        // SAFETY: not written meanwhile, says the caller.
-        unsafe {
-            if layer.standardised {
-                self.standard[index].get(0..layer.shape.weights())
-            } else {
-                self.read(&self.params, layer.weight)
-            }
-        }
-    }
-
-    /// Packs a layer's weights: the forward pass's (pass 0), or one of the backward passes'.
-    ///
-    /// # Safety
-    /// No one else uses the pass's packed weights.
-    pub(crate) unsafe fn pack(&self, index: usize, pass: usize) {
-        let layer = &self.plan.layers[index];
-        // SAFETY: as promised by the caller.
-        unsafe {
-            let weights = self.weights(index);
-            let (pass, at, len) = match pass {
-                0 => (&layer.forward, layer.packed, layer.lengths.0),
-                pass => (&layer.backward[pass - 1], layer.back_packed, layer.lengths.1),
-            };
-            for block in 0..pass.blocks.len() {
-                // Blocks of other passes lie between these, and other threads may be packing them.
-                let part = packed(pass, block);
-                assert!(part.end <= len, "block {block} of {len} packed weights");
-                let to = self.packed.get_mut(at + part.start..at + part.end);
-                fill(layer, pass, block, weights, to, |_, w| w);
-            }
-        }
-    }
-
-    /// Packs a layer's weights with the norm behind it folded in.
-    ///
-    /// # Safety
-    /// No one else uses them; the norms' running affines are up to date.
-    pub(crate) unsafe fn fold(&self, index: usize) {
-        let layer = &self.plan.layers[index];
-        let Some(norm) = layer.norm else { return };
-        let len = layer.lengths.0;
-        let channels = self.plan.map(layer.output).channels;
-        // SAFETY: as promised by the caller.
-        unsafe {
-            let factors = std::slice::from_raw_parts(self.coefficient(norm, coefficient::EVAL_A), channels);
-            let tensor = |i: usize| self.read(&self.params, self.plan.norms[norm].tensors + i);
-            let (shift, mean) = (tensor(1), tensor(2));
-            let bias = self.folded_bias[index].get_mut(0..channels);
-            for (c, to) in bias.iter_mut().enumerate() {
-                let own = layer.bias.map_or(0.0, |bias| self.read(&self.params, bias)[c]);
-                *to = (own - mean[c]) * factors[c] + shift[c];
-            }
-            for block in 0..layer.forward.blocks.len() {
-                let part = packed(&layer.forward, block);
-                assert!(part.end <= len, "block {block} of {len} packed weights");
-                let to = self.folded.get_mut(layer.packed + part.start..layer.packed + part.end);
-                fill(layer, &layer.forward, block, self.weights(index), to, |out, w| w * factors[out]);
-            }
-        }
-    }
-
     /// Gradients of group norms' weights from the slots' sums of one operation.
     ///
     /// # Safety
@@ -264,58 +195,6 @@ impl State {
                         .map(|slot| f64::from(*self.statistics.start().add(slot * pitch + 2 * c + kind)))
                         .sum();
                     *self.tensor(&self.grad, tensors + kind).add(c) = sum as f32;
-                }
-            }
-        }
-    }
-}
-
-/// Where the packed weights of one block are among its layer's.
-fn packed(pass: &Pass, block: usize) -> Range<usize> {
-    let place = pass.blocks[block];
-    let (at, taps) = match &pass.tiled {
-        Some(tiled) => (tiled.at[block], INPUTS * tiled.side),
-        None => (place.at, pass.taps.len()),
-    };
-    at..at + taps * pass.depth * place.width
-}
-
-/// Packs the weights of one block: `[tap][input channel][output channel]`, or for the frequencies of Winograd's form.
-fn fill(
-    layer: &super::plan::Layer,
-    pass: &Pass,
-    block: usize,
-    weights: &[f32],
-    to: &mut [f32],
-    with: impl Fn(usize, f32) -> f32,
-) {
-    let place = pass.blocks[block];
-    let outs = place.first..place.first + place.width;
-    let value = |out: usize, deep: usize, tap: &Tap| {
-        with(out, weights[layer.shape.index(pass.plain, out, deep, tap.index)])
-    };
-    let Some(tiled) = &pass.tiled else {
-        let mut to = to.iter_mut();
-        for tap in &pass.taps {
-            for deep in 0..pass.depth {
-                for (out, to) in outs.clone().zip(&mut to) {
-                    *to = value(out, deep, tap);
-                }
-            }
-        }
-        return;
-    };
-    let (k, plane) = (tiled.side, tiled.side * pass.depth * place.width);
-    to.fill(0.0);
-    for tap in &pass.taps {
-        let (row, col) = ((tap.dy - tiled.first.0) as usize, (tap.dx - tiled.first.1) as usize);
-        let shares: [f32; INPUTS] = std::array::from_fn(|frequency| share(frequency, col, k));
-        for deep in 0..pass.depth {
-            for out in outs.clone() {
-                let w = value(out, deep, tap);
-                let at = (row * pass.depth + deep) * place.width + out - place.first;
-                for (frequency, share) in shares.iter().enumerate() {
-                    to[frequency * plane + at] += share * w;
                 }
             }
         }

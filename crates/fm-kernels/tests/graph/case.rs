@@ -16,7 +16,7 @@ pub(crate) struct Case {
 }
 
 /// Images in the set of every case.
-pub(crate) const SET: usize = 40;
+pub(crate) const SET: usize = 80;
 
 impl Case {
     pub(crate) fn new(arch: &str) -> Self {

@@ -89,24 +89,27 @@ fn every_operator_on_every_instruction_set() {
     }
 }
 
-/// Odd widths and sizes, no padding, biases, several pieces a slice, and both sides of a transposed convolution.
+/// Odd widths and sizes, no padding, biases, several pieces a slice, several slots a piece, and both sides of a transposed
+/// convolution.
 #[test]
-fn weight_gradients_in_winograds_form() {
-    for (case, arch) in [
-        (Case::new as fn(&str) -> Case, "11C3.same.bn-13C3.same@9x7"),
-        (Case::new, "12C3-10C3-9C3@12x11"),
-        (Case::new, "14C5.same-18C5.same@9x10"),
-        (Case::new, "40C3.same-48C3.same@18x19"),
-        (Case::mirror, "12C3-14C3@9x12"),
+fn winograds_forms() {
+    for (case, arch, images) in [
+        (Case::new as fn(&str) -> Case, "11C3.same.bn-13C3.same@9x7", 21),
+        (Case::new, "12C3-10C3-9C3@12x11", 21),
+        (Case::new, "20C3-25C3-21C3@13x12", 21),
+        (Case::new, "14C5.same-18C5.same@9x10", 21),
+        (Case::new, "40C3.same-48C3.same@18x19", 21),
+        (Case::new, "44C3.same.bn-44C3.same@7x7", 75),
+        (Case::mirror, "12C3-14C3@9x12", 21),
+        (Case::mirror, "24C3-28C3@9x12", 21),
     ] {
         let case = case(arch);
         for isa in isas() {
             let report = case.trainer(isa, 2).explain();
-            assert!(
-                report.iter().any(|stage| stage.kernel.ends_with("weight gradient in Winograd's form")),
-                "{arch}"
-            );
-            let rows: Vec<u32> = (0..21).map(|i| i * 11 % 40).collect();
+            for form in ["Winograd F(", "weight gradient in Winograd's form"] {
+                assert!(report.iter().any(|stage| stage.kernel.contains(form)), "{arch} on {isa}: {form}");
+            }
+            let rows: Vec<u32> = (0..images).map(|i| i * 11 % 80).collect();
             close(&case, isa, 2, &rows, Scope::All, &format!("{arch} on {isa}"));
         }
     }

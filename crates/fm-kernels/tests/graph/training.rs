@@ -179,7 +179,7 @@ fn what_does_not_fit_is_refused() {
     let step = |trainer: &mut GraphTrainer, labels: &[u8], rows: &[u32]| {
         trainer.step(&case.images, labels, rows, &DRAWS).unwrap_err()
     };
-    assert_eq!(step(&mut trainer, &case.labels, &[40]), Error::Row { row: 40, rows: 40 });
+    assert_eq!(step(&mut trainer, &case.labels, &[SET as u32]), Error::Row { row: SET as u32, rows: SET });
     assert_eq!(step(&mut trainer, &case.labels, &[]), Error::Batch { got: 0, max: SET });
     assert!(matches!(step(&mut trainer, &[9; SET], &[1]), Error::Label { label: 9, .. }));
     assert!(matches!(step(&mut trainer, &case.labels[1..], &[1]), Error::Length { .. }));

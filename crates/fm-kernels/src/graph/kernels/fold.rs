@@ -1,4 +1,4 @@
-//! Weight gradient in Winograd's form along rows: the transpose of the convolution's (Lavin & Gray, arXiv:1509.09308, section 4).
+//! Weight gradient in Winograd's form: the transpose of the convolution's (Lavin & Gray, arXiv:1509.09308, section 4).
 //!
 //! ```text
 //! six inputs of a row ─────── B' ──▸ six frequencies ┐
@@ -6,21 +6,29 @@
 //! four (two) output gradients ─ A ─▸ six frequencies ┘
 //! ```
 //!
-//! Six products stand for twelve (ten). [`Spread`](super::winograd::Spread) makes the inputs' frequencies, [`lift`] the gradients'.
+//! As many products stand for as many as there, down the rows too. [`Spread`](super::spread::Spread) makes the inputs'
+//! frequencies, [`Lift`](super::lift::Lift) the gradients'.
 
-use super::View;
-use super::winograd::{INPUTS, share};
+use std::mem::MaybeUninit;
+
+use super::winograd::{INPUTS, downs, share, share_down, summed};
 use crate::simd::Simd;
 
-/// Sums of a tile that lie together: as many as registers hold.
+/// Most sums of a tile.
 const SUMS: usize = 32;
 
-/// Channels of the tapped and of the plain side that one tile takes, for vectors of so many lanes and so many taps in a row.
+/// Distance from one tile's sums to the next one's.
+const fn pitch(lanes: usize, side: usize) -> usize {
+    let (deep, wide) = tile(lanes, side);
+    (summed(side) * deep * wide).next_multiple_of(16)
+}
+
+/// Channels of the tapped and of the plain side that one tile takes, for vectors of so many lanes and kernels of that side.
 pub(crate) const fn tile(lanes: usize, side: usize) -> (usize, usize) {
     match (lanes, side) {
-        (16, 3) => (2, 4),
+        (16, 3) => (4, 4),
         (16, _) => (1, 4),
-        (_, 3) => (1, 3),
+        (_, 3) => (3, 3),
         _ => (1, 2),
     }
 }
@@ -28,80 +36,21 @@ pub(crate) const fn tile(lanes: usize, side: usize) -> (usize, usize) {
 /// Floats that the sums of a weight gradient take.
 pub(crate) fn room(lanes: usize, side: usize, depth: usize, plain: usize) -> usize {
     let (deep, wide) = tile(lanes, side);
-    INPUTS * depth.div_ceil(deep) * plain.div_ceil(wide) * SUMS
+    downs(side) * INPUTS * depth.div_ceil(deep) * plain.div_ceil(wide) * pitch(lanes, side)
 }
 
-/// Transforms some rows of one slot's output gradient.
-pub(crate) struct Lift {
-    /// Its first row.
-    pub(crate) y: View,
-    pub(crate) rows: usize,
-    pub(crate) cols: usize,
-    pub(crate) channels: usize,
-    pub(crate) tiles: usize,
-    /// Outputs of a tile: 4 or 2.
-    pub(crate) outputs: usize,
-    /// Channels that lie together.
-    pub(crate) group: usize,
-    /// `[frequency][group][row][tile][channel of the group][lane]`.
-    pub(crate) to: *mut f32,
-    /// As many zeros as a pixel has values.
-    pub(crate) zeros: *const f32,
-}
-
-/// # Safety
-/// The instruction set is there, and there is room.
-#[inline(always)]
-pub(crate) unsafe fn lift<S: Simd>(args: Lift) {
-    let pixels = args.rows * args.tiles;
-    let plane = pixels * args.channels * S::N;
-    // SAFETY: as promised by the caller; columns behind the last are read from the zeros.
-    unsafe {
-        let (two, four) = (S::splat(2.0), S::splat(4.0));
-        for at in 0..pixels {
-            let (row, col) = (at / args.tiles, at % args.tiles * args.outputs);
-            let mut from = [args.zeros; 4];
-            for (j, from) in from.iter_mut().enumerate().take(args.outputs.min(args.cols - col)) {
-                *from = args.y.pixel(row, col + j);
-            }
-            let mut first = 0;
-            while first < args.channels {
-                let width = args.group.min(args.channels - first);
-                let to = args.to.add((first * pixels + at * width) * S::N);
-                for c in 0..width {
-                    let place = (first + c) * S::N;
-                    let to = to.add(c * S::N);
-                    let d0 = S::load(from[0].add(place));
-                    let d1 = S::load(from[1].add(place));
-                    let (mut even, mut odd, mut last) = (d0, d1, d1);
-                    let (mut far, mut steep) = (d0, d1);
-                    if args.outputs == 4 {
-                        let d2 = S::load(from[2].add(place));
-                        last = S::load(from[3].add(place));
-                        (even, odd) = (S::add(d0, d2), S::add(d1, last));
-                        (far, steep) = (S::fma(four, d2, d0), S::fma(four, last, d1));
-                    }
-                    let steep = S::mul(two, steep);
-                    S::store(to, d0);
-                    S::store(to.add(plane), S::add(even, odd));
-                    S::store(to.add(2 * plane), S::sub(even, odd));
-                    S::store(to.add(3 * plane), S::add(far, steep));
-                    S::store(to.add(4 * plane), S::sub(far, steep));
-                    S::store(to.add(5 * plane), last);
-                }
-                first += width;
-            }
-        }
-    }
-}
-
-/// Products of both sides' frequencies over some rows of one slot.
+/// Products of both sides' frequencies over some rows of some slots.
 pub(crate) struct Fold {
-    /// `[frequency][group][row][tile][channel of the group][lane]`, with `side - 1` rows more than the plain side.
+    /// `[slot][frequency][group][row][tile][channel of the group][lane]`; of the tapped side as many rows as
+    /// [`Fold::above`] says.
     pub(crate) x: *const f32,
     pub(crate) y: *const f32,
+    pub(crate) slots: usize,
+    /// Rows of tiles of the plain side.
     pub(crate) rows: usize,
     pub(crate) tiles: usize,
+    /// Which of the frequencies down the rows.
+    pub(crate) which: usize,
     /// Side of the kernel, channels of the tapped and of the plain side.
     pub(crate) side: usize,
     pub(crate) depth: usize,
@@ -110,8 +59,15 @@ pub(crate) struct Fold {
     pub(crate) sums: *mut f32,
     /// Adds to what is there.
     pub(crate) add: bool,
-    /// Receives the gradient `[plain][depth][side][side]`, with the last rows; or null.
+    /// Receives the gradient `[plain][depth][side][side]`, with the last frequencies of the last rows; or null.
     pub(crate) out: *mut f32,
+}
+
+impl Fold {
+    /// Tiles of a plane of the tapped side: rows of taps that are summed up reach beyond the plain side's.
+    fn above(&self) -> usize {
+        (self.rows + summed(self.side) - 1) * self.tiles
+    }
 }
 
 /// # Safety
@@ -119,28 +75,28 @@ pub(crate) struct Fold {
 #[inline(always)]
 pub(crate) unsafe fn fold<S: Simd>(args: Fold) {
     let (deep, wide) = tile(S::N, args.side);
-    let (pixels, above) = (args.rows * args.tiles, (args.rows + args.side - 1) * args.tiles);
+    let (pixels, above) = (args.rows * args.tiles, args.above());
+    let blocks = args.depth.div_ceil(deep) * args.plain.div_ceil(wide);
+    let pitch = pitch(S::N, args.side);
     // SAFETY: as promised by the caller.
     unsafe {
-        let mut sums = args.sums;
+        let mut sums = args.sums.add(args.which * INPUTS * blocks * pitch);
         for frequency in 0..INPUTS {
-            let mut first = 0;
-            while first < args.plain {
+            for first in (0..args.plain).step_by(wide) {
                 let width = wide.min(args.plain - first);
                 let y = args.y.add((frequency * args.plain + first) * pixels * S::N);
-                let mut input = 0;
-                while input < args.depth {
+                for input in (0..args.depth).step_by(deep) {
                     let inputs = deep.min(args.depth - input);
                     let x = args.x.add((frequency * args.depth + input) * above * S::N);
                     match (args.side, inputs) {
-                        (3, 2) => across::<S, 3, 2>(&args, x, y, sums, width),
-                        (3, _) => across::<S, 3, 1>(&args, x, y, sums, width),
+                        (3, 1) => across::<S, 1, 1>(&args, x, y, sums, width),
+                        (3, 2) => across::<S, 1, 2>(&args, x, y, sums, width),
+                        (3, 4) if S::WIDE >= 4 => across::<S, 1, 4>(&args, x, y, sums, width),
+                        (3, _) => across::<S, 1, 3>(&args, x, y, sums, width),
                         _ => across::<S, 5, 1>(&args, x, y, sums, width),
                     }
-                    sums = sums.add(SUMS);
-                    input += inputs;
+                    sums = sums.add(pitch);
                 }
-                first += width;
             }
         }
         if !args.out.is_null() {
@@ -178,33 +134,38 @@ unsafe fn across<S: Simd, const K: usize, const I: usize>(
 #[inline(always)]
 unsafe fn products<S: Simd, const K: usize, const I: usize, const C: usize>(
     args: &Fold,
-    mut x: *const f32,
-    mut y: *const f32,
+    x: *const f32,
+    y: *const f32,
     to: *mut f32,
 ) {
+    let pixels = args.rows * args.tiles;
+    let (x_slot, y_slot) = (INPUTS * args.above() * args.depth * S::N, INPUTS * pixels * args.plain * S::N);
     // SAFETY: as promised by `fold`'s caller.
     unsafe {
         let line = args.tiles * I * S::N;
         let mut sums = [[[S::splat(0.0); C]; I]; K];
-        for _ in 0..args.rows * args.tiles {
-            let mut g = [S::splat(0.0); C];
-            for c in 0..C {
-                g[c] = S::load(y.add(c * S::N));
-            }
-            for k in 0..K {
-                for i in 0..I {
-                    let value = S::load(x.add(k * line + i * S::N));
-                    for c in 0..C {
-                        sums[k][i][c] = S::fma(value, g[c], sums[k][i][c]);
+        for slot in 0..args.slots {
+            let (mut x, mut y) = (x.add(slot * x_slot), y.add(slot * y_slot));
+            for _ in 0..pixels {
+                let mut g = [S::splat(0.0); C];
+                for c in 0..C {
+                    g[c] = S::load(y.add(c * S::N));
+                }
+                for k in 0..K {
+                    for i in 0..I {
+                        let value = S::load(x.add(k * line + i * S::N));
+                        for c in 0..C {
+                            sums[k][i][c] = S::fma(value, g[c], sums[k][i][c]);
+                        }
                     }
                 }
+                x = x.add(I * S::N);
+                y = y.add(C * S::N);
             }
-            x = x.add(I * S::N);
-            y = y.add(C * S::N);
         }
         // Nothing but constant indices, or the sums would live in memory from the start.
-        let mut kept = [0.0_f32; SUMS * 16];
-        let kept = kept.as_mut_ptr();
+        let mut kept = [const { MaybeUninit::<f32>::uninit() }; SUMS * 16];
+        let kept = kept.as_mut_ptr().cast::<f32>();
         for k in 0..K {
             for i in 0..I {
                 for c in 0..C {
@@ -212,11 +173,14 @@ unsafe fn products<S: Simd, const K: usize, const I: usize, const C: usize>(
                 }
             }
         }
+        for empty in K * I * C..(K * I * C).next_multiple_of(16) {
+            S::store(kept.add(empty * S::N), S::splat(0.0));
+        }
         let mut totals = [0.0_f32; SUMS];
         for first in (0..K * I * C).step_by(16) {
             S::sums(kept.add(first * S::N), totals.as_mut_ptr().add(first));
         }
-        for first in (0..SUMS).step_by(S::N) {
+        for first in (0..(K * I * C).next_multiple_of(16)).step_by(S::N) {
             let mut total = S::load(totals.as_ptr().add(first));
             if args.add {
                 total = S::add(total, S::load(to.add(first)));
@@ -226,15 +190,15 @@ unsafe fn products<S: Simd, const K: usize, const I: usize, const C: usize>(
     }
 }
 
-/// From the frequencies' sums to taps, into the tensor.
+/// From the frequencies' sums to taps, into the tensor; the kernel's side is `K`.
 ///
 /// # Safety
 /// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
 unsafe fn unfold<S: Simd, const K: usize>(args: &Fold, deep: usize, wide: usize) {
-    let blocks = args.depth.div_ceil(deep) * args.plain.div_ceil(wide);
-    let mut shares = [[0.0; K]; INPUTS];
-    for (frequency, shares) in shares.iter_mut().enumerate() {
+    let plane = args.depth.div_ceil(deep) * args.plain.div_ceil(wide) * pitch(S::N, K);
+    let mut factors = [[0.0; K]; INPUTS];
+    for (frequency, shares) in factors.iter_mut().enumerate() {
         for (tap, factor) in shares.iter_mut().enumerate() {
             *factor = share(frequency, tap, K);
         }
@@ -246,28 +210,47 @@ unsafe fn unfold<S: Simd, const K: usize>(args: &Fold, deep: usize, wide: usize)
             let width = wide.min(args.plain - first);
             for input in (0..args.depth).step_by(deep) {
                 let inputs = deep.min(args.depth - input);
-                let mut taps = [[0.0_f32; SUMS]; K];
-                for (tap, taps) in taps.iter_mut().enumerate() {
-                    for lane in (0..SUMS).step_by(S::N) {
-                        let mut sum = S::splat(0.0);
-                        for (frequency, shares) in shares.iter().enumerate() {
-                            let part = S::load(from.add(frequency * blocks * SUMS + lane));
-                            sum = S::fma(S::splat(shares[tap]), part, sum);
+                let used = (summed(K) * inputs * width).next_multiple_of(16);
+                // By row of the kernel, where tiles are two rows high, and by tap.
+                let mut taps = [[[0.0_f32; SUMS]; K]; K];
+                for lane in (0..used).step_by(S::N) {
+                    let mut rows = [[S::splat(0.0); K]; K];
+                    for which in 0..downs(K) {
+                        let from = from.add(which * INPUTS * plane + lane);
+                        for tap in 0..K {
+                            let mut sum = S::splat(0.0);
+                            for (frequency, shares) in factors.iter().enumerate() {
+                                let part = S::load(from.add(frequency * plane));
+                                sum = S::fma(S::splat(shares[tap]), part, sum);
+                            }
+                            if K == 3 {
+                                for (row, taps) in rows.iter_mut().enumerate() {
+                                    taps[tap] = S::fma(S::splat(share_down(which, row)), sum, taps[tap]);
+                                }
+                            } else {
+                                rows[0][tap] = sum;
+                            }
                         }
-                        S::store(taps.as_mut_ptr().add(lane), sum);
+                    }
+                    for (rows, taps) in rows.iter().zip(&mut taps) {
+                        for (&sum, taps) in rows.iter().zip(taps) {
+                            S::store(taps.as_mut_ptr().add(lane), sum);
+                        }
                     }
                 }
                 for k in 0..K {
                     for i in 0..inputs {
                         for c in 0..width {
                             let to = args.out.add((((first + c) * args.depth + input + i) * K + k) * K);
-                            for (tap, taps) in taps.iter().enumerate() {
-                                *to.add(tap) = taps[(k * inputs + i) * width + c];
+                            let (row, at) =
+                                if K == 3 { (k, i * width + c) } else { (0, (k * inputs + i) * width + c) };
+                            for (tap, taps) in taps[row].iter().enumerate() {
+                                *to.add(tap) = taps[at];
                             }
                         }
                     }
                 }
-                from = from.add(SUMS);
+                from = from.add(pitch(S::N, K));
             }
         }
     }

@@ -9,11 +9,14 @@
 pub(crate) mod act;
 pub(crate) mod conv;
 pub(crate) mod fold;
+pub(crate) mod gather;
 pub(crate) mod group;
+pub(crate) mod lift;
 pub(crate) mod moves;
 pub(crate) mod point;
 pub(crate) mod pool;
 pub(crate) mod pooled;
+pub(crate) mod spread;
 pub(crate) mod wgrad;
 pub(crate) mod winograd;
 
@@ -107,11 +110,11 @@ kernels! {
     /// Convolution of some rows: forward, data gradient, dense layers.
     conv: conv::run, conv::Conv<'_>;
     /// Winograd's transform of some rows.
-    spread: winograd::spread, winograd::Spread;
+    spread: spread::spread, spread::Spread;
     /// Winograd's transform back.
-    gather: winograd::gather, winograd::Gather;
+    gather: gather::gather, gather::Gather;
     /// The transform of output gradients for a weight gradient in Winograd's form.
-    lift: fold::lift, fold::Lift;
+    lift: lift::lift, lift::Lift;
     /// The products of such a weight gradient.
     fold: fold::fold, fold::Fold;
     /// Weight gradient over some pixels.
