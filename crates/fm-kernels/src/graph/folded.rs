@@ -46,7 +46,7 @@ impl Layer {
     pub(super) fn folded_room(&self, lanes: usize, rows: usize, slots: usize) -> usize {
         let Some(folded) = &self.folded else { return 0 };
         let shape = self.shape;
-        let (tapped, plain) = folded.floats(self, rows, shape.first.div_ceil(self.plain_parts()), lanes);
+        let (tapped, plain) = folded.floats(self, rows, self.plain_most(), lanes);
         slots * (tapped + plain) + room(lanes, shape.kernel, shape.second, shape.first)
     }
 }

@@ -221,6 +221,11 @@ impl Layer {
         self.shape.first.div_ceil(CHANNELS[usize::from(self.folded.is_some())])
     }
 
+    /// Most channels of such a part.
+    pub(crate) fn plain_most(&self) -> usize {
+        self.shape.first.div_ceil(self.plain_parts())
+    }
+
     /// Rows that a weight gradient takes together.
     fn band(&self) -> usize {
         if self.folded.is_some() { down(self.shape.kernel) } else { 1 }
@@ -252,7 +257,7 @@ impl Plan {
     pub(crate) fn row_parts(&self, layer: usize) -> usize {
         let layer = &self.layers[layer];
         let floats = match &layer.folded {
-            Some(_) => self.folded_floats(layer, self.plain_rows(layer)),
+            Some(_) => self.folded_floats(layer),
             None => self.map(layer.input).size() + self.map(layer.output).size(),
         };
         floats.div_ceil(CACHED).clamp(1, self.bands(layer))
@@ -272,12 +277,12 @@ impl Plan {
             return 1;
         }
         let layer = &self.layers[layer];
-        (CACHED / self.folded_floats(layer, self.plain_rows(layer)).max(1)).max(1)
+        (CACHED / self.folded_floats(layer).max(1)).max(1)
     }
 
     /// Floats that a slot's transformed values take.
-    fn folded_floats(&self, layer: &Layer, rows: usize) -> usize {
-        let plain = layer.shape.first.div_ceil(layer.plain_parts());
+    fn folded_floats(&self, layer: &Layer) -> usize {
+        let (rows, plain) = (self.plain_rows(layer), layer.plain_most());
         let (tapped, lifted) =
             layer.folded.map_or((0, 0), |folded| folded.floats(layer, rows, plain, self.lanes));
         tapped + lifted
