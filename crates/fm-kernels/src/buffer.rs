@@ -9,6 +9,9 @@ use crate::Error;
 /// One cache line, and one AVX-512 register.
 pub(crate) const LINE: usize = 64;
 
+/// A large page. Where a batch's maps lie in few of them, fewer look-ups of addresses miss: it matters on virtual machines.
+const LARGE: usize = 2 << 20;
+
 #[repr(align(64))]
 struct Line;
 
@@ -32,12 +35,12 @@ unsafe impl Plain for u32 {}
 /// parts of concurrent tasks disjoint (one task writes an image's slot, or a parameter range).
 ///
 /// The system gives large zeroed memory page by page as it is touched: what a trainer never uses costs addresses
-/// and no memory.
+/// and no memory. Linux is asked for large pages where at least half of one is used.
 pub(crate) struct Buffer<T> {
     /// What the allocator gave: `len` elements and room to align them; dangling where that is nothing.
     base: NonNull<u8>,
     layout: Layout,
-    /// The first element, aligned to [`LINE`].
+    /// The first element, aligned to [`LINE`] at least.
     start: NonNull<T>,
     len: usize,
 }
@@ -59,16 +62,23 @@ impl<T: Plain> Buffer<T> {
             return Ok(Self { base: line.cast(), layout: Layout::new::<()>(), start: line.cast(), len });
         }
         let bytes = len.saturating_mul(size_of::<T>());
+        let pages = if cfg!(all(target_os = "linux", not(miri))) {
+            bytes.saturating_add(LARGE / 2) / LARGE
+        } else {
+            0
+        };
+        let align = if pages > 0 { LARGE } else { LINE };
         // Not aligned by the allocator, which would touch every page to zero it.
-        let layout =
-            bytes.checked_add(LINE).and_then(|all| Layout::from_size_align(all, align_of::<T>()).ok());
+        let room = bytes.max(pages.saturating_mul(LARGE)).checked_add(align);
+        let layout = room.and_then(|all| Layout::from_size_align(all, align_of::<T>()).ok());
         let layout = layout.ok_or(Error::Memory { bytes })?;
-        // SAFETY: the layout's size is at least LINE.
+        // SAFETY: the layout's size is not zero.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Error::Memory { bytes })?;
         let address = base.addr().get();
-        // SAFETY: LINE bytes more than `bytes` were allocated, and the next line is less than that away.
-        let start = unsafe { base.add(address.next_multiple_of(LINE) - address) }.cast();
-        Ok(Self { base, layout, start, len })
+        // SAFETY: `align` bytes more than needed were allocated, and the next multiple of that is less than that away.
+        let start = unsafe { base.add(address.next_multiple_of(align) - address) };
+        ask_for_large(start, pages);
+        Ok(Self { base, layout, start: start.cast(), len })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -107,6 +117,20 @@ impl<T: Plain> Buffer<T> {
         unsafe { self.get_mut(0..len) }
     }
 }
+
+/// Asks for so many large pages, which were allocated. A system that has none gives what it has.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn ask_for_large(start: NonNull<u8>, pages: usize) {
+    if pages > 0 {
+        // SAFETY: the advice changes what backs the memory, not what is in it.
+        let _ = unsafe {
+            rustix::mm::madvise(start.as_ptr().cast(), pages * LARGE, rustix::mm::Advice::LinuxHugepage)
+        };
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn ask_for_large(_: NonNull<u8>, _: usize) {}
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {

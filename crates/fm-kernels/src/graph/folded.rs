@@ -6,7 +6,7 @@ use super::kernels::View;
 use super::kernels::fold::{Fold, room, tile};
 use super::kernels::lift::Lift;
 use super::kernels::spread::Spread;
-use super::kernels::winograd::{INPUTS, down, downs, summed};
+use super::kernels::winograd::{INPUTS, down, downs, plane, summed};
 use super::map::Map;
 use super::plan::Layer;
 use super::state::State;
@@ -36,8 +36,8 @@ impl Folded {
         let side = layer.shape.kernel;
         let bands = rows.div_ceil(down(side));
         let lines = bands + summed(side) - 1;
-        let line = INPUTS * self.tiles * lanes;
-        (line * lines * layer.shape.second, line * bands * plain)
+        let floats = |rows, channels| INPUTS * plane(rows * self.tiles, channels, lanes);
+        (floats(lines, layer.shape.second), floats(bands, plain))
     }
 }
 

@@ -100,7 +100,7 @@ impl State {
         let layers = || plan.layers.iter();
         let zeros = channels * lanes;
         let room_of = |pass: &super::layer::Pass| {
-            pass.tiled.as_ref().map_or(0, |tiled| tiled.room(tiled.rows, pass.depth, pass.channels()) * lanes)
+            pass.tiled.as_ref().map_or(0, |tiled| tiled.room(tiled.rows, pass.depth, pass.channels(), lanes))
         };
         let passes = layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of);
         let folds = (0..plan.layers.len()).map(|at| {

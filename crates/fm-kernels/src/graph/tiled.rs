@@ -6,7 +6,7 @@ use super::kernels::View;
 use super::kernels::conv::{Conv, Run};
 use super::kernels::gather::Gather;
 use super::kernels::spread::Spread;
-use super::kernels::winograd::{INPUTS, down, downs, summed};
+use super::kernels::winograd::{INPUTS, down, downs, plane, summed};
 use super::layer::Pass;
 use super::map::Map;
 use super::state::State;
@@ -48,7 +48,7 @@ impl State {
             *tap = (row * line) as isize;
         }
         let runs = [Run { dy: 0, taps: 0..summed(tiled.side) }];
-        let plane = summed(tiled.side) * pass.depth * channels;
+        let weight = summed(tiled.side) * pass.depth * channels;
         let buffer = &self.tiles[worker];
         assert_eq!(y.px, channels * lanes, "the output of {tiled:?}");
         let mut start = rows.start;
@@ -56,12 +56,14 @@ impl State {
             let count = tiled.rows.min(rows.end - start);
             let above = tiled.lines(count);
             let pixels = count.div_ceil(down(tiled.side)) * tiled.tiles;
-            let most = self.zeros + tiled.room(count, pass.depth, channels) * lanes;
+            let inputs = plane(above * tiled.tiles, pass.depth, lanes);
+            let outputs = plane(pixels, channels, lanes);
+            let most = self.zeros + tiled.room(count, pass.depth, channels, lanes);
             assert!(most <= buffer.len(), "{count} rows of {tiled:?}");
             // SAFETY: as promised by the caller; the worker's memory has room, by the assertion.
             unsafe {
                 let spread = buffer.start().add(self.zeros);
-                let products = spread.add(tiled.frequencies() * above * line);
+                let products = spread.add(tiled.frequencies() * inputs);
                 (self.kernels.spread)(Spread {
                     x,
                     height: map.height,
@@ -79,10 +81,10 @@ impl State {
                 });
                 for frequency in 0..tiled.frequencies() {
                     (self.kernels.conv)(Conv {
-                        x: spread.add(frequency * above * line),
+                        x: spread.add(frequency * inputs),
                         x_row: 0,
                         x_px: px,
-                        y: products.add(frequency * pixels * channels * lanes),
+                        y: products.add(frequency * outputs),
                         y_row: 0,
                         y_px: channels * lanes,
                         rows: 0..1,
@@ -93,7 +95,7 @@ impl State {
                         height: 1,
                         blocks: &tiled.blocks,
                         depth: pass.depth,
-                        weights: &weights[frequency * plane..(frequency + 1) * plane],
+                        weights: &weights[frequency * weight..(frequency + 1) * weight],
                         bias: None,
                         relu: false,
                         add: false,

@@ -1,7 +1,7 @@
 //! Where Winograd's forms are chosen, and what they are.
 
 use super::kernels::conv::Block;
-use super::kernels::winograd::{INPUTS, along, down, downs, summed};
+use super::kernels::winograd::{INPUTS, along, down, downs, plane, summed};
 use super::layer::{Pass, Shape, Tap};
 
 /// Most floats of transformed rows and their products: they should stay in the second cache.
@@ -37,11 +37,12 @@ impl Tiled {
         rows.div_ceil(down(self.side)) + summed(self.side) - 1
     }
 
-    /// Vectors of memory that so many output rows take.
-    pub(crate) fn room(&self, rows: usize, depth: usize, channels: usize) -> usize {
+    /// Floats of memory that so many output rows take.
+    pub(crate) fn room(&self, rows: usize, depth: usize, channels: usize, lanes: usize) -> usize {
+        let bands = rows.div_ceil(down(self.side));
         self.frequencies()
-            * self.tiles
-            * (self.lines(rows) * depth + rows.div_ceil(down(self.side)) * channels)
+            * (plane(self.lines(rows) * self.tiles, depth, lanes)
+                + plane(bands * self.tiles, channels, lanes))
     }
 }
 
@@ -88,7 +89,7 @@ impl Shape {
             rows: down(k),
             blocks: pass.blocks.iter().map(|block| Block { at: block.first * each, ..*block }).collect(),
         };
-        while tiled.rows < 8 && tiled.room(tiled.rows + down(k), depth, out) * lanes <= FLOATS {
+        while tiled.rows < 8 && tiled.room(tiled.rows + down(k), depth, out, lanes) <= FLOATS {
             tiled.rows += down(k);
         }
         // A piece has about so many rows.

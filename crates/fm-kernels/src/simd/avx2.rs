@@ -2,10 +2,10 @@
 
 use std::arch::x86_64::{
     __m256, __m256i, _CMP_EQ_OQ, _CMP_GT_OQ, _CMP_NLE_UQ, _mm_loadl_epi64, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_ps, _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepu8_epi32, _mm256_div_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_sqrt_ps,
-    _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_and_ps, _mm256_blend_ps, _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps,
+    _mm256_cvtepu8_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
+    _mm256_permute2f128_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
 use super::Simd;
@@ -94,6 +94,22 @@ impl Simd for Avx2 {
         unsafe { Self::store(lanes.as_mut_ptr(), v) };
         let pair = |i: usize| lanes[i] + lanes[i + 4];
         (pair(0) + pair(1)) + (pair(2) + pair(3))
+    }
+    #[inline(always)]
+    unsafe fn sums(from: *const f32, to: *mut f32) {
+        // SAFETY: see the note above; sixteen vectors and sixteen floats, says the caller.
+        unsafe {
+            for half in [0, 8] {
+                // Lanes four apart of two vectors; then neighbours, twice: the order of `sum`.
+                let apart = |i: usize| {
+                    let (a, b) =
+                        (Self::load(from.add((half + i) * 8)), Self::load(from.add((half + i + 4) * 8)));
+                    Self::add(_mm256_blend_ps::<0xf0>(a, b), _mm256_permute2f128_ps::<0x21>(a, b))
+                };
+                let near = |a, b| Self::add(_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xdd>(a, b));
+                Self::store(to.add(half), near(near(apart(0), apart(1)), near(apart(2), apart(3))));
+            }
+        }
     }
     #[inline(always)]
     unsafe fn pool(y: [__m256; 4], bias: __m256, value: *mut f32, origin: *mut u8) {

@@ -11,7 +11,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::winograd::{INPUTS, downs, share, share_down, summed};
+use super::winograd::{INPUTS, downs, plane, share, share_down, summed};
 use crate::simd::Simd;
 
 /// Most sums of a tile.
@@ -28,7 +28,7 @@ pub(crate) const fn tile(lanes: usize, side: usize) -> (usize, usize) {
     match (lanes, side) {
         (16, 3) => (4, 4),
         (16, _) => (1, 4),
-        (_, 3) => (3, 3),
+        (_, 3) => (4, 3),
         _ => (1, 2),
     }
 }
@@ -84,14 +84,14 @@ pub(crate) unsafe fn fold<S: Simd>(args: Fold) {
         for frequency in 0..INPUTS {
             for first in (0..args.plain).step_by(wide) {
                 let width = wide.min(args.plain - first);
-                let y = args.y.add((frequency * args.plain + first) * pixels * S::N);
+                let y = args.y.add(frequency * plane(pixels, args.plain, S::N) + first * pixels * S::N);
                 for input in (0..args.depth).step_by(deep) {
                     let inputs = deep.min(args.depth - input);
-                    let x = args.x.add((frequency * args.depth + input) * above * S::N);
+                    let x = args.x.add(frequency * plane(above, args.depth, S::N) + input * above * S::N);
                     match (args.side, inputs) {
                         (3, 1) => across::<S, 1, 1>(&args, x, y, sums, width),
                         (3, 2) => across::<S, 1, 2>(&args, x, y, sums, width),
-                        (3, 4) if S::WIDE >= 4 => across::<S, 1, 4>(&args, x, y, sums, width),
+                        (3, 4) => across::<S, 1, 4>(&args, x, y, sums, width),
                         (3, _) => across::<S, 1, 3>(&args, x, y, sums, width),
                         _ => across::<S, 5, 1>(&args, x, y, sums, width),
                     }
@@ -139,7 +139,8 @@ unsafe fn products<S: Simd, const K: usize, const I: usize, const C: usize>(
     to: *mut f32,
 ) {
     let pixels = args.rows * args.tiles;
-    let (x_slot, y_slot) = (INPUTS * args.above() * args.depth * S::N, INPUTS * pixels * args.plain * S::N);
+    let x_slot = INPUTS * plane(args.above(), args.depth, S::N);
+    let y_slot = INPUTS * plane(pixels, args.plain, S::N);
     // SAFETY: as promised by `fold`'s caller.
     unsafe {
         let line = args.tiles * I * S::N;

@@ -1,7 +1,7 @@
 //! Products of the frequencies of Winograd's form to outputs.
 
 use super::View;
-use super::winograd::{INPUTS, along, down};
+use super::winograd::{INPUTS, along, down, plane};
 use crate::simd::Simd;
 
 /// Transforms the products of a few output channels back.
@@ -45,7 +45,7 @@ pub(crate) unsafe fn gather<S: Simd>(args: Gather) {
 #[inline(always)]
 unsafe fn back<S: Simd, const D: usize, const M: usize>(args: &Gather) {
     let pitch = args.channels * S::N;
-    let plane = args.rows.div_ceil(D) * args.tiles * pitch;
+    let plane = plane(args.rows.div_ceil(D) * args.tiles, args.channels, S::N);
     // SAFETY: as promised by the caller.
     unsafe {
         for at in 0..args.rows.div_ceil(D) * args.tiles {

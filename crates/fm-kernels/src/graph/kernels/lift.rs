@@ -1,7 +1,7 @@
 //! Output gradients to the frequencies of a weight gradient in Winograd's form.
 
 use super::View;
-use super::winograd::{along, down, mix, mixed};
+use super::winograd::{along, down, mix, mixed, plane};
 use crate::simd::Simd;
 
 /// Transforms some rows of one slot's output gradient.
@@ -77,7 +77,7 @@ unsafe fn lifted<S: Simd, const MIX: u8, const M: usize>(
     at: usize,
 ) {
     let pixels = args.rows.div_ceil(down(args.side)) * args.tiles;
-    let plane = pixels * args.channels * S::N;
+    let plane = plane(pixels, args.channels, S::N);
     // SAFETY: as promised by `lift`'s caller.
     unsafe {
         let (two, four) = (S::splat(2.0), S::splat(4.0));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::View;
-use super::winograd::{INPUTS, along, down, mix, mixed};
+use super::winograd::{INPUTS, along, down, mix, mixed, plane};
 use crate::simd::Simd;
 
 /// Transforms some rows of one slot.
@@ -55,7 +55,7 @@ impl Spread {
 /// The instruction set is there, and there is room.
 #[inline(always)]
 pub(crate) unsafe fn spread<S: Simd>(args: Spread) {
-    let planes = INPUTS * args.rows * args.tiles * args.channels * S::N;
+    let planes = INPUTS * plane(args.rows * args.tiles, args.channels, S::N);
     // SAFETY: as promised by the caller; positions outside of the map are read from the zeros.
     unsafe {
         for r in 0..args.rows {
@@ -92,7 +92,7 @@ unsafe fn frequencies<S: Simd, const MIX: u8>(
     to: *mut f32,
 ) {
     let pixels = args.rows * args.tiles;
-    let plane = pixels * args.channels * S::N;
+    let plane = plane(pixels, args.channels, S::N);
     // SAFETY: as promised by `spread`'s caller.
     unsafe {
         let (four, five, two) = (S::splat(4.0), S::splat(-5.0), S::splat(2.0));

@@ -3,6 +3,7 @@
 //! A tile keeps the sums of all taps of one input channel with a few output channels in registers while it
 //! walks over all pixels; then the lanes, which are images, are added up.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::simd::Simd;
@@ -53,11 +54,12 @@ pub(crate) unsafe fn run<S: Simd>(args: Wgrad) {
             match (args.kernel, S::WIDE >= 4) {
                 (3, true) if args.depth > 1 => taps::<S, 1, 3, 2>(&args, first..end, channel, 4),
                 (3, true) => taps::<S, 3, 3, 1>(&args, first..end, channel, 3),
+                (3, false) if args.per_group == 1 => taps::<S, 3, 3, 1>(&args, first..end, channel, 1),
                 (3, false) => taps::<S, 1, 3, 1>(&args, first..end, channel, 3),
                 (5, true) => taps::<S, 1, 5, 1>(&args, first..end, channel, 5),
                 (2, true) => taps::<S, 2, 2, 1>(&args, first..end, channel, 5),
                 (_, true) => taps::<S, 1, 1, 4>(&args, first..end, channel, 5),
-                (_, false) => taps::<S, 1, 1, 3>(&args, first..end, channel, 3),
+                (_, false) => taps::<S, 1, 1, 4>(&args, first..end, channel, 3),
             }
             first = end;
         }
@@ -175,8 +177,8 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
             }
         }
         // Nothing but constant indices, or the sums would live in memory from the start.
-        let mut kept = [0.0_f32; 32 * 16];
-        let kept = kept.as_mut_ptr();
+        let mut kept = [const { MaybeUninit::<f32>::uninit() }; 32 * 16];
+        let kept = kept.as_mut_ptr().cast::<f32>();
         for h in 0..H {
             for w in 0..W {
                 for i in 0..I {
@@ -185,6 +187,9 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
                     }
                 }
             }
+        }
+        for empty in H * W * I * C..(H * W * I * C).next_multiple_of(16) {
+            S::store(kept.add(empty * S::N), S::splat(0.0));
         }
         add_lanes::<S>(args, tile, [H, W, I, C], kept);
     }

@@ -57,6 +57,15 @@ pub(crate) const fn summed(side: usize) -> usize {
     if side == 3 { 1 } else { side }
 }
 
+/// Floats by which a frequency's plane is longer than its values. Planes would often be multiples of 4 KiB apart, and what is
+/// written to all six at once would share one set of the first cache.
+const SKEW: usize = 80;
+
+/// Distance in floats from one frequency's plane to the next one's.
+pub(crate) const fn plane(pixels: usize, channels: usize, lanes: usize) -> usize {
+    pixels * channels * lanes + SKEW
+}
+
 /// How two rows make one of a frequency.
 pub(crate) mod mix {
     /// The first row alone.
