@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn zeroed_aligned_and_of_any_length() {
-        for len in [0, 1, 15, 16, 17, 100_000] {
+        for len in [0, 1, 15, 16, 17, 100_000, 300_000, LARGE / 4, LARGE / 2 + 1] {
             let mut buffer = Buffer::<f32>::new(len).unwrap();
             assert_eq!(buffer.start().addr() % LINE, 0);
             assert_eq!(buffer.all(), vec![0.0; len]);

@@ -194,10 +194,12 @@ fn sentence(names: &[String; 2], paired: bool, n: [usize; 2], accuracy: Option<&
         String::new()
     };
     let p = p_equation(p);
+    let gap = match format!("{:.2}", 100.0 * d.test.difference.abs()).as_str() {
+        "0.00" => "the same mean to 0.01 points".to_owned(),
+        gap => format!("{gap} points above"),
+    };
     format!(
-        "{better} {word} {worse} on validation images: {:.2} points above (95 % interval {:.2} to {:.2}, {p}{family}; \
-         {seeds})",
-        100.0 * d.test.difference.abs(),
+        "{better} {word} {worse} on validation images: {gap} (95 % interval {:.2} to {:.2}, {p}{family}; {seeds})",
         100.0 * low,
         100.0 * high
     )

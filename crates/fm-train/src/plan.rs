@@ -201,7 +201,7 @@ impl Plan {
         &self.phases[self.phases.len() - 1]
     }
 
-    /// Sees that the phases can be carried out one after the other.
+    /// Checks that the phases can run one after another.
     ///
     /// # Errors
     /// A usage error that names the phase.

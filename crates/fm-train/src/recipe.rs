@@ -83,8 +83,8 @@ pub fn validation_rows(spec: &RunSpec, data: &Dataset) -> Result<Vec<u32>> {
 /// The plan of a run on a data set.
 ///
 /// # Errors
-/// A usage error: a batch larger than the training images, no images to validate on, or phases that cannot be
-/// carried out.
+/// A usage error: a batch larger than the training images, no images to validate on, or phases that cannot run one
+/// after another.
 pub fn plan(spec: &RunSpec, network: &Network, data: &Dataset) -> Result<Plan> {
     let n = data.train.len();
     let mut train_rows = split(spec, data)?.train;

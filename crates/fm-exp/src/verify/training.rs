@@ -19,15 +19,16 @@ pub(super) struct Again {
     pub(super) source: Source,
     /// Whether training was stopped on the way.
     pub(super) partial: bool,
-    /// What this program makes of the settings that was recorded otherwise, such as the engine that `auto` chose.
+    /// Settings that this program resolves differently from what was recorded, such as the engine that `auto` chose.
     pub(super) other: Vec<String>,
     _dir: TempDir,
 }
 
-/// Time between two looks at the process.
+/// How often the process is polled.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Trains a run from its `config.toml`, whole or for so many epochs; what the process said if it failed.
+/// Trains a run from its `config.toml`, whole or for the given number of epochs. The inner error is what the process
+/// printed when it failed.
 ///
 /// # Errors
 /// When a file or the process cannot be made, or on a request to stop.

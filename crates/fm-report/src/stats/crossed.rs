@@ -1,9 +1,9 @@
 //! Crossed random effects: the variance of a mean over seeds and test items, or of a difference of two, split into what
 //! other seeds and what other test items would change, and a t interval from it.
 //!
-//! By the method of moments: the variance of seeds' means over `S` seeds, plus that of items' means over `N`
-//! items, less that of what remains over `S N`, which both contain; neither can be less than that remainder
-//! makes it. Degrees of freedom are Satterthwaite's.
+//! By the method of moments: the variance of the seeds' means divided by `S` seeds, plus that of the items' means divided
+//! by `N` items, minus the residual variance divided by `S N`, which both contain. Each of the first two is at least the
+//! residual's share. Degrees of freedom are Satterthwaite's.
 
 use super::outcomes::{Arm, Outcomes};
 use super::summary::{mean, variance};

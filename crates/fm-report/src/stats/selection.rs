@@ -32,9 +32,9 @@ pub struct Selection {
     pub means: Vec<f64>,
     /// Configurations, the best mean first.
     pub order: Vec<usize>,
-    /// Standard deviation over seeds of a contender's score, less what a seed does to all of them.
+    /// Standard deviation over seeds of a contender's score, with each seed's effect on all contenders removed.
     pub sd: f64,
-    /// How far below the best mean is no more than noise, by configuration; the tolerance is not taken off.
+    /// How far below the best mean is still within noise, by configuration; the tolerance is not subtracted.
     pub margins: Vec<f64>,
     /// Whether each configuration stays.
     pub kept: Vec<bool>,

@@ -84,7 +84,7 @@ fn is_numeric_id(text: &[u8]) -> bool {
         .is_ok_and(|text| is_run_id(text) && digits_and_e(text) && text.parse::<f64>().is_ok())
 }
 
-/// Whether a spreadsheet takes the text, less the quotes before it, for a formula. Numbers are none.
+/// Whether a spreadsheet takes the text, without the quotes before it, for a formula. A number is not one.
 fn is_formula(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let number = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok());

@@ -4,15 +4,15 @@
 //! all configurations ─ train to rung 1 ─▸ select ─ resume to rung 2 ─▸ select ─ … ─ resume to the end ─▸ choose
 //! ```
 //!
-//! As Jamieson & Talwalkar (2016, <https://arxiv.org/abs/1502.07943>) have it, the best 1/η of the configurations continue
-//! after each rung and train η times as long; but a configuration is only dropped when it is farther below
+//! After each rung the best 1/η of the configurations continue and train η times as long (Jamieson & Talwalkar 2016,
+//! <https://arxiv.org/abs/1502.07943>). Unlike there, a configuration is only dropped when it is farther below
 //! the best than noise over seeds explains, less a small tolerance ([`fm_report::stats::select`]). That is a promise
 //! about noise: a configuration that is slow at first and best at the end can be lost, as in any such search.
 //!
 //! Each run is one of the plan, trained towards its full length whatever the schedule, and stopped at the rungs.
-//! So nothing is trained twice, those that reach the end are the runs of the full grid to the bit, and the test set
-//! is never looked at for the others. What has been decided is a pure function of the runs' tables: the same
-//! command goes on where it was stopped.
+//! So nothing is trained twice, runs that reach the end are bit-identical to those of the full grid, and the others are
+//! never scored on the test set. Decisions are a pure function of the runs' tables: the same command continues where it
+//! was stopped.
 
 mod configuration;
 mod rung;
