@@ -18,7 +18,12 @@ pub(super) fn forward(
     let x = &inputs[0];
     match node.op {
         Op::Conv { stride, pad, groups, standardised, .. } => {
-            let (stride, pad, bias) = (stride as i64, pad as i64, tensors.get(1));
+            let (mut stride, pad, bias) = (stride as i64, pad as i64, tensors.get(1));
+            let mut x = x.shallow_clone();
+            if stride > 1 && skips_for_onednn(&x, &tensors[0]) {
+                x = x.f_slice(2, None, None, stride)?.f_slice(3, None, None, stride)?;
+                stride = 1;
+            }
             if standardised {
                 return x.f_conv2d(&standardise(&tensors[0])?, bias, stride, pad, 1, groups as i64);
             }
@@ -53,6 +58,13 @@ pub(super) fn forward(
         Op::ConvTranspose { .. } => x.f_conv_transpose2d(&tensors[0], tensors.get(1), 1, 0, 0, 1, 1),
         Op::Custom(_) => Err(TchError::Torch(format!("{} has no step", node.name))),
     }
+}
+
+/// Whether a strided convolution's inputs are thinned out before oneDNN sees them. Without AVX-512, its weight gradient of
+/// a strided 1x1 convolution writes past its memory where channels do not fill a block of eight
+/// (<https://github.com/uxlfoundation/oneDNN/issues/6035>).
+fn skips_for_onednn(x: &Tensor, weight: &Tensor) -> bool {
+    x.device() == tch::Device::Cpu && weight.size()[2..] == [1, 1] && weight.size()[1] % 8 != 0
 }
 
 /// In training mode by the batch's own statistics, and the running ones move towards them, in place.
