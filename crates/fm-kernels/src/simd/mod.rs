@@ -137,6 +137,23 @@ pub(crate) trait Simd: Copy + 'static {
         }
     }
 
+    /// The sums of the lanes of so many vectors, as [`Simd::sums`]; zeros up to the next multiple of sixteen.
+    ///
+    /// # Safety
+    /// The instruction set is there. There is room up to that multiple, for vectors and floats, which no one else uses.
+    #[inline(always)]
+    unsafe fn padded_sums(vectors: *mut f32, count: usize, to: *mut f32) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            for empty in count..count.next_multiple_of(16) {
+                Self::store(vectors.add(empty * Self::N), Self::splat(0.0));
+            }
+            for first in (0..count).step_by(16) {
+                Self::sums(vectors.add(first * Self::N), to.add(first));
+            }
+        }
+    }
+
     /// Sixteen floats from 0 to 1 from a 4x4 patch of bytes.
     ///
     /// # Safety

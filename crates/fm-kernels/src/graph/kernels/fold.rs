@@ -174,13 +174,8 @@ unsafe fn products<S: Simd, const K: usize, const I: usize, const C: usize>(
                 }
             }
         }
-        for empty in K * I * C..(K * I * C).next_multiple_of(16) {
-            S::store(kept.add(empty * S::N), S::splat(0.0));
-        }
         let mut totals = [0.0_f32; SUMS];
-        for first in (0..K * I * C).step_by(16) {
-            S::sums(kept.add(first * S::N), totals.as_mut_ptr().add(first));
-        }
+        S::padded_sums(kept, K * I * C, totals.as_mut_ptr());
         for first in (0..(K * I * C).next_multiple_of(16)).step_by(S::N) {
             let mut total = S::load(totals.as_ptr().add(first));
             if args.add {

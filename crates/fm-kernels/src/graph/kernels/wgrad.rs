@@ -188,9 +188,6 @@ unsafe fn sums<S: Simd, const H: usize, const W: usize, const I: usize, const C:
                 }
             }
         }
-        for empty in H * W * I * C..(H * W * I * C).next_multiple_of(16) {
-            S::store(kept.add(empty * S::N), S::splat(0.0));
-        }
         add_lanes::<S>(args, tile, [H, W, I, C], kept);
     }
 }
@@ -204,15 +201,13 @@ unsafe fn add_lanes<S: Simd>(
     args: &Wgrad,
     tile: Tile,
     [height, width, inputs, outputs]: [usize; 4],
-    kept: *const f32,
+    kept: *mut f32,
 ) {
     let (k, (ky, kx)) = (args.kernel, tile.tap);
     let mut totals = [0.0_f32; 32];
     let count = height * width * inputs * outputs;
-    for first in (0..count).step_by(16) {
-        // SAFETY: thirty-two sums have room.
-        unsafe { S::sums(kept.add(first * S::N), totals.as_mut_ptr().add(first)) };
-    }
+    // SAFETY: thirty-two sums have room.
+    unsafe { S::padded_sums(kept, count, totals.as_mut_ptr()) };
     let mut from = totals.iter();
     for h in 0..height {
         for w in 0..width {
