@@ -11,7 +11,7 @@ use super::kernels::pool::{Global, Pool};
 use super::kernels::pooled;
 use super::kernels::{Area, View};
 use super::plan::{Kind, Term, coefficient};
-use super::program::{Back, Target};
+use super::program::{Back, Before, Target};
 use super::state::{Mode, State, area};
 use super::tasks::Task;
 
@@ -27,8 +27,8 @@ impl State {
                 (Back::Act { stage, g }, Task::Part { slot, part }) => {
                     self.back_act(*stage, *g, slot, part, at);
                 }
-                (Back::Norm { norm, g, to, pooled, .. }, Task::Part { slot, part }) => {
-                    self.back_norm(*norm, (*g, *to), *pooled, slot, part);
+                (Back::Norm { norm, g, to, before, .. }, Task::Part { slot, part }) => {
+                    self.back_norm(*norm, (*g, *to), *before, slot, part);
                 }
                 (Back::Copy { g, to }, Task::Part { slot, part }) => {
                     let views = (self.gradient(*g, slot), self.gradient(to.buffer, slot));
@@ -56,35 +56,40 @@ impl State {
     /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_norm(
         &self,
-        norm: usize,
+        number: usize,
         (g, to): (usize, Target),
-        pooled: Option<usize>,
+        before: Before,
         slot: usize,
         part: Range<usize>,
     ) {
-        let value = self.plan.norms[norm].value;
-        let k = |i: usize| self.coefficient(norm, coefficient::K + i).cast_const();
+        let value = self.plan.norms[number].value;
+        let k = |i: usize| self.coefficient(number, coefficient::K + i).cast_const();
         let (area, y) = (area(self.plan.map(value), part), self.value(value, slot));
-        let (k, mean) = ([k(0), k(1), k(2)], self.coefficient(norm, coefficient::MEAN));
+        let (k, mean) = ([k(0), k(1), k(2)], self.coefficient(number, coefficient::MEAN));
         let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
         let (to, add) = (self.gradient(to.buffer, slot), to.add);
         // SAFETY: as promised by the caller of `back`.
         unsafe {
             let norm = Norm { k, mean, mask: self.mask.start().add(slot * self.plan.lanes) };
-            match pooled.map(|stage| (stage, &self.plan.stages[stage].kind)) {
-                Some((stage, Kind::Pooled { size, .. })) => (self.kernels.pooled_back)(pooled::Back {
+            if let Before::Pooled(stage) = before
+                && let Kind::Pooled { size, .. } = self.plan.stages[stage].kind
+            {
+                (self.kernels.pooled_back)(pooled::Back {
                     area,
                     windows: (windows.height, windows.width),
-                    size: *size,
+                    size,
                     g,
                     from: self.beside(stage, slot),
                     y,
                     to,
                     add,
                     norm,
-                }),
-                _ => (self.kernels.point_back)(NormBack { area, g, y, to, add, norm }),
+                });
+                return;
             }
+            let term = Term { value, norm: Some(number) };
+            let relu = (before == Before::Relu).then(|| self.terms(&[term], slot, Mode::Train)[0]);
+            (self.kernels.point_back)(NormBack { area, g, y, to, add, norm, relu });
         }
     }
 
@@ -141,6 +146,7 @@ impl State {
                 count: terms.len(),
                 to: if sums { scratch } else { std::ptr::null_mut() },
                 wanted,
+                in_place: !(train && stage.kind.is_relu_of_norm()),
             });
             if sums {
                 self.keep(scratch, map.channels, at);

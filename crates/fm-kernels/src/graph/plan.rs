@@ -146,6 +146,16 @@ impl Kind {
             _ => &[],
         }
     }
+
+    /// Whether it is the ReLU of one batch norm and nothing else.
+    pub(crate) fn is_relu_of_norm(&self) -> bool {
+        match self {
+            Self::Point { terms, act } => {
+                terms.len() == 1 && terms[0].norm.is_some() && act.0 == Some(fm_net::Activation::Relu)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One step of the forward pass.

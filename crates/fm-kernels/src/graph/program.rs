@@ -3,7 +3,7 @@
 use fm_net::Scope;
 
 use super::map::Map;
-use super::plan::{Kind, Plan, Stage};
+use super::plan::{Kind, Plan, Stage, Term};
 
 /// Where a gradient goes: a buffer, and whether it is added to what is there.
 #[derive(Debug, Clone, Copy)]
@@ -12,15 +12,25 @@ pub(crate) struct Target {
     pub(crate) add: bool,
 }
 
+/// What a gradient passes on its way to a batch norm, where it was not changed in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    Nothing,
+    /// The ReLU of that norm alone: whether it let a value through follows from the norm's input.
+    Relu,
+    /// The maximum of a stage.
+    Pooled(usize),
+}
+
 /// One operation of the backward pass. `g` is the buffer of the output's gradient.
 #[derive(Debug, Clone)]
 pub(crate) enum Back {
-    /// Through the activation of a stage (a layer's ReLU, a point), in place; and batch norm's sums.
+    /// Through the activation of a stage (a layer's ReLU, a point), in place unless its norm does so; and batch norm's sums.
     Act { stage: usize, g: usize },
     /// A layer's data gradient, and its weights' where they train.
     Layer { layer: usize, g: usize, to: Option<Target>, weights: bool },
-    /// Through batch norm, and the maximum of a stage behind it.
-    Norm { norm: usize, g: usize, to: Target, frozen: bool, pooled: Option<usize> },
+    /// Through batch norm, and what is behind it; where nothing else takes the gradient, in place.
+    Norm { norm: usize, g: usize, to: Target, frozen: bool, before: Before },
     /// A gradient as it is.
     Copy { g: usize, to: Target },
     /// Any other stage with one input.
@@ -110,19 +120,25 @@ impl Builder<'_> {
             }
             Kind::Point { .. } | Kind::Pooled { .. } => {
                 self.program.list.push((Back::Act { stage: index, g }, index));
-                let terms = stage.kind.terms();
-                let pooled = matches!(stage.kind, Kind::Pooled { .. }).then_some(index);
-                for term in terms {
-                    if let (Some(norm), true) = (term.norm, self.needs[term.value]) {
-                        let to = self.target(term.value);
-                        let back = Back::Norm { norm, g, to, frozen: !trains, pooled };
-                        self.program.list.push((back, index));
+                let before = match &stage.kind {
+                    Kind::Pooled { .. } => Before::Pooled(index),
+                    kind if trains && kind.is_relu_of_norm() => Before::Relu,
+                    _ => Before::Nothing,
+                };
+                let needed = || stage.kind.terms().iter().filter(|term| self.needs[term.value]);
+                let (normed, plain): (Vec<Term>, Vec<Term>) = needed().partition(|term| term.norm.is_some());
+                for (number, term) in normed.iter().enumerate() {
+                    let Some(norm) = term.norm else { continue };
+                    let last = number + 1 == normed.len() && plain.is_empty();
+                    if last && self.at[term.value].is_none() && !matches!(before, Before::Pooled(_)) {
+                        self.at[term.value] = Some(g);
+                        adopted = true;
                     }
+                    let add = self.at[term.value].is_some() && !adopted;
+                    let to = Target { add, ..self.target(term.value) };
+                    self.program.list.push((Back::Norm { norm, g, to, frozen: !trains, before }, index));
                 }
-                for term in terms.iter().filter(|term| term.norm.is_none()) {
-                    if !self.needs[term.value] {
-                        continue;
-                    }
+                for term in plain {
                     if self.at[term.value].is_none() && !adopted {
                         self.at[term.value] = Some(g);
                         adopted = true;

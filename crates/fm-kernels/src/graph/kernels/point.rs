@@ -90,7 +90,7 @@ unsafe fn total<S: Simd>(terms: &[Term; 2], count: usize, row: usize, col: usize
     }
 }
 
-/// Gradient through the activation, in place, and sums by channel of it and of it times each batch norm's
+/// Gradient through the activation, in place or for its sums alone, and sums by channel of it and of it times each batch norm's
 /// input less its mean.
 pub(crate) struct Sums {
     pub(crate) area: Area,
@@ -103,6 +103,8 @@ pub(crate) struct Sums {
     pub(crate) to: *mut f32,
     /// Which terms are wanted with the gradient.
     pub(crate) wanted: [bool; 2],
+    /// Changes the gradient; or, of the ReLU of a single term, leaves it as it is and does not look at `z`.
+    pub(crate) in_place: bool,
 }
 
 /// # Safety
@@ -116,11 +118,14 @@ pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
         while c < args.area.channels {
             let left = args.area.channels - c;
             match (left >= 4, relu, args.wanted) {
-                (true, true, [true, false]) => some::<S, 4>(&args, c, Act(RELU), [true, false]),
-                (true, true, [false, true]) => some::<S, 4>(&args, c, Act(RELU), [false, true]),
-                (true, true, [true, true]) => some::<S, 4>(&args, c, Act(RELU), [true, true]),
-                (true, ..) => some::<S, 4>(&args, c, args.act, args.wanted),
-                (false, ..) => some::<S, 1>(&args, c, args.act, args.wanted),
+                (true, true, [true, false]) if !args.in_place => {
+                    some::<S, 4>(&args, c, Act(RELU), [true, false], false)
+                }
+                (true, true, [true, false]) => some::<S, 4>(&args, c, Act(RELU), [true, false], true),
+                (true, true, [false, true]) => some::<S, 4>(&args, c, Act(RELU), [false, true], true),
+                (true, true, [true, true]) => some::<S, 4>(&args, c, Act(RELU), [true, true], true),
+                (true, ..) => some::<S, 4>(&args, c, args.act, args.wanted, true),
+                (false, ..) => some::<S, 1>(&args, c, args.act, args.wanted, args.in_place),
             }
             c += if left >= 4 { 4 } else { 1 };
         }
@@ -132,7 +137,13 @@ const RELU: Option<fm_net::Activation> = Some(fm_net::Activation::Relu);
 /// # Safety
 /// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
-unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, act: Act, wanted: [bool; 2]) {
+unsafe fn some<S: Simd, const C: usize>(
+    args: &Sums,
+    first: usize,
+    act: Act,
+    wanted: [bool; 2],
+    in_place: bool,
+) {
     // SAFETY: as promised by the caller.
     unsafe {
         let mut sums = [[S::splat(0.0); C]; 3];
@@ -150,7 +161,9 @@ unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, act: Act, wan
                 let z_at = args.z.pixel(row, col).add(first * S::N);
                 for c in 0..C {
                     let mut g = S::load(g_at.add(c * S::N));
-                    if act.0.is_some() {
+                    if !in_place {
+                        g = S::gate(g, args.terms[0].value::<S>(row, col, first + c));
+                    } else if act.0.is_some() {
                         let z = S::load(z_at.add(c * S::N));
                         let u = if act.by_value() {
                             z
@@ -189,6 +202,8 @@ pub(crate) struct Back {
     /// Adds to what is there.
     pub(crate) add: bool,
     pub(crate) norm: Norm,
+    /// Through the ReLU of this term first.
+    pub(crate) relu: Option<Term>,
 }
 
 /// What a gradient through batch norm takes, each but the mask by channel.
@@ -223,10 +238,19 @@ pub(crate) unsafe fn back<S: Simd>(args: Back) {
     // SAFETY: as promised by the caller.
     unsafe {
         let mask = S::load(args.norm.mask);
-        if args.add {
-            walk!(args.area, |row, col, c| { one::<S, true>(&args, mask, row, col, c) });
-        } else {
-            walk!(args.area, |row, col, c| { one::<S, false>(&args, mask, row, col, c) });
+        match (&args.relu, args.add) {
+            (Some(_), false) => {
+                walk!(args.area, |row, col, c| { one::<S, false, true>(&args, mask, row, col, c) })
+            }
+            (Some(_), true) => {
+                walk!(args.area, |row, col, c| { one::<S, true, true>(&args, mask, row, col, c) })
+            }
+            (None, true) => {
+                walk!(args.area, |row, col, c| { one::<S, true, false>(&args, mask, row, col, c) })
+            }
+            (None, false) => {
+                walk!(args.area, |row, col, c| { one::<S, false, false>(&args, mask, row, col, c) })
+            }
         }
     }
 }
@@ -234,10 +258,19 @@ pub(crate) unsafe fn back<S: Simd>(args: Back) {
 /// # Safety
 /// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
-unsafe fn one<S: Simd, const ADD: bool>(args: &Back, mask: S::V, row: usize, col: usize, c: usize) {
+unsafe fn one<S: Simd, const ADD: bool, const RELU: bool>(
+    args: &Back,
+    mask: S::V,
+    row: usize,
+    col: usize,
+    c: usize,
+) {
     // SAFETY: in the maps, says the caller.
     unsafe {
-        let g = S::load(args.g.pixel(row, col).add(c * S::N));
+        let mut g = S::load(args.g.pixel(row, col).add(c * S::N));
+        if RELU && let Some(term) = &args.relu {
+            g = S::gate(g, term.value::<S>(row, col, c));
+        }
         let y = S::load(args.y.pixel(row, col).add(c * S::N));
         let to = args.to.pixel(row, col).add(c * S::N);
         let v = args.norm.through::<S>(mask, g, y, c);
