@@ -42,6 +42,7 @@
 #![allow(clippy::missing_panics_doc, reason = "private functions assert what their callers promise")]
 
 mod buffer;
+mod deal;
 mod error;
 mod float_mode;
 mod graph;

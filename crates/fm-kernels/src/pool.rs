@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use crate::Error;
+use crate::deal::Deal;
 use crate::float_mode::FlushGuard;
 
 /// Turns of the waiting loop before a thread parks: some tens of microseconds.
@@ -49,6 +50,7 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     handles: Vec<Thread>,
+    deal: Arc<Deal>,
 }
 
 impl Pool {
@@ -62,7 +64,8 @@ impl Pool {
             stop: AtomicBool::new(false),
             asleep: (0..others).map(|_| AtomicBool::new(false)).collect(),
         });
-        let mut pool = Self { shared, threads: Vec::new(), handles: Vec::new() };
+        let deal = Arc::new(Deal::new(workers.max(1)));
+        let mut pool = Self { shared, threads: Vec::new(), handles: Vec::new(), deal };
         for worker in 1..=others {
             let shared = Arc::clone(&pool.shared);
             let thread = thread::Builder::new()
@@ -77,6 +80,18 @@ impl Pool {
 
     pub(crate) fn workers(&self) -> usize {
         self.threads.len() + 1
+    }
+
+    /// Runs tasks that lie in memory as they are numbered, each part of them on the same worker as in the last such round if
+    /// it comes in time: `work(worker, task)`.
+    pub(crate) fn near(&mut self, tasks: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+        let deal = Arc::clone(&self.deal);
+        deal.begin(tasks);
+        self.run(&|worker| {
+            while let Some(task) = deal.next(worker) {
+                work(worker, task);
+            }
+        });
     }
 
     /// Runs `job` on this thread and on every worker that comes in time; returns when all have finished.

@@ -43,8 +43,8 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
                 "matrix product".to_owned()
             } else if let Some(tiled) = &layer.forward.tiled {
                 match tiled.side {
-                    3 => "Winograd F(2x4, 3x3)".to_owned(),
-                    _ => "Winograd F(2, 5) along rows".to_owned(),
+                    3 => "Winograd F(4x4, 3x3)".to_owned(),
+                    _ => "Winograd F(2x2, 5x5)".to_owned(),
                 }
             } else if shape.transposed {
                 format!("direct transposed convolution {0}x{0}", shape.kernel)

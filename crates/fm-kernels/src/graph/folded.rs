@@ -6,7 +6,7 @@ use super::kernels::View;
 use super::kernels::fold::{Fold, room, tile};
 use super::kernels::lift::Lift;
 use super::kernels::spread::Spread;
-use super::kernels::winograd::{INPUTS, down, downs, plane, summed};
+use super::kernels::winograd::{INPUTS, outputs, plane};
 use super::map::Map;
 use super::plan::Layer;
 use super::state::State;
@@ -33,11 +33,9 @@ pub(super) struct Piece {
 impl Folded {
     /// Floats of transformed values of one slot over so many rows: of the tapped side, and of so many plain channels.
     pub(super) fn floats(self, layer: &Layer, rows: usize, plain: usize, lanes: usize) -> (usize, usize) {
-        let side = layer.shape.kernel;
-        let bands = rows.div_ceil(down(side));
-        let lines = bands + summed(side) - 1;
-        let floats = |rows, channels| INPUTS * plane(rows * self.tiles, channels, lanes);
-        (floats(lines, layer.shape.second), floats(bands, plain))
+        let tiles = rows.div_ceil(outputs(layer.shape.kernel)) * self.tiles;
+        let floats = |channels| INPUTS * plane(tiles, channels, lanes);
+        (floats(layer.shape.second), floats(plain))
     }
 }
 
@@ -47,13 +45,13 @@ impl Layer {
         let Some(folded) = &self.folded else { return 0 };
         let shape = self.shape;
         let (tapped, plain) = folded.floats(self, rows, self.plain_most(), lanes);
-        slots * (tapped + plain) + room(lanes, shape.kernel, shape.second, shape.first)
+        slots * (tapped + plain) + room(lanes, shape.second, shape.first)
     }
 }
 
 impl State {
     /// The gradient of some output channels' weights over some rows, summed up in the worker's memory, or after
-    /// the last piece in `out`. Where a tile is two rows high, the first row is even.
+    /// the last piece in `out`. The first row is a tile's first.
     ///
     /// # Safety
     /// As for [`State::back`]; nothing else uses the worker's memory between pieces.
@@ -71,11 +69,11 @@ impl State {
         let Some(folded) = &layer.folded else { return };
         let (shape, lanes) = (layer.shape, self.plan.lanes);
         let side = shape.kernel;
-        let (deep, wide) = tile(lanes, side);
+        let (deep, wide) = tile(lanes);
         let buffer = &self.tiles[worker];
         let most = layer.folded_room(lanes, rows.len(), sides.slots);
         assert!(self.zeros + most <= buffer.len(), "{rows:?} of {shape:?}");
-        let bands = rows.len().div_ceil(down(side));
+        let bands = rows.len().div_ceil(outputs(side));
         let (x, x_slot, map) = sides.tapped;
         let (y, y_slot, cols) = sides.plain;
         let (tapped, lifted) = folded.floats(layer, rows.len(), plain.len(), lanes);
@@ -84,9 +82,9 @@ impl State {
         // pieces of different heights find them.
         unsafe {
             let sums = buffer.start().add(self.zeros);
-            let to_x = sums.add(room(lanes, shape.kernel, shape.second, shape.first));
+            let to_x = sums.add(room(lanes, shape.second, shape.first));
             let to_y = to_x.add(sides.slots * tapped);
-            for which in 0..downs(side) {
+            for which in 0..INPUTS {
                 for slot in 0..sides.slots {
                     (self.kernels.spread)(Spread {
                         x: View { at: x.at.add(slot * x_slot), ..x },
@@ -96,8 +94,8 @@ impl State {
                         first: rows.start as isize - shape.pad as isize,
                         left: -(shape.pad as isize),
                         side,
-                        which: which..which + 1,
-                        rows: bands + summed(side) - 1,
+                        which: Some(which),
+                        bands,
                         tiles: folded.tiles,
                         group: deep,
                         to: to_x.add(slot * tapped),
@@ -116,13 +114,12 @@ impl State {
                         zeros: buffer.start(),
                     });
                 }
-                let last = piece.last && which + 1 == downs(side);
+                let last = piece.last && which + 1 == INPUTS;
                 (self.kernels.fold)(Fold {
                     x: to_x,
                     y: to_y,
                     slots: sides.slots,
-                    rows: bands,
-                    tiles: folded.tiles,
+                    tiles: bands * folded.tiles,
                     which,
                     side,
                     depth: shape.second,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::kernels::conv::{Block, Run, WIDEST};
-use super::kernels::winograd::{down, summed};
+use super::kernels::winograd::{FREQUENCIES, outputs};
 use super::map::Map;
 use super::tiles::Tiled;
 
@@ -137,8 +137,7 @@ impl Shape {
 impl Pass {
     /// Packed weights.
     pub(crate) fn weights(&self) -> usize {
-        let taps =
-            self.tiled.as_ref().map_or(self.taps.len(), |tiled| tiled.frequencies() * summed(tiled.side));
+        let taps = self.tiled.as_ref().map_or(self.taps.len(), |_| FREQUENCIES);
         self.channels() * self.depth * taps
     }
 
@@ -149,7 +148,7 @@ impl Pass {
 
     /// Rows that are computed together.
     fn band(&self) -> usize {
-        self.tiled.as_ref().map_or(1, |tiled| down(tiled.side))
+        self.tiled.as_ref().map_or(1, |tiled| outputs(tiled.side))
     }
 
     /// How many bands its rows are: what they are dealt out in.

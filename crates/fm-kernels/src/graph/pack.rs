@@ -1,13 +1,11 @@
 //! From parameters to weights in the order of the kernels.
 
-use std::array::from_fn;
 use std::ops::Range;
 
-use super::kernels::winograd::{INPUTS, share, share_down, summed};
+use super::kernels::filters::Filters;
 use super::layer::Pass;
 use super::plan::{Layer, coefficient};
 use super::state::State;
-use super::tiles::Tiled;
 
 impl State {
     /// A layer's weights as it uses them.
@@ -43,7 +41,7 @@ impl State {
             let part = packed(pass);
             assert!(part.end <= len, "{part:?} of {len} packed weights");
             let to = self.packed.get_mut(at + part.start..at + part.end);
-            fill(layer, pass, weights, to, |_, w| w);
+            self.fill(layer, pass, weights, to, None);
         }
     }
 
@@ -69,7 +67,44 @@ impl State {
             let part = packed(&layer.forward);
             assert!(part.end <= len, "{part:?} of {len} packed weights");
             let to = self.folded.get_mut(layer.packed + part.start..layer.packed + part.end);
-            fill(layer, &layer.forward, self.weights(index), to, |out, w| w * factors[out]);
+            self.fill(layer, &layer.forward, self.weights(index), to, Some(factors));
+        }
+    }
+
+    /// Packs the weights of a pass, block after block `[tap][input channel][output channel]`, or for the frequencies of
+    /// Winograd's form; each output channel's times its factor, where there are any.
+    fn fill(&self, layer: &Layer, pass: &Pass, weights: &[f32], to: &mut [f32], factors: Option<&[f32]>) {
+        let index = |out, deep, tap| layer.shape.index(pass.plain, out, deep, tap);
+        if let Some(tiled) = &pass.tiled {
+            // Where in the tensor each place of the square is, from the first of its taps.
+            let mut place = vec![0; tiled.side * tiled.side];
+            for tap in &pass.taps {
+                let (row, col) = (tap.dy - tiled.first.0, tap.dx - tiled.first.1);
+                place[row as usize * tiled.side + col as usize] = tap.index;
+            }
+            let args = Filters {
+                side: tiled.side,
+                weights,
+                pitch: (index(1, 0, 0), index(0, 1, 0)),
+                place: &place,
+                factors,
+                blocks: &tiled.blocks,
+                depth: pass.depth,
+                to,
+            };
+            // SAFETY: the kernels are those of an instruction set that is there.
+            return unsafe { (self.kernels.filters)(args) };
+        }
+        let mut to = to.iter_mut();
+        for block in &pass.blocks {
+            for tap in &pass.taps {
+                for deep in 0..pass.depth {
+                    for (out, to) in (block.first..block.first + block.width).zip(&mut to) {
+                        let factor = factors.map_or(1.0, |factors| factors[out]);
+                        *to = weights[index(out, deep, tap.index)] * factor;
+                    }
+                }
+            }
         }
     }
 }
@@ -78,71 +113,4 @@ impl State {
 fn packed(pass: &Pass) -> Range<usize> {
     let at = pass.blocks.first().map_or(0, |block| block.at);
     at..at + pass.weights()
-}
-
-/// Packs the weights of a pass, block after block `[tap][input channel][output channel]`, or for the frequencies of
-/// Winograd's form.
-fn fill(layer: &Layer, pass: &Pass, weights: &[f32], to: &mut [f32], with: impl Fn(usize, f32) -> f32) {
-    match &pass.tiled {
-        None => {
-            let mut to = to.iter_mut();
-            for block in &pass.blocks {
-                for tap in &pass.taps {
-                    for deep in 0..pass.depth {
-                        for (out, to) in (block.first..block.first + block.width).zip(&mut to) {
-                            *to = with(out, weights[layer.shape.index(pass.plain, out, deep, tap.index)]);
-                        }
-                    }
-                }
-            }
-        }
-        Some(tiled) if tiled.side == 3 => frequencies::<3>(layer, (pass, tiled), weights, to, with),
-        Some(tiled) => frequencies::<5>(layer, (pass, tiled), weights, to, with),
-    }
-}
-
-/// Packs the weights of a pass for the frequencies of Winograd's form; the kernel's side is `K`.
-fn frequencies<const K: usize>(
-    layer: &Layer,
-    (pass, tiled): (&Pass, &Tiled),
-    weights: &[f32],
-    to: &mut [f32],
-    with: impl Fn(usize, f32) -> f32,
-) {
-    let plane = summed(tiled.side) * pass.depth * pass.channels();
-    let along: [[f32; K]; INPUTS] = from_fn(|f| from_fn(|col| share(f, col, K)));
-    let down: [[f32; K]; 4] = from_fn(|f| from_fn(|row| share_down(f, row)));
-    // Where in the tensor each place of the square is, from the first of its taps.
-    let mut place = [[0; K]; K];
-    for tap in &pass.taps {
-        let (row, col) = (tap.dy - tiled.first.0, tap.dx - tiled.first.1);
-        place[row as usize][col as usize] = tap.index;
-    }
-    for block in &tiled.blocks {
-        for deep in 0..pass.depth {
-            for out in block.first..block.first + block.width {
-                let square = &weights[layer.shape.index(pass.plain, out, deep, 0)..][..K * K];
-                // Of each row of the square, its frequencies along the row.
-                let rows: [[f32; INPUTS]; K] = from_fn(|row| {
-                    let w: [f32; K] = from_fn(|col| with(out, square[place[row][col]]));
-                    from_fn(|f| (0..K).map(|col| along[f][col] * w[col]).sum())
-                });
-                let at = block.at + deep * block.width + out - block.first;
-                if K == 3 {
-                    for (number, down) in down.iter().enumerate() {
-                        for f in 0..INPUTS {
-                            let sum = (0..K).map(|row| down[row] * rows[row][f]).sum();
-                            to[(number * INPUTS + f) * plane + at] = sum;
-                        }
-                    }
-                } else {
-                    for (row, sums) in rows.iter().enumerate() {
-                        for (f, &sum) in sums.iter().enumerate() {
-                            to[f * plane + at + row * pass.depth * block.width] = sum;
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

@@ -6,18 +6,23 @@ use fm_net::{NodeId, Part, Role, Shape as NetShape};
 
 use super::kernels::act::Act;
 use super::kernels::moves::Way;
-use super::kernels::winograd::down;
+use super::kernels::winograd::outputs;
 use super::layer::{Pass, Shape};
 use super::map::Map;
 use super::state::piece;
 use super::tiles::Folded;
 
-/// Floats of a piece of a weight gradient, which should stay in the second cache.
-const CACHED: usize = 100_000;
+/// Vectors of a piece of a weight gradient, which should stay in the second cache.
+const CACHED: usize = 13_000;
 
-/// Output channels of a weight gradient that one task takes, where there are that many: directly, and in Winograd's form,
-/// where each task transforms the whole other side.
-const CHANNELS: [usize; 2] = [12, 48];
+/// Output channels of a weight gradient that one task takes, where there are that many.
+const CHANNELS: usize = 12;
+
+/// The same in Winograd's form, where each task transforms the whole other side: of maps of few tiles, and of others.
+const FOLDED_CHANNELS: [usize; 2] = [24, 48];
+
+/// Fewest products of a tile of a weight gradient in Winograd's form, over which its sums are kept in registers.
+const FEWEST: usize = 16;
 
 /// One value of the network: a map for each slot.
 #[derive(Debug, Clone, Copy)]
@@ -228,7 +233,22 @@ impl Norm {
 impl Layer {
     /// Parts of the weight tensor's first axis that tasks of the weight gradient take.
     pub(crate) fn plain_parts(&self) -> usize {
-        self.shape.first.div_ceil(CHANNELS[usize::from(self.folded.is_some())])
+        let most = match self.folded {
+            Some(folded) => FOLDED_CHANNELS[usize::from(folded.tiles * folded.bands >= FEWEST)],
+            None => CHANNELS,
+        };
+        self.shape.first.div_ceil(most)
+    }
+
+    /// Slices that a weight gradient over so many slots, of so many pieces in all, is summed up in: a number that depends on the
+    /// batch, not on the threads.
+    pub(crate) fn slices_of(&self, slots: usize, pieces: usize) -> usize {
+        let most = match self.folded {
+            Some(folded) => (slots * folded.tiles * folded.bands / FEWEST).max(1),
+            None if self.flat => 1,
+            None => pieces,
+        };
+        self.slices.min(pieces).min(most)
     }
 
     /// Most channels of such a part.
@@ -238,7 +258,7 @@ impl Layer {
 
     /// Rows that a weight gradient takes together.
     fn band(&self) -> usize {
-        if self.folded.is_some() { down(self.shape.kernel) } else { 1 }
+        if self.folded.is_some() { outputs(self.shape.kernel) } else { 1 }
     }
 }
 
@@ -270,7 +290,7 @@ impl Plan {
             Some(_) => self.folded_floats(layer),
             None => self.map(layer.input).size() + self.map(layer.output).size(),
         };
-        floats.div_ceil(CACHED).clamp(1, self.bands(layer))
+        floats.div_ceil(CACHED * self.lanes).clamp(1, self.bands(layer))
     }
 
     /// The rows of such a piece.
@@ -287,7 +307,7 @@ impl Plan {
             return 1;
         }
         let layer = &self.layers[layer];
-        (CACHED / self.folded_floats(layer).max(1)).max(1)
+        (CACHED * self.lanes / self.folded_floats(layer).max(1)).max(1)
     }
 
     /// Floats that a slot's transformed values take.

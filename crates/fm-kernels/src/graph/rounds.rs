@@ -30,7 +30,7 @@ pub(super) fn forward(
     };
     if matches!(stage.kind, Kind::Dropout { .. }) && mode == Mode::Train {
         // SAFETY: each slot is one task's.
-        round(pool, slots, &|worker, slot| unsafe {
+        pool.near(slots, &|worker, slot| unsafe {
             state.draw(index, slot, draws, place(slot, worker, slot));
         });
     }
@@ -56,7 +56,7 @@ pub(super) fn forward(
     let pieces = pieces(units, slots);
     let tasks = slots * pieces;
     // SAFETY: each piece of a slot is one task's; the stages before are done.
-    round(pool, tasks, &|worker, task| unsafe {
+    pool.near(tasks, &|worker, task| unsafe {
         let slot = task / pieces;
         let part = piece(task % pieces, pieces, units);
         state.forward(index, slot, part, mode, place(task, worker, slot));
@@ -77,7 +77,7 @@ pub(super) fn backward(pool: &mut Pool, state: &State, back: &Back, images: usiz
     }
     let tasks = state.tasks(back, slots);
     // SAFETY: each task is taken once; the operations before are done.
-    round(pool, tasks, &|worker, index| unsafe {
+    pool.near(tasks, &|worker, index| unsafe {
         let task = state.task(back, index, slots);
         let slot = if let Task::Part { slot, .. } = &task { *slot } else { 0 };
         let at = Place { task: index, worker, images: (images - slot * lanes).min(lanes) };

@@ -85,7 +85,7 @@ impl GraphTrainer {
         };
         let state = &self.state;
         // SAFETY: each slot is one task's.
-        round(&mut self.pool, slots, &|_, slot| unsafe {
+        self.pool.near(slots, &|_, slot| unsafe {
             let rows = &rows[slot * lanes..rows.len().min((slot + 1) * lanes)];
             match source {
                 Source::Images(images) => state.load_images(slot, images, rows),
@@ -99,7 +99,7 @@ impl GraphTrainer {
         }
         let scale = 1.0 / rows.len() as f32;
         // SAFETY: each slot is one task's; the output is done.
-        round(&mut self.pool, slots, &|_, slot| unsafe {
+        self.pool.near(slots, &|_, slot| unsafe {
             let rows = &rows[slot * lanes..rows.len().min((slot + 1) * lanes)];
             match state.plan.classes {
                 Some(_) => state.classify(slot, rows, towards, scale),

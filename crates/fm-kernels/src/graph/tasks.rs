@@ -17,6 +17,15 @@ pub(crate) enum Task {
     Weights { slice: usize, plain: Range<usize> },
 }
 
+/// Tasks of a layer that are parts of one thing.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// Parts of the channels of a slice of the weight gradient.
+    Weights(usize),
+    /// Pieces of one slot of a pass of the data gradient.
+    Data { pass: usize, slot: usize },
+}
+
 impl State {
     /// Things that an operation's work can be dealt out in, for one slot; a layer's are found by [`State::task`].
     fn back_units(&self, back: &Back) -> usize {
@@ -40,51 +49,59 @@ impl State {
 
     /// How many tasks an operation has on so many slots.
     pub(crate) fn tasks(&self, back: &Back, slots: usize) -> usize {
-        let Back::Layer { layer, to, weights, .. } = back else {
-            return slots * pieces(self.back_units(back), slots);
-        };
-        let mut count =
-            if *weights { self.slices(*layer, slots) * self.plan.layers[*layer].plain_parts() } else { 0 };
-        if to.is_some() {
-            for pass in 0..self.plan.layers[*layer].backward.len() {
-                let (slots, pieces) = self.data_parts(*layer, pass, slots);
-                count += slots * pieces;
+        match back {
+            Back::Layer { layer, to, weights, .. } => {
+                self.layer_tasks(*layer, (to.is_some(), *weights), slots).map(|(_, count)| count).sum()
             }
+            _ => slots * pieces(self.back_units(back), slots),
         }
-        count
     }
 
-    /// Task `index` of an operation. Weight gradients come first: they take longest.
+    /// Task `index` of an operation. Tasks of the same images follow one another.
     pub(crate) fn task(&self, back: &Back, index: usize, slots: usize) -> Task {
-        let Back::Layer { layer, weights, .. } = back else {
+        let Back::Layer { layer, to, weights, .. } = back else {
             let units = self.back_units(back);
             let pieces = pieces(units, slots);
             return Task::Part { slot: index / pieces, part: piece(index % pieces, pieces, units) };
         };
+        let own = &self.plan.layers[*layer];
         let mut left = index;
-        if *weights {
-            let parts = self.plan.layers[*layer].plain_parts();
-            let count = self.slices(*layer, slots) * parts;
-            if left < count {
-                let plain = piece(left % parts, parts, self.plan.layers[*layer].shape.first);
-                return Task::Weights { slice: left / parts, plain };
+        for (some, count) in self.layer_tasks(*layer, (to.is_some(), *weights), slots) {
+            if left >= count {
+                left -= count;
+                continue;
             }
-            left -= count;
-        }
-        let passes = &self.plan.layers[*layer].backward;
-        for (number, pass) in passes.iter().enumerate() {
-            let (slots, pieces) = self.data_parts(*layer, number, slots);
-            if left < slots * pieces {
-                let units = if self.plan.layers[*layer].flat { pass.blocks.len() } else { pass.bands() };
-                return Task::Data {
-                    pass: number,
-                    slot: left / pieces,
-                    part: piece(left % pieces, pieces, units),
-                };
-            }
-            left -= slots * pieces;
+            return match some {
+                Share::Weights(slice) => Task::Weights { slice, plain: piece(left, count, own.shape.first) },
+                Share::Data { pass: number, slot } => {
+                    let pass = &own.backward[number];
+                    let units = if own.flat { pass.blocks.len() } else { pass.bands() };
+                    Task::Data { pass: number, slot, part: piece(left, count, units) }
+                }
+            };
         }
         Task::Part { slot: 0, part: 0..0 }
+    }
+
+    /// The tasks of a layer's data gradient and weight gradient, where they are wanted, and how many each comes to: slice after
+    /// slice, with the slots that it begins in.
+    fn layer_tasks(
+        &self,
+        layer: usize,
+        (data, weights): (bool, bool),
+        slots: usize,
+    ) -> impl Iterator<Item = (Share, usize)> {
+        let own = &self.plan.layers[layer];
+        let slices = if weights { self.slices(layer, slots) } else { 1 };
+        (0..slices).flat_map(move |slice| {
+            let weights = weights.then_some((Share::Weights(slice), own.plain_parts()));
+            let passes = if data { own.backward.len() } else { 0 };
+            let data = (0..passes).flat_map(move |pass| {
+                let (slots, pieces) = self.data_parts(layer, pass, slots);
+                piece(slice, slices, slots).map(move |slot| (Share::Data { pass, slot }, pieces))
+            });
+            weights.into_iter().chain(data)
+        })
     }
 
     /// Slots and pieces that a pass of the data gradient is dealt out in.
@@ -94,12 +111,8 @@ impl State {
         if layer.flat { (1, pass.blocks.len().min(PIECES)) } else { (slots, pieces(pass.bands(), slots)) }
     }
 
-    /// Slices of a weight gradient's sum: a number that depends on the batch, not on the threads.
+    /// Slices of a weight gradient's sum.
     pub(crate) fn slices(&self, layer: usize, slots: usize) -> usize {
-        if self.plan.layers[layer].flat {
-            1
-        } else {
-            self.plan.layers[layer].slices.min(slots * self.plan.row_parts(layer))
-        }
+        self.plan.layers[layer].slices_of(slots, slots * self.plan.row_parts(layer))
     }
 }

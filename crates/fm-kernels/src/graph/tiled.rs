@@ -6,7 +6,7 @@ use super::kernels::View;
 use super::kernels::conv::{Conv, Run};
 use super::kernels::gather::Gather;
 use super::kernels::spread::Spread;
-use super::kernels::winograd::{INPUTS, down, downs, plane, summed};
+use super::kernels::winograd::{FREQUENCIES, plane};
 use super::layer::Pass;
 use super::map::Map;
 use super::state::State;
@@ -23,7 +23,7 @@ pub(super) struct Ends<'a> {
 }
 
 impl State {
-    /// Some rows of a pass from one slot's map to another's; where a tile is two rows high, the first row is even.
+    /// Some rows of a pass from one slot's map to another's, from the first row of a tile on.
     ///
     /// # Safety
     /// No one else writes these rows or uses the worker's memory; the pass has such a form, and the weights
@@ -42,28 +42,21 @@ impl State {
         let Some(tiled) = &pass.tiled else { return };
         let (lanes, channels) = (self.plan.lanes, pass.channels());
         let px = pass.depth * lanes;
-        let line = tiled.tiles * px;
-        let mut taps = [0_isize; INPUTS];
-        for (row, tap) in taps.iter_mut().enumerate() {
-            *tap = (row * line) as isize;
-        }
-        let runs = [Run { dy: 0, taps: 0..summed(tiled.side) }];
-        let weight = summed(tiled.side) * pass.depth * channels;
+        let runs = [Run { dy: 0, taps: 0..1 }];
+        let weight = pass.depth * channels;
         let buffer = &self.tiles[worker];
         assert_eq!(y.px, channels * lanes, "the output of {tiled:?}");
         let mut start = rows.start;
         while start < rows.end {
             let count = tiled.rows.min(rows.end - start);
-            let above = tiled.lines(count);
-            let pixels = count.div_ceil(down(tiled.side)) * tiled.tiles;
-            let inputs = plane(above * tiled.tiles, pass.depth, lanes);
-            let outputs = plane(pixels, channels, lanes);
+            let tiles = tiled.tiles_of(count);
+            let (inputs, outputs) = (plane(tiles, pass.depth, lanes), plane(tiles, channels, lanes));
             let most = self.zeros + tiled.room(count, pass.depth, channels, lanes);
             assert!(most <= buffer.len(), "{count} rows of {tiled:?}");
             // SAFETY: as promised by the caller; the worker's memory has room, by the assertion.
             unsafe {
                 let spread = buffer.start().add(self.zeros);
-                let products = spread.add(tiled.frequencies() * inputs);
+                let products = spread.add(FREQUENCIES * inputs);
                 (self.kernels.spread)(Spread {
                     x,
                     height: map.height,
@@ -72,14 +65,14 @@ impl State {
                     first: start as isize + tiled.first.0,
                     left: tiled.first.1,
                     side: tiled.side,
-                    which: 0..downs(tiled.side),
-                    rows: above,
+                    which: None,
+                    bands: tiles / tiled.tiles,
                     tiles: tiled.tiles,
                     group: pass.depth,
                     to: spread,
                     zeros: buffer.start(),
                 });
-                for frequency in 0..tiled.frequencies() {
+                for frequency in 0..FREQUENCIES {
                     (self.kernels.conv)(Conv {
                         x: spread.add(frequency * inputs),
                         x_row: 0,
@@ -88,8 +81,8 @@ impl State {
                         y_row: 0,
                         y_px: channels * lanes,
                         rows: 0..1,
-                        cols: pixels,
-                        taps: &taps[..summed(tiled.side)],
+                        cols: tiles,
+                        taps: &[0],
                         runs: &runs,
                         step: 0,
                         height: 1,

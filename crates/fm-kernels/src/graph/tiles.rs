@@ -1,14 +1,19 @@
 //! Where Winograd's forms are chosen, and what they are.
 
 use super::kernels::conv::Block;
-use super::kernels::winograd::{INPUTS, along, down, downs, plane, summed};
+use super::kernels::winograd::{FREQUENCIES, outputs, plane};
 use super::layer::{Pass, Shape, Tap};
 
-/// Most floats of transformed rows and their products: they should stay in the second cache.
-const FLOATS: usize = 120_000;
+/// Most vectors of transformed rows and their products. They should stay in the second cache, which is larger where vectors are.
+const VECTORS: usize = 15_000;
 
-/// Instructions that transforming a tile there and back costs for each channel, about: of 5x5 kernels and of 3x3.
-const TRANSFORM: [(usize, usize); 2] = [(40, 60), (100, 160)];
+/// Instructions that transforming a tile costs for each channel, about: its inputs, and back the outputs of 3x3 and 5x5 kernels.
+const THERE: usize = 250;
+const BACK: [usize; 2] = [220, 120];
+
+/// The same of a weight gradient, which makes a sixth of the frequencies at a time: its inputs, and output gradients.
+const FOLDED: usize = 450;
+const LIFTED: [usize; 2] = [300, 130];
 
 /// Winograd's form of a pass whose taps are a square.
 #[derive(Debug, Clone)]
@@ -21,36 +26,29 @@ pub(crate) struct Tiled {
     pub(crate) tiles: usize,
     /// Output rows that are done together.
     pub(crate) rows: usize,
-    /// Weights are `[frequency][block][row of the square][input channel][width]`, with the rows that are summed up; blocks
-    /// count from a frequency's first.
+    /// Weights are `[frequency][block][input channel][width]`; blocks count from a frequency's first.
     pub(crate) blocks: Vec<Block>,
 }
 
 impl Tiled {
-    /// Frequencies of a tile.
-    pub(crate) fn frequencies(&self) -> usize {
-        downs(self.side) * INPUTS
-    }
-
-    /// Rows of transformed inputs that make so many output rows.
-    pub(crate) fn lines(&self, rows: usize) -> usize {
-        rows.div_ceil(down(self.side)) + summed(self.side) - 1
+    /// Tiles of so many output rows.
+    pub(crate) fn tiles_of(&self, rows: usize) -> usize {
+        rows.div_ceil(outputs(self.side)) * self.tiles
     }
 
     /// Floats of memory that so many output rows take.
     pub(crate) fn room(&self, rows: usize, depth: usize, channels: usize, lanes: usize) -> usize {
-        let bands = rows.div_ceil(down(self.side));
-        self.frequencies()
-            * (plane(self.lines(rows) * self.tiles, depth, lanes)
-                + plane(bands * self.tiles, channels, lanes))
+        let tiles = self.tiles_of(rows);
+        FREQUENCIES * (plane(tiles, depth, lanes) + plane(tiles, channels, lanes))
     }
 }
 
 /// Winograd's form of a weight gradient.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Folded {
-    /// Tiles of a row of the plain side.
+    /// Tiles of a row of the plain side, and rows of tiles.
     pub(crate) tiles: usize,
+    pub(crate) bands: usize,
 }
 
 impl Shape {
@@ -66,12 +64,12 @@ impl Shape {
         if !self.has_tiles() {
             return None;
         }
-        let tiles = cols.div_ceil(along(k));
-        // A transform costs about so many instructions for each tile and channel, and a product's sums a quarter more.
-        let products = downs(k) * INPUTS * summed(k) * self.second * self.first * 5 / 4;
-        let own = products + TRANSFORM[usize::from(k == 3)].0 * (self.second + self.first);
-        let own = rows.div_ceil(down(k)) * tiles * own;
-        (own < rows * cols * k * k * self.second * self.first).then_some(Folded { tiles })
+        let (tiles, bands) = (cols.div_ceil(outputs(k)), rows.div_ceil(outputs(k)));
+        // A product's sums cost a quarter more.
+        let products = FREQUENCIES * self.second * self.first * 5 / 4;
+        let own = products + FOLDED * self.second + LIFTED[usize::from(k == 5)] * self.first;
+        (bands * tiles * own < rows * cols * k * k * self.second * self.first)
+            .then_some(Folded { tiles, bands })
     }
 
     /// Winograd's form of a pass, where it costs less by an estimate of vector instructions.
@@ -81,25 +79,18 @@ impl Shape {
             return None;
         }
         let least = |of: fn(&Tap) -> isize| pass.taps.iter().map(of).min().unwrap_or(0);
-        let each = summed(k) * depth;
         let mut tiled = Tiled {
             side: k,
             first: (least(|tap| tap.dy), least(|tap| tap.dx)),
-            tiles: pass.cols.div_ceil(along(k)),
-            rows: down(k),
-            blocks: pass.blocks.iter().map(|block| Block { at: block.first * each, ..*block }).collect(),
+            tiles: pass.cols.div_ceil(outputs(k)),
+            rows: outputs(k),
+            blocks: pass.blocks.iter().map(|block| Block { at: block.first * depth, ..*block }).collect(),
         };
-        while tiled.rows < 8 && tiled.room(tiled.rows + down(k), depth, out, lanes) <= FLOATS {
-            tiled.rows += down(k);
+        while tiled.rows < 8 && tiled.room(tiled.rows + outputs(k), depth, out, lanes) <= VECTORS * lanes {
+            tiled.rows += outputs(k);
         }
-        // A piece has about so many rows.
-        let piece = tiled.rows.min(pass.rows.div_ceil(7)).next_multiple_of(down(k));
-        let bands = piece / down(k);
-        let (there, back) = TRANSFORM[usize::from(k == 3)];
-        let own = tiled.frequencies() * each * out * bands
-            + there * depth * tiled.lines(piece)
-            + back * out * bands;
-        let own = own * tiled.tiles * pass.rows.div_ceil(down(k)) / bands;
+        let own = FREQUENCIES * depth * out + THERE * depth + BACK[usize::from(k == 5)] * out;
+        let own = own * tiled.tiles_of(pass.rows);
         (own * 10 <= 9 * pass.rows * pass.cols * k * k * depth * out).then_some(tiled)
     }
 }

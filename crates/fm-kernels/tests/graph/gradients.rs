@@ -94,13 +94,13 @@ fn every_operator_on_every_instruction_set() {
 #[test]
 fn winograds_forms() {
     for (case, arch, images) in [
-        (Case::new as fn(&str) -> Case, "11C3.same.bn-13C3.same@9x7", 21),
+        (Case::new as fn(&str) -> Case, "19C3.same.bn-21C3.same@9x7", 21),
         (Case::new, "12C3-10C3-9C3@12x11", 21),
         (Case::new, "20C3-25C3-21C3@13x12", 21),
         (Case::new, "14C5.same-18C5.same@9x10", 21),
         (Case::new, "40C3.same-48C3.same@18x19", 21),
         (Case::new, "44C3.same.bn-44C3.same@7x7", 75),
-        (Case::mirror, "12C3-14C3@9x12", 21),
+        (Case::mirror, "20C3-18C3@10x14", 21),
         (Case::mirror, "24C3-28C3@9x12", 21),
     ] {
         let case = case(arch);

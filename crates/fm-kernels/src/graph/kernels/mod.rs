@@ -8,6 +8,7 @@
 
 pub(crate) mod act;
 pub(crate) mod conv;
+pub(crate) mod filters;
 pub(crate) mod fold;
 pub(crate) mod gather;
 pub(crate) mod group;
@@ -109,6 +110,8 @@ macro_rules! kernels {
 kernels! {
     /// Convolution of some rows: forward, data gradient, dense layers.
     conv: conv::run, conv::Conv<'_>;
+    /// Winograd's transform of weights.
+    filters: filters::filters, filters::Filters<'_>;
     /// Winograd's transform of some rows.
     spread: spread::spread, spread::Spread;
     /// Winograd's transform back.

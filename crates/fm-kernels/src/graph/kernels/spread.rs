@@ -1,9 +1,7 @@
 //! Inputs to the frequencies of Winograd's form.
 
-use std::ops::Range;
-
 use super::View;
-use super::winograd::{INPUTS, along, down, mix, mixed, plane};
+use super::winograd::{INPUTS, outputs, plane, to_frequencies};
 use crate::simd::Simd;
 
 /// Transforms some rows of one slot.
@@ -17,33 +15,55 @@ pub(crate) struct Spread {
     pub(crate) left: isize,
     /// Side of the kernel: 3 or 5.
     pub(crate) side: usize,
-    /// Which of the frequencies down the rows: the others have calls of their own.
-    pub(crate) which: Range<usize>,
-    /// Rows of tiles, or where rows of the kernel are summed up, of inputs.
-    pub(crate) rows: usize,
+    /// One of the frequencies down the columns, or all: the others have calls of their own.
+    pub(crate) which: Option<usize>,
+    /// Rows of tiles, and tiles of a row.
+    pub(crate) bands: usize,
     pub(crate) tiles: usize,
     /// Channels that lie together.
     pub(crate) group: usize,
-    /// `[frequency down][frequency][group][row][tile][channel of the group][lane]`.
+    /// `[frequency down][frequency along][group][band][tile][channel of the group][lane]`.
     pub(crate) to: *mut f32,
     /// As many zeros as a pixel has values.
     pub(crate) zeros: *const f32,
 }
 
+/// Stands for all frequencies down the columns.
+const ALL: usize = INPUTS;
+
+/// # Safety
+/// The instruction set is there, and there is room.
+#[inline(always)]
+pub(crate) unsafe fn spread<S: Simd>(args: Spread) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match args.which {
+            Some(0) => tiles::<S, 0>(&args),
+            Some(1) => tiles::<S, 1>(&args),
+            Some(2) => tiles::<S, 2>(&args),
+            Some(3) => tiles::<S, 3>(&args),
+            Some(4) => tiles::<S, 4>(&args),
+            Some(_) => tiles::<S, 5>(&args),
+            None => tiles::<S, ALL>(&args),
+        }
+    }
+}
+
 impl Spread {
-    /// The inputs of a tile in one row.
-    ///
-    /// # Safety
-    /// The map is as large as it says.
+    /// The inputs of a tile; those outside of the map are among the zeros.
     #[inline(always)]
-    unsafe fn inputs(&self, row: isize, tile: usize) -> [*const f32; INPUTS] {
-        let mut from = [self.zeros; INPUTS];
-        if (0..self.height as isize).contains(&row) {
-            for (j, from) in from.iter_mut().enumerate() {
-                let col = self.left + (tile * along(self.side) + j) as isize;
+    fn inputs(&self, at: usize) -> [[*const f32; INPUTS]; INPUTS] {
+        let step = outputs(self.side);
+        let row = self.first + (at / self.tiles * step) as isize;
+        let col = self.left + (at % self.tiles * step) as isize;
+        let mut from = [[self.zeros; INPUTS]; INPUTS];
+        for (from, row) in from.iter_mut().zip(row..) {
+            if !(0..self.height as isize).contains(&row) {
+                continue;
+            }
+            for (from, col) in from.iter_mut().zip(col..) {
                 if (0..self.width as isize).contains(&col) {
-                    // SAFETY: in the map.
-                    *from = unsafe { self.x.pixel(row as usize, col as usize) };
+                    *from = self.x.at.wrapping_add(row as usize * self.x.row + col as usize * self.x.px);
                 }
             }
         }
@@ -52,74 +72,45 @@ impl Spread {
 }
 
 /// # Safety
-/// The instruction set is there, and there is room.
+/// As for [`spread`].
 #[inline(always)]
-pub(crate) unsafe fn spread<S: Simd>(args: Spread) {
-    let planes = INPUTS * plane(args.rows * args.tiles, args.channels, S::N);
-    // SAFETY: as promised by the caller; positions outside of the map are read from the zeros.
-    unsafe {
-        for r in 0..args.rows {
-            for tile in 0..args.tiles {
-                let at = r * args.tiles + tile;
-                let row = args.first + (r * down(args.side)) as isize;
-                if args.side != 3 {
-                    let from = args.inputs(row, tile);
-                    frequencies::<S, { mix::ONE }>(&args, from, from, at, args.to);
-                    continue;
-                }
-                for (number, which) in args.which.clone().enumerate() {
-                    let to = args.to.add(number * planes);
-                    let [a, b] = [[0, 2], [1, 2], [2, 1], [1, 3]][which].map(|i| args.inputs(row + i, tile));
-                    if which == 1 {
-                        frequencies::<S, { mix::SUM }>(&args, a, b, at, to);
-                    } else {
-                        frequencies::<S, { mix::DIFFERENCE }>(&args, a, b, at, to);
+unsafe fn tiles<S: Simd, const WHICH: usize>(args: &Spread) {
+    let pixels = args.bands * args.tiles;
+    let plane = plane(pixels, args.channels, S::N);
+    for at in 0..pixels {
+        let from = args.inputs(at);
+        let mut group = 0;
+        while group < args.channels {
+            let width = args.group.min(args.channels - group);
+            for c in 0..width {
+                let place = (group + c) * S::N;
+                // SAFETY: within the map, or among the zeros; there is room, says the caller.
+                unsafe {
+                    let mut d = [[S::splat(0.0); INPUTS]; INPUTS];
+                    for j in 0..INPUTS {
+                        let mut column = [S::splat(0.0); INPUTS];
+                        for i in 0..INPUTS {
+                            column[i] = S::load(from[i][j].add(place));
+                        }
+                        let column = to_frequencies::<S>(column);
+                        for f in 0..INPUTS {
+                            d[f][j] = column[f];
+                        }
+                    }
+                    let to = args.to.add((group * pixels + at * width + c) * S::N);
+                    for f in 0..INPUTS {
+                        if WHICH != ALL && f != WHICH {
+                            continue;
+                        }
+                        let to = to.add(if WHICH == ALL { f * INPUTS * plane } else { 0 });
+                        let row = to_frequencies::<S>(d[f]);
+                        for j in 0..INPUTS {
+                            S::store(to.add(j * plane), row[j]);
+                        }
                     }
                 }
             }
-        }
-    }
-}
-
-/// # Safety
-/// The instruction set is there; no one else uses what is written here, nor writes what is read.
-#[inline(always)]
-unsafe fn frequencies<S: Simd, const MIX: u8>(
-    args: &Spread,
-    a: [*const f32; INPUTS],
-    b: [*const f32; INPUTS],
-    at: usize,
-    to: *mut f32,
-) {
-    let pixels = args.rows * args.tiles;
-    let plane = plane(pixels, args.channels, S::N);
-    // SAFETY: as promised by `spread`'s caller.
-    unsafe {
-        let (four, five, two) = (S::splat(4.0), S::splat(-5.0), S::splat(2.0));
-        let minus = S::splat(-4.0);
-        let mut first = 0;
-        while first < args.channels {
-            let width = args.group.min(args.channels - first);
-            let to = to.add((first * pixels + at * width) * S::N);
-            for c in 0..width {
-                let place = (first + c) * S::N;
-                let d0 = mixed::<S, MIX>(a[0].add(place), b[0].add(place));
-                let d1 = mixed::<S, MIX>(a[1].add(place), b[1].add(place));
-                let d2 = mixed::<S, MIX>(a[2].add(place), b[2].add(place));
-                let d3 = mixed::<S, MIX>(a[3].add(place), b[3].add(place));
-                let d4 = mixed::<S, MIX>(a[4].add(place), b[4].add(place));
-                let d5 = mixed::<S, MIX>(a[5].add(place), b[5].add(place));
-                let to = to.add(c * S::N);
-                S::store(to, S::fma(four, d0, S::fma(five, d2, d4)));
-                let (even, odd) = (S::fma(minus, d2, d4), S::fma(minus, d1, d3));
-                S::store(to.add(plane), S::add(even, odd));
-                S::store(to.add(2 * plane), S::sub(even, odd));
-                let (even, odd) = (S::sub(d4, d2), S::mul(two, S::sub(d3, d1)));
-                S::store(to.add(3 * plane), S::add(even, odd));
-                S::store(to.add(4 * plane), S::sub(even, odd));
-                S::store(to.add(5 * plane), S::fma(four, d1, S::fma(five, d3, d5)));
-            }
-            first += width;
+            group += width;
         }
     }
 }
