@@ -194,6 +194,7 @@ impl State {
                     x: into,
                     z: from,
                     from: self.beside(index, slot),
+                    relu: (*max && self.plan.is_relu(stage.inputs[0])).then(|| self.value(stage.out, slot)),
                     add: to.add,
                 }),
                 Kind::Global { max } => (self.kernels.global_back)(Global {

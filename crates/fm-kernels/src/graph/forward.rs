@@ -106,6 +106,7 @@ impl State {
                     x,
                     z,
                     from: self.beside(index, slot),
+                    relu: None,
                     add: false,
                 }),
                 Kind::Global { max } => (self.kernels.global)(Global {

@@ -273,6 +273,11 @@ impl Plan {
         self.values[value].gradient
     }
 
+    /// Whether a value is what a layer's ReLU let through.
+    pub(crate) fn is_relu(&self, value: usize) -> bool {
+        self.layers.iter().any(|layer| layer.output == value && layer.relu)
+    }
+
     /// Rows of the side of a weight gradient that no taps walk over.
     fn plain_rows(&self, layer: &Layer) -> usize {
         if layer.shape.transposed { self.map(layer.input).height } else { self.map(layer.output).height }

@@ -56,6 +56,8 @@ struct Builder<'p> {
     at: Vec<Option<usize>>,
     free: Vec<usize>,
     needs: Vec<bool>,
+    /// Of each value, whether its whole gradient went through its ReLU already.
+    gated: Vec<bool>,
 }
 
 impl Program {
@@ -66,7 +68,8 @@ impl Program {
             needs[stage.out] |= from || (scope.contains(stage.part) && has_tensors(stage));
         }
         let (at, free) = (vec![None; plan.values.len()], Vec::new());
-        let mut builder = Builder { plan, program: Self::default(), at, free, needs };
+        let gated = vec![true; plan.values.len()];
+        let mut builder = Builder { plan, program: Self::default(), at, free, needs, gated };
         // The loss is told, and writes its gradient, where nothing trains too.
         builder.program.output = builder.target(plan.output).buffer;
         for (index, stage) in plan.stages.iter().enumerate().rev() {
@@ -88,7 +91,9 @@ fn has_tensors(stage: &Stage) -> bool {
 }
 
 impl Builder<'_> {
+    /// Where a gradient of a value goes.
     fn target(&mut self, value: usize) -> Target {
+        self.gated[value] = false;
         if let Some(buffer) = self.at[value] {
             return Target { buffer, add: true };
         }
@@ -104,6 +109,12 @@ impl Builder<'_> {
         Target { buffer, add: false }
     }
 
+    /// Makes a buffer the one of a value's gradient.
+    fn adopt(&mut self, value: usize, buffer: usize) {
+        self.gated[value] = false;
+        self.at[value] = Some(buffer);
+    }
+
     fn wanted(&mut self, value: usize) -> Option<Target> {
         self.needs[value].then(|| self.target(value))
     }
@@ -113,7 +124,7 @@ impl Builder<'_> {
         let mut adopted = false;
         let back = match &stage.kind {
             Kind::Layer(layer) => {
-                if self.plan.layers[*layer].relu {
+                if self.plan.layers[*layer].relu && !self.gated[stage.out] {
                     self.program.list.push((Back::Act { stage: index, g }, index));
                 }
                 Back::Layer { layer: *layer, g, to: self.wanted(stage.inputs[0]), weights: trains }
@@ -131,7 +142,7 @@ impl Builder<'_> {
                     let Some(norm) = term.norm else { continue };
                     let last = number + 1 == normed.len() && plain.is_empty();
                     if last && self.at[term.value].is_none() && !matches!(before, Before::Pooled(_)) {
-                        self.at[term.value] = Some(g);
+                        self.adopt(term.value, g);
                         adopted = true;
                     }
                     let add = self.at[term.value].is_some() && !adopted;
@@ -140,7 +151,7 @@ impl Builder<'_> {
                 }
                 for term in plain {
                     if self.at[term.value].is_none() && !adopted {
-                        self.at[term.value] = Some(g);
+                        self.adopt(term.value, g);
                         adopted = true;
                     } else {
                         let to = self.target(term.value);
@@ -155,6 +166,13 @@ impl Builder<'_> {
             Kind::Scale => {
                 let (map, vector) = (self.wanted(stage.inputs[0]), self.wanted(stage.inputs[1]));
                 Back::Scale { stage: index, g, map, vector }
+            }
+            Kind::Pool { max: true, .. } => {
+                // It sees to the ReLU before it.
+                let gated = self.gated[stage.inputs[0]];
+                let to = self.wanted(stage.inputs[0]);
+                self.gated[stage.inputs[0]] = gated;
+                Back::Stage { stage: index, g, to }
             }
             _ => Back::Stage { stage: index, g, to: self.wanted(stage.inputs[0]) },
         };

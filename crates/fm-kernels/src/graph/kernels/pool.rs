@@ -21,6 +21,8 @@ pub(crate) struct Pool {
     pub(crate) z: View,
     /// Where in its window each maximum is (a number of 0 and more, as float).
     pub(crate) from: View,
+    /// Backward: the maxima of a ReLU's values, which let gradients through where they are above zero.
+    pub(crate) relu: Option<View>,
     /// Backward: adds to what is there.
     pub(crate) add: bool,
 }
@@ -93,7 +95,7 @@ pub(crate) unsafe fn back<S: Simd>(args: Pool) {
                     let mut sum = if args.add { S::load(to) } else { S::splat(0.0) };
                     for y in top..bottom {
                         for x in left..right {
-                            let g = S::load(args.z.pixel(y, x).add(c * S::N));
+                            let g = gradient::<S>(&args, y, x, c);
                             if args.max {
                                 let from = S::load(args.from.pixel(y, x).add(c * S::N));
                                 let own = S::splat(((row - y * stride) * size + col - x * stride) as f32);
@@ -106,6 +108,22 @@ pub(crate) unsafe fn back<S: Simd>(args: Pool) {
                     S::store(to, sum);
                 }
             }
+        }
+    }
+}
+
+/// The gradient of an output, as the ReLU before the maximum lets it through.
+///
+/// # Safety
+/// The instruction set is there; the pixel is in the map, and no one writes it.
+#[inline(always)]
+unsafe fn gradient<S: Simd>(args: &Pool, row: usize, col: usize, c: usize) -> S::V {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let g = S::load(args.z.pixel(row, col).add(c * S::N));
+        match &args.relu {
+            Some(value) => S::gate(g, S::load(value.pixel(row, col).add(c * S::N))),
+            None => g,
         }
     }
 }
@@ -123,12 +141,12 @@ unsafe fn apart<S: Simd>(args: &Pool) {
         for row in args.area.rows.clone() {
             let windows = if row / size < args.height { args.area.cols } else { 0 };
             for col in 0..windows {
-                let (z, from) = (args.z.pixel(row / size, col), args.from.pixel(row / size, col));
+                let from = args.from.pixel(row / size, col);
                 for kx in 0..size {
                     let to = args.x.pixel(row, col * size + kx);
                     let own = S::splat((row % size * size + kx) as f32);
                     for c in 0..args.area.channels {
-                        let g = S::load(z.add(c * S::N));
+                        let g = gradient::<S>(args, row / size, col, c);
                         let v = if args.max {
                             S::equal(S::load(from.add(c * S::N)), own, g, S::splat(0.0))
                         } else {

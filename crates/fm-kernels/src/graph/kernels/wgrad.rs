@@ -57,6 +57,7 @@ pub(crate) unsafe fn run<S: Simd>(args: Wgrad) {
                 (3, false) if args.per_group == 1 => taps::<S, 3, 3, 1>(&args, first..end, channel, 1),
                 (3, false) => taps::<S, 1, 3, 1>(&args, first..end, channel, 3),
                 (5, true) => taps::<S, 1, 5, 1>(&args, first..end, channel, 5),
+                (5, false) => taps::<S, 1, 5, 1>(&args, first..end, channel, 2),
                 (2, true) => taps::<S, 2, 2, 1>(&args, first..end, channel, 5),
                 (_, true) => taps::<S, 1, 1, 4>(&args, first..end, channel, 5),
                 (_, false) => taps::<S, 1, 1, 4>(&args, first..end, channel, 3),
