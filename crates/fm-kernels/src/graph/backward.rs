@@ -52,6 +52,13 @@ impl State {
         }
     }
 
+    /// What the gradient through a batch norm takes.
+    pub(super) fn through(&self, norm: usize, slot: usize) -> Norm {
+        let k = |i: usize| self.coefficient(norm, coefficient::K + i).cast_const();
+        let mask = self.mask.start().wrapping_add(slot * self.plan.lanes);
+        Norm { k: [k(0), k(1), k(2)], mean: self.coefficient(norm, coefficient::MEAN), mask }
+    }
+
     /// # Safety
     /// No one else uses what is written here, nor writes what is read.
     unsafe fn back_norm(
@@ -63,14 +70,12 @@ impl State {
         part: Range<usize>,
     ) {
         let value = self.plan.norms[number].value;
-        let k = |i: usize| self.coefficient(number, coefficient::K + i).cast_const();
         let (area, y) = (area(self.plan.map(value), part), self.value(value, slot));
-        let (k, mean) = ([k(0), k(1), k(2)], self.coefficient(number, coefficient::MEAN));
         let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
         let (to, add) = (self.gradient(to.buffer, slot), to.add);
         // SAFETY: as promised by the caller of `back`.
         unsafe {
-            let norm = Norm { k, mean, mask: self.mask.start().add(slot * self.plan.lanes) };
+            let norm = self.through(number, slot);
             if let Before::Pooled(stage) = before
                 && let Kind::Pooled { size, .. } = self.plan.stages[stage].kind
             {
@@ -112,18 +117,16 @@ impl State {
             return;
         }
         let z = self.value(stage.out, slot);
-        if let Kind::Pooled { term, size } = stage.kind {
+        if let Kind::Pooled { term, .. } = stage.kind {
             let scratch = self.scratch[at.worker].start();
             let mean = self.terms(&[term], slot, mode)[0].mean;
             // SAFETY: as promised by the caller of `back`.
             unsafe {
                 (self.kernels.pooled_sums)(pooled::Sums {
                     area: area(map, part),
-                    size,
                     g: self.gradient(g, slot),
                     z,
-                    from: self.beside(index, slot),
-                    y: self.value(term.value, slot),
+                    own: self.own(index, slot),
                     mean,
                     to: if sums { scratch } else { std::ptr::null_mut() },
                 });

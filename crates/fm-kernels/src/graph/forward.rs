@@ -73,13 +73,23 @@ impl State {
                     act: *act,
                     z,
                 }),
-                Kind::Pooled { term, size } => (self.kernels.pooled)(pooled::Forward {
-                    area: area(z_map, part),
-                    size: *size,
-                    term: self.terms(std::slice::from_ref(term), slot, mode)[0],
-                    z,
-                    from: self.beside(index, slot),
-                }),
+                Kind::Pooled { term, size } => {
+                    let maker = self.plan.maker(term.value);
+                    let mut own = self.terms(std::slice::from_ref(term), slot, mode)[0];
+                    for part in if_made(part, maker) {
+                        if let Some(layer) = maker {
+                            own.y = self.make(layer, slot, part.start * size..part.end * size, mode, at);
+                        }
+                        (self.kernels.pooled)(pooled::Forward {
+                            area: area(z_map, part),
+                            size: *size,
+                            term: own,
+                            z,
+                            from: self.beside(index, slot),
+                            own: self.own(index, slot),
+                        });
+                    }
+                }
                 Kind::GroupNorm { groups, tensors } => {
                     let each = z_map.channels / groups;
                     for group in part {
@@ -96,19 +106,26 @@ impl State {
                         });
                     }
                 }
-                Kind::Pool { size, stride, max } => (self.kernels.pool)(Pool {
-                    area: area(z_map, part),
-                    height: z_map.height,
-                    width: x_map.width,
-                    size: *size,
-                    stride: *stride,
-                    max: *max,
-                    x,
-                    z,
-                    from: self.beside(index, slot),
-                    relu: None,
-                    add: false,
-                }),
+                Kind::Pool { size, stride, max } => {
+                    let maker = self.plan.maker(input);
+                    for part in if_made(part, maker) {
+                        let made = part.start * size..part.end * size;
+                        let x = maker.map_or(x, |layer| self.make(layer, slot, made, mode, at));
+                        (self.kernels.pool)(Pool {
+                            area: area(z_map, part),
+                            height: z_map.height,
+                            width: x_map.width,
+                            size: *size,
+                            stride: *stride,
+                            max: *max,
+                            x,
+                            z,
+                            from: self.beside(index, slot),
+                            relu: None,
+                            add: false,
+                        });
+                    }
+                }
                 Kind::Global { max } => (self.kernels.global)(Global {
                     area: super::kernels::Area {
                         rows: 0..x_map.height,
@@ -170,60 +187,126 @@ impl State {
         at: Place,
     ) {
         let layer = &self.plan.layers[index];
-        let (x_map, y_map) = (self.plan.map(layer.input), self.plan.map(layer.output));
-        let (x, y) = (self.value(layer.input, slot), self.value(layer.output, slot));
-        let weights = layer.packed..layer.packed + layer.lengths.0;
-        let folds = mode == Mode::Infer && layer.norm.is_some();
+        let y_map = self.plan.map(layer.output);
         let sums = layer.norm.filter(|_| mode == Mode::Train);
         let scratch = self.scratch[at.worker].start();
         // SAFETY: as promised by the caller.
         unsafe {
-            let bias = if folds {
-                Some(self.folded_bias[index].get(0..y_map.channels))
-            } else {
-                layer.bias.map(|bias| self.read(&self.params, bias))
-            };
-            let all = &layer.forward.blocks;
-            let (rows, cols, blocks) = if layer.flat {
-                (0..1, slots, &all[part])
-            } else {
-                (layer.forward.rows_of(part), layer.forward.cols, &all[..])
-            };
-            let count = rows.len() * cols;
-            let weights = if folds { self.folded.get(weights) } else { self.packed.get(weights) };
-            let sum_at = if sums.is_some() { scratch } else { std::ptr::null_mut() };
-            if layer.forward.tiled.is_some() {
-                let ends = Ends { bias, relu: layer.relu, add: false, sums: sum_at };
-                self.tiled(&layer.forward, (x, x_map), y, rows, weights, ends, at.worker);
-                if sums.is_some() {
-                    self.keep_moments(scratch, y_map.channels, count, at);
-                }
+            if layer.flat {
+                self.product(index, slot..slot + slots, part, mode);
                 return;
             }
+            let rows = layer.forward.rows_of(part);
+            let count = rows.len() * layer.forward.cols;
+            let sum_at = if sums.is_some() { scratch } else { std::ptr::null_mut() };
+            if layer.into.is_none() {
+                let y = self.value(layer.output, slot);
+                self.convolve(index, (slot, rows), mode, y, sum_at, at.worker);
+            } else if sums.is_some() {
+                self.make_sums(index, slot, rows, sum_at, at);
+            }
+            if sums.is_some() {
+                self.keep_moments(scratch, y_map.channels, count, at);
+            }
+        }
+    }
+
+    /// A layer's packed weights and its bias, as a mode has them.
+    ///
+    /// # Safety
+    /// No one writes them meanwhile.
+    unsafe fn weights_of(&self, index: usize, mode: Mode) -> (&[f32], Option<&[f32]>) {
+        let layer = &self.plan.layers[index];
+        let weights = layer.packed..layer.packed + layer.lengths.0;
+        // SAFETY: as promised by the caller.
+        unsafe {
+            if mode == Mode::Infer && layer.norm.is_some() {
+                let channels = self.plan.map(layer.output).channels;
+                (self.folded.get(weights), Some(self.folded_bias[index].get(0..channels)))
+            } else {
+                (self.packed.get(weights), layer.bias.map(|bias| self.read(&self.params, bias)))
+            }
+        }
+    }
+
+    /// Some blocks of a layer of one pixel, for some slots.
+    ///
+    /// # Safety
+    /// As for [`State::forward`].
+    unsafe fn product(&self, index: usize, slots: Range<usize>, part: Range<usize>, mode: Mode) {
+        let layer = &self.plan.layers[index];
+        let (x, y) = (self.value(layer.input, slots.start), self.value(layer.output, slots.start));
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let (weights, bias) = self.weights_of(index, mode);
             (self.kernels.conv)(Conv {
                 x: x.at,
-                x_row: x.row * layer.forward.step,
-                x_px: if layer.flat { x_map.size() } else { x.px * layer.forward.step },
+                x_row: x.row,
+                x_px: self.plan.map(layer.input).size(),
                 y: y.at,
                 y_row: y.row,
-                y_px: if layer.flat { y_map.size() } else { y.px },
-                rows,
-                cols,
+                y_px: self.plan.map(layer.output).size(),
+                rows: 0..1,
+                cols: slots.len(),
                 taps: &layer.offsets,
                 runs: &layer.forward.runs,
                 step: layer.forward.step,
-                height: x_map.height,
-                blocks,
+                height: 1,
+                blocks: &layer.forward.blocks[part],
                 depth: layer.forward.depth,
                 weights,
                 bias,
                 relu: layer.relu,
                 add: false,
-                sums: sum_at,
+                sums: std::ptr::null_mut(),
             });
-            if sums.is_some() {
-                self.keep_moments(scratch, y_map.channels, count, at);
+        }
+    }
+
+    /// Some rows of a layer for one slot, to `y`, and their sums for a batch norm where a place for them is given.
+    ///
+    /// # Safety
+    /// As for [`State::forward`].
+    pub(super) unsafe fn convolve(
+        &self,
+        index: usize,
+        (slot, rows): (usize, Range<usize>),
+        mode: Mode,
+        y: View,
+        sums: *mut f32,
+        worker: usize,
+    ) {
+        let layer = &self.plan.layers[index];
+        let (x, x_map) = (self.value(layer.input, slot), self.plan.map(layer.input));
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let (weights, bias) = self.weights_of(index, mode);
+            if layer.forward.tiled.is_some() {
+                let ends = Ends { bias, relu: layer.relu, add: false, sums };
+                self.tiled(&layer.forward, (x, x_map), y, rows, weights, ends, worker);
+                return;
             }
+            (self.kernels.conv)(Conv {
+                x: x.at,
+                x_row: x.row * layer.forward.step,
+                x_px: x.px * layer.forward.step,
+                y: y.at,
+                y_row: y.row,
+                y_px: y.px,
+                rows,
+                cols: layer.forward.cols,
+                taps: &layer.offsets,
+                runs: &layer.forward.runs,
+                step: layer.forward.step,
+                height: x_map.height,
+                blocks: &layer.forward.blocks,
+                depth: layer.forward.depth,
+                weights,
+                bias,
+                relu: layer.relu,
+                add: false,
+                sums,
+            });
         }
     }
 
@@ -248,4 +331,10 @@ impl State {
         };
         [term(0), term(1)]
     }
+}
+
+/// Rows of windows: one after the other where a layer makes what is in them, else all at once.
+fn if_made(part: Range<usize>, maker: Option<usize>) -> impl Iterator<Item = Range<usize>> {
+    let step = if maker.is_some() { 1 } else { part.len().max(1) };
+    part.clone().step_by(step).map(move |first| first..part.end.min(first + step))
 }

@@ -83,6 +83,13 @@ impl State {
         worker: usize,
     ) {
         let layer = &self.plan.layers[index];
+        if layer.into.is_some() {
+            // SAFETY: as promised by the caller of `back`.
+            unsafe {
+                self.lines_gradient(index, g, (slice, self.slices(index, slots)), plain, slots, worker)
+            };
+            return;
+        }
         let shape = layer.shape;
         let (x_map, g_map) = (self.plan.map(layer.input), self.program.buffers[g]);
         let (x, dy) = (self.value(layer.input, 0), self.gradient(g, 0));

@@ -227,6 +227,7 @@ impl<'n> Lowering<'n> {
             flat,
             slices: 1,
             folded: shape.folded(plain.height, plain.width),
+            into: None,
         });
         self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
         Ok(Lowered::Value(out))
@@ -386,6 +387,7 @@ impl<'n> Lowering<'n> {
         let passes = |(at, layer): (usize, &Layer)| {
             (0..=layer.backward.len()).map(move |pass| (at, pass)).collect::<Vec<_>>()
         };
+        plan.find_lines();
         plan.packs = plan.layers.iter().enumerate().flat_map(passes).collect();
         let size = |&(layer, _): &(usize, usize)| std::cmp::Reverse(plan.layers[layer].shape.weights());
         let mut packs = std::mem::take(&mut plan.packs);

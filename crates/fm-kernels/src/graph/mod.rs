@@ -23,6 +23,7 @@ mod forward;
 mod gradients;
 mod kernels;
 mod layer;
+mod lines;
 mod loss;
 mod lower;
 mod map;

@@ -78,6 +78,16 @@ pub(crate) struct Layer {
     pub(crate) slices: usize,
     /// How Winograd's form computes it, where that is chosen.
     pub(crate) folded: Option<Folded>,
+    /// What alone takes its output, where that is not kept.
+    pub(crate) into: Option<Into>,
+}
+
+/// A maximum over windows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Into {
+    pub(crate) stage: usize,
+    /// Rows of a window.
+    pub(crate) lines: usize,
 }
 
 /// A batch norm.
@@ -235,6 +245,8 @@ impl Layer {
     pub(crate) fn plain_parts(&self) -> usize {
         let most = match self.folded {
             Some(folded) => FOLDED_CHANNELS[usize::from(folded.tiles * folded.bands >= FEWEST)],
+            // Each task would make the rows again.
+            None if self.into.is_some() => self.shape.first,
             None => CHANNELS,
         };
         self.shape.first.div_ceil(most)
@@ -258,7 +270,10 @@ impl Layer {
 
     /// Rows that a weight gradient takes together.
     fn band(&self) -> usize {
-        if self.folded.is_some() { outputs(self.shape.kernel) } else { 1 }
+        match self.folded {
+            Some(_) => outputs(self.shape.kernel),
+            None => self.into.map_or(1, |into| into.lines),
+        }
     }
 }
 

@@ -136,6 +136,17 @@ impl Builder<'_> {
                     kind if trains && kind.is_relu_of_norm() => Before::Relu,
                     _ => Before::Nothing,
                 };
+                if let (Before::Pooled(_), [term]) = (before, stage.kind.terms())
+                    && self.plan.maker(term.value).is_some()
+                {
+                    // The layer's weight gradient starts from that of the maxima.
+                    if self.needs[term.value] {
+                        self.adopt(term.value, g);
+                    } else {
+                        self.free.push(g);
+                    }
+                    return;
+                }
                 let needed = || stage.kind.terms().iter().filter(|term| self.needs[term.value]);
                 let (normed, plain): (Vec<Term>, Vec<Term>) = needed().partition(|term| term.norm.is_some());
                 for (number, term) in normed.iter().enumerate() {
@@ -166,6 +177,12 @@ impl Builder<'_> {
             Kind::Scale => {
                 let (map, vector) = (self.wanted(stage.inputs[0]), self.wanted(stage.inputs[1]));
                 Back::Scale { stage: index, g, map, vector }
+            }
+            Kind::Pool { max: true, .. } if self.plan.maker(stage.inputs[0]).is_some() => {
+                let gated = self.gated[stage.inputs[0]];
+                self.adopt(stage.inputs[0], g);
+                self.gated[stage.inputs[0]] = gated;
+                return;
             }
             Kind::Pool { max: true, .. } => {
                 // It sees to the ReLU before it.

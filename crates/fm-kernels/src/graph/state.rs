@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) bytes: Vec<Buffer<u8>>,
     /// By worker: zeros, then what Winograd's form needs.
     pub(crate) tiles: Vec<Buffer<f32>>,
+    /// By worker: rows of a value that is not kept, and of its gradient.
+    pub(crate) lines: Vec<Buffer<f32>>,
     /// Zeros at its start.
     pub(crate) zeros: usize,
     /// `[slot][lane]`: 1 for an image, 0 for none.
@@ -90,10 +92,10 @@ impl State {
         });
         let draws = draws.max().unwrap_or(0);
         let extra = plan.stages.iter().map(|stage| match &stage.kind {
-            Kind::Pooled { .. }
-            | Kind::Pool { max: true, .. }
-            | Kind::Global { max: true }
-            | Kind::Dropout { .. } => Buffer::new(room * plan.map(stage.out).size()),
+            Kind::Pooled { .. } => Buffer::new(2 * room * plan.map(stage.out).size()),
+            Kind::Pool { max: true, .. } | Kind::Global { max: true } | Kind::Dropout { .. } => {
+                Buffer::new(room * plan.map(stage.out).size())
+            }
             Kind::GroupNorm { groups, .. } => Buffer::new(room * groups * 2 * lanes),
             _ => Buffer::new(0),
         });
@@ -127,7 +129,10 @@ impl State {
             values: plan
                 .values
                 .iter()
-                .map(|value| Buffer::new(room * value.map.size()))
+                .enumerate()
+                .map(|(at, value)| {
+                    Buffer::new(if plan.maker(at).is_some() { 0 } else { room * value.map.size() })
+                })
                 .collect::<Result<_, Error>>()?,
             extra: extra.collect::<Result<_, Error>>()?,
             program: Program::default(),
@@ -144,6 +149,7 @@ impl State {
             tiles: (0..workers)
                 .map(|_| Buffer::new(zeros + tiles.unwrap_or(0)))
                 .collect::<Result<_, Error>>()?,
+            lines: (0..workers).map(|_| Buffer::new(plan.lines_room())).collect::<Result<_, Error>>()?,
             zeros,
             mask: Buffer::new(slots * lanes)?,
             losses: Buffer::new(slots * lanes)?,
@@ -181,8 +187,11 @@ impl State {
         View { at, row: map.row(), px: map.px() }
     }
 
-    /// A slot of a value.
+    /// A slot of a value; nothing, where that is not kept.
     pub(crate) fn value(&self, value: usize, slot: usize) -> View {
+        if self.plan.maker(value).is_some() {
+            return View { at: std::ptr::null_mut(), row: 0, px: 0 };
+        }
         Self::view(&self.values[value], self.plan.map(value), slot)
     }
 
@@ -198,6 +207,12 @@ impl State {
             return View { at: std::ptr::null_mut(), row: 0, px: 0 };
         }
         Self::view(buffer, self.plan.map(self.plan.stages[stage].out), slot)
+    }
+
+    /// What the norm before a maximum made that of, which a stage keeps beside where it was.
+    pub(crate) fn own(&self, stage: usize, slot: usize) -> View {
+        let (buffer, map) = (&self.extra[stage], self.plan.map(self.plan.stages[stage].out));
+        Self::view(buffer, map, buffer.len() / map.size() / 2 + slot)
     }
 
     /// Coefficients of a batch norm.

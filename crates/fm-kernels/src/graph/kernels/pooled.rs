@@ -15,8 +15,9 @@ pub(crate) struct Forward {
     pub(crate) size: usize,
     pub(crate) term: Term,
     pub(crate) z: View,
-    /// Where in its window each maximum is (a number of 0 and more, as float).
+    /// Where in its window each maximum is (a number of 0 and more, as float), and what the norm made it of.
     pub(crate) from: View,
+    pub(crate) own: View,
 }
 
 /// # Safety
@@ -36,18 +37,22 @@ unsafe fn windows<S: Simd>(args: &Forward, size: usize) {
     unsafe {
         for row in args.area.rows.clone() {
             for col in 0..args.area.cols {
-                let (z, from) = (args.z.pixel(row, col), args.from.pixel(row, col));
+                let [z, from, own_at] = [args.z, args.from, args.own].map(|view| view.pixel(row, col));
                 for c in 0..args.area.channels {
                     let at = c * S::N;
                     let (mut best, mut place) = (S::splat(f32::NEG_INFINITY), S::splat(0.0));
+                    let mut own = S::splat(0.0);
                     for ky in 0..size {
                         for kx in 0..size {
                             let here = term.value::<S>(row * size + ky, col * size + kx, c);
+                            let y = S::load(term.y.pixel(row * size + ky, col * size + kx).add(at));
+                            own = S::above(here, best, y, own);
                             place = S::above(here, best, S::splat((ky * size + kx) as f32), place);
                             best = S::above(here, best, here, best);
                         }
                     }
                     S::store(from.add(at), place);
+                    S::store(own_at.add(at), own);
                     S::store(z.add(at), S::relu(best));
                 }
             }
@@ -60,11 +65,10 @@ unsafe fn windows<S: Simd>(args: &Forward, size: usize) {
 pub(crate) struct Sums {
     /// Windows.
     pub(crate) area: Area,
-    pub(crate) size: usize,
     pub(crate) g: View,
     pub(crate) z: View,
-    pub(crate) from: View,
-    pub(crate) y: View,
+    /// The norm's inputs where the maxima are.
+    pub(crate) own: View,
     pub(crate) mean: *const f32,
     /// `[channel][3][lanes]`, the last of the three zero; null where no sums are asked for.
     pub(crate) to: *mut f32,
@@ -77,13 +81,7 @@ pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
     let mut c = 0;
     while c < args.area.channels {
         // SAFETY: as promised by the caller.
-        unsafe {
-            match (args.area.channels - c >= 4, args.size) {
-                (true, 2) => some::<S, 4>(&args, c, 2),
-                (true, size) => some::<S, 4>(&args, c, size),
-                (false, size) => some::<S, 1>(&args, c, size),
-            }
-        }
+        unsafe { if args.area.channels - c >= 4 { some::<S, 4>(&args, c) } else { some::<S, 1>(&args, c) } }
         c += if args.area.channels - c >= 4 { 4 } else { 1 };
     }
 }
@@ -91,7 +89,7 @@ pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
 /// # Safety
 /// As for [`sums`], for `C` channels from the first on.
 #[inline(always)]
-unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, size: usize) {
+unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize) {
     let summed = !args.to.is_null();
     // SAFETY: as promised by the caller.
     unsafe {
@@ -104,9 +102,8 @@ unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, size: usize) 
         }
         for row in args.area.rows.clone() {
             for col in 0..args.area.cols {
-                let [g_at, z_at, from] =
-                    [args.g, args.z, args.from].map(|view| view.pixel(row, col).add(first * S::N));
-                let y = args.y.pixel(row * size, col * size).add(first * S::N);
+                let [g_at, z_at, own] =
+                    [args.g, args.z, args.own].map(|view| view.pixel(row, col).add(first * S::N));
                 for c in 0..C {
                     let at = c * S::N;
                     let z = S::load(z_at.add(at));
@@ -115,13 +112,7 @@ unsafe fn some<S: Simd, const C: usize>(args: &Sums, first: usize, size: usize) 
                     if !summed {
                         continue;
                     }
-                    let (place, mut own) = (S::load(from.add(at)), means[c]);
-                    for ky in 0..size {
-                        for kx in 0..size {
-                            let here = S::load(y.add(ky * args.y.row + kx * args.y.px + at));
-                            own = S::equal(place, S::splat((ky * size + kx) as f32), here, own);
-                        }
-                    }
+                    let own = S::load(own.add(at));
                     sums[0][c] = S::add(sums[0][c], g);
                     sums[1][c] = S::fma(g, S::sub(own, means[c]), sums[1][c]);
                 }
