@@ -7,8 +7,7 @@ use super::kernels::conv::Conv;
 use super::kernels::group;
 use super::kernels::moves::{Copy, Scale, Way};
 use super::kernels::point::{self, Moments};
-use super::kernels::pool::{Global, Pool};
-use super::kernels::pooled;
+use super::kernels::pool::Global;
 use super::plan::{Kind, Term, coefficient};
 use super::state::{Mode, State, area};
 use super::tiled::Ends;
@@ -73,23 +72,7 @@ impl State {
                     act: *act,
                     z,
                 }),
-                Kind::Pooled { term, size } => {
-                    let maker = self.plan.maker(term.value);
-                    let mut own = self.terms(std::slice::from_ref(term), slot, mode)[0];
-                    for part in if_made(part, maker) {
-                        if let Some(layer) = maker {
-                            own.y = self.make(layer, slot, part.start * size..part.end * size, mode, at);
-                        }
-                        (self.kernels.pooled)(pooled::Forward {
-                            area: area(z_map, part),
-                            size: *size,
-                            term: own,
-                            z,
-                            from: self.beside(index, slot),
-                            own: self.own(index, slot),
-                        });
-                    }
-                }
+                Kind::Pooled { .. } | Kind::Pool { .. } => self.windows(index, slot, part, mode, at),
                 Kind::GroupNorm { groups, tensors } => {
                     let each = z_map.channels / groups;
                     for group in part {
@@ -103,26 +86,6 @@ impl State {
                             bias: self.tensor(&self.params, tensors + 1),
                             kept: self.extra[index].start().add(kept),
                             eps: fm_net::EPS as f32,
-                        });
-                    }
-                }
-                Kind::Pool { size, stride, max } => {
-                    let maker = self.plan.maker(input);
-                    for part in if_made(part, maker) {
-                        let made = part.start * size..part.end * size;
-                        let x = maker.map_or(x, |layer| self.make(layer, slot, made, mode, at));
-                        (self.kernels.pool)(Pool {
-                            area: area(z_map, part),
-                            height: z_map.height,
-                            width: x_map.width,
-                            size: *size,
-                            stride: *stride,
-                            max: *max,
-                            x,
-                            z,
-                            from: self.beside(index, slot),
-                            relu: None,
-                            add: false,
                         });
                     }
                 }
@@ -331,10 +294,4 @@ impl State {
         };
         [term(0), term(1)]
     }
-}
-
-/// Rows of windows: one after the other where a layer makes what is in them, else all at once.
-fn if_made(part: Range<usize>, maker: Option<usize>) -> impl Iterator<Item = Range<usize>> {
-    let step = if maker.is_some() { 1 } else { part.len().max(1) };
-    part.clone().step_by(step).map(move |first| first..part.end.min(first + step))
 }

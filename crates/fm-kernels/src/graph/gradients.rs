@@ -86,8 +86,8 @@ impl State {
         if layer.into.is_some() {
             // SAFETY: as promised by the caller of `back`.
             unsafe {
-                self.lines_gradient(index, g, (slice, self.slices(index, slots)), plain, slots, worker)
-            };
+                self.lines_gradient(index, g, (slice, self.slices(index, slots)), plain, slots, worker);
+            }
             return;
         }
         let shape = layer.shape;
@@ -105,6 +105,7 @@ impl State {
         unsafe {
             let out = self.partial[index].start().add(first);
             let View { at, row, px } = tapped.0;
+            let room = self.tiles[worker].start().add(self.zeros);
             let has_bias = layer.bias.is_some() && !shape.transposed;
             for piece_at in pieces.clone().step_by(together) {
                 let (slots, rows) = if layer.flat {
@@ -115,6 +116,7 @@ impl State {
                     (slot..last, self.plan.rows_of_part(index, piece_at % parts))
                 };
                 let add = piece_at > pieces.start;
+                let ends = Piece { add, last: piece_at + together >= pieces.end };
                 if layer.folded.is_some() {
                     let sides = Sides {
                         tapped: (
@@ -125,7 +127,6 @@ impl State {
                         plain: (View { at: flat.0.at.add(slots.start * flat.1), ..flat.0 }, flat.1, cols),
                         slots: slots.len(),
                     };
-                    let ends = Piece { add, last: piece_at + together >= pieces.end };
                     self.folded(layer, &sides, rows.clone(), plain.clone(), ends, out, worker);
                     if !has_bias {
                         continue;
@@ -153,6 +154,8 @@ impl State {
                     out,
                     bias: if has_bias { out.add(shape.weights()) } else { std::ptr::null_mut() },
                     add,
+                    room: if layer.is_pointwise() { room } else { std::ptr::null_mut() },
+                    last: ends.last,
                 });
             }
             // A transposed convolution's bias is not on the plain side; one task sums it over all.

@@ -163,6 +163,8 @@ impl State {
                             std::ptr::null_mut()
                         },
                         add,
+                        room: std::ptr::null_mut(),
+                        last: false,
                     });
                     add = true;
                 }

@@ -40,6 +40,7 @@ mod tiled;
 mod tiles;
 mod trainer;
 mod update;
+mod windows;
 
 pub use explain::StageReport;
 pub use trainer::GraphTrainer;

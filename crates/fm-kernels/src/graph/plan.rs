@@ -18,7 +18,8 @@ const CACHED: usize = 13_000;
 /// Output channels of a weight gradient that one task takes, where there are that many.
 const CHANNELS: usize = 12;
 
-/// The same in Winograd's form, where each task transforms the whole other side: of maps of few tiles, and of others.
+/// The same in Winograd's form, where each task transforms the whole other side: of maps of few tiles, and of others; the last
+/// goes for kernels of one pixel too, for which a task copies the other side.
 const FOLDED_CHANNELS: [usize; 2] = [24, 48];
 
 /// Fewest products of a tile of a weight gradient in Winograd's form, over which its sums are kept in registers.
@@ -247,9 +248,19 @@ impl Layer {
             Some(folded) => FOLDED_CHANNELS[usize::from(folded.tiles * folded.bands >= FEWEST)],
             // Each task would make the rows again.
             None if self.into.is_some() => self.shape.first,
+            None if self.is_pointwise() => FOLDED_CHANNELS[1],
             None => CHANNELS,
         };
         self.shape.first.div_ceil(most)
+    }
+
+    /// Whether its kernel is one pixel of a map.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.shape.kernel == 1
+            && self.shape.groups == 1
+            && !self.flat
+            && !self.shape.transposed
+            && self.into.is_none()
     }
 
     /// Slices that a weight gradient over so many slots, of so many pieces in all, is summed up in: a number that depends on the

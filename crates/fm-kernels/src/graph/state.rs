@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fm_net::Scope;
 
-use super::kernels::{Area, Kernels, View};
+use super::kernels::{Area, Kernels, View, pointwise};
 use super::map::Map;
 use super::plan::{Kind, Plan};
 use super::program::Program;
@@ -106,8 +106,14 @@ impl State {
         };
         let passes = layers().flat_map(|layer| layer.backward.iter().chain([&layer.forward])).map(room_of);
         let folds = (0..plan.layers.len()).map(|at| {
-            let rows = (0..plan.row_parts(at)).map(|part| plan.rows_of_part(at, part).len()).max();
-            plan.layers[at].folded_room(lanes, rows.unwrap_or(0), plan.slots_together(at))
+            let rows =
+                (0..plan.row_parts(at)).map(|part| plan.rows_of_part(at, part).len()).max().unwrap_or(0);
+            let layer = &plan.layers[at];
+            if layer.is_pointwise() {
+                let pixels = rows * plan.map(layer.output).width;
+                return pointwise::room(lanes, pixels, layer.shape.second, layer.plain_most());
+            }
+            layer.folded_room(lanes, rows, plan.slots_together(at))
         });
         let tiles = passes.chain(folds).max();
         Ok(Self {

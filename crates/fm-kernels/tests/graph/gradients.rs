@@ -115,6 +115,29 @@ fn winograds_forms() {
     }
 }
 
+/// Rows that windows leave over, several pieces of rows, kernels with a bias, and maps that others take too.
+#[test]
+fn the_map_behind_a_first_convolution_is_not_kept_where_only_a_maximum_takes_it() {
+    for (arch, kept) in [
+        ("5C3.same.bn-MP2@7x9", false),
+        ("24C3.same.bn-MP2-3C3@29x28", false),
+        ("4C5.same-MP3-6C3@14x13", false),
+        ("40C3-MP2-4C3@30x29", false),
+        ("4C3.same.bn.silu-MP2@8x8", true),
+        ("4C3.same-MP3.s2@8x7", true),
+        ("4C3.same-4C3.same.bn-MP2@8x8", true),
+    ] {
+        let case = Case::new(arch);
+        for isa in isas() {
+            let made = case.trainer(isa, 2).explain().iter().any(|stage| stage.kernel.contains("not kept"));
+            assert_eq!(made, !kept, "{arch} on {isa}");
+            let rows: Vec<u32> = (0..21).map(|i| i * 11 % 40).collect();
+            close(&case, isa, 2, &rows, Scope::All, &format!("{arch} on {isa}"));
+            close(&case, isa, 2, &rows, Scope::Head, &format!("{arch}, head on {isa}"));
+        }
+    }
+}
+
 #[test]
 fn parts_that_do_not_train_are_in_inference_mode() {
     for arch in ["4C3.same.bn-MP2-SD20-4R3--7-D30-6@8x8", "4C3.same.gn2-D20-GAP-D20--6@8x8"] {

@@ -15,7 +15,7 @@ use super::winograd::{FREQUENCIES, INPUTS, plane, share};
 use crate::simd::Simd;
 
 /// Sums of a tile at most, and the distance from one tile's to the next one's.
-const SUMS: usize = 16;
+pub(crate) const SUMS: usize = 16;
 
 /// Channels of the tapped and of the plain side that one tile takes, for vectors of so many lanes.
 pub(crate) const fn tile(lanes: usize) -> (usize, usize) {
@@ -29,6 +29,7 @@ pub(crate) fn room(lanes: usize, depth: usize, plain: usize) -> usize {
 }
 
 /// Products of both sides' frequencies over some rows of some slots.
+#[derive(Clone, Copy)]
 pub(crate) struct Fold {
     /// `[slot][frequency along][group][tile][channel of the group][lane]`.
     pub(crate) x: *const f32,
@@ -68,12 +69,7 @@ pub(crate) unsafe fn fold<S: Simd>(args: Fold) {
                     let x = args
                         .x
                         .add(frequency * plane(args.tiles, args.depth, S::N) + input * args.tiles * S::N);
-                    match deep.min(args.depth - input) {
-                        1 => across::<S, 1>(&args, x, y, sums, width),
-                        2 => across::<S, 2>(&args, x, y, sums, width),
-                        4 => across::<S, 4>(&args, x, y, sums, width),
-                        _ => across::<S, 3>(&args, x, y, sums, width),
-                    }
+                    self::deep::<S>(&args, x, y, sums, (deep.min(args.depth - input), width));
                     sums = sums.add(SUMS);
                 }
             }
@@ -83,6 +79,29 @@ pub(crate) unsafe fn fold<S: Simd>(args: Fold) {
                 3 => unfold::<S, 3>(&args, deep, wide),
                 _ => unfold::<S, 5>(&args, deep, wide),
             }
+        }
+    }
+}
+
+/// The products of one tile of so many channels of both sides.
+///
+/// # Safety
+/// The instruction set is there; no one else uses what is written here, nor writes what is read.
+#[inline(always)]
+pub(super) unsafe fn deep<S: Simd>(
+    args: &Fold,
+    x: *const f32,
+    y: *const f32,
+    to: *mut f32,
+    (deep, wide): (usize, usize),
+) {
+    // SAFETY: as promised by `fold`'s caller.
+    unsafe {
+        match deep {
+            1 => across::<S, 1>(args, x, y, to, wide),
+            2 => across::<S, 2>(args, x, y, to, wide),
+            4 => across::<S, 4>(args, x, y, to, wide),
+            _ => across::<S, 3>(args, x, y, to, wide),
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod group;
 pub(crate) mod lift;
 pub(crate) mod moves;
 pub(crate) mod point;
+pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod pooled;
 pub(crate) mod spread;

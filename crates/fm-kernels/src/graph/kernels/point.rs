@@ -119,7 +119,7 @@ pub(crate) unsafe fn sums<S: Simd>(args: Sums) {
             let left = args.area.channels - c;
             match (left >= 4, relu, args.wanted) {
                 (true, true, [true, false]) if !args.in_place => {
-                    some::<S, 4>(&args, c, Act(RELU), [true, false], false)
+                    some::<S, 4>(&args, c, Act(RELU), [true, false], false);
                 }
                 (true, true, [true, false]) => some::<S, 4>(&args, c, Act(RELU), [true, false], true),
                 (true, true, [false, true]) => some::<S, 4>(&args, c, Act(RELU), [false, true], true),

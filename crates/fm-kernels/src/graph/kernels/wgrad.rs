@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::pointwise;
 use crate::simd::Simd;
 
 /// The weight gradients of some output channels over some pixels.
@@ -37,6 +38,10 @@ pub(crate) struct Wgrad {
     pub(crate) bias: *mut f32,
     /// Adds to what is there.
     pub(crate) add: bool,
+    /// For kernels of one pixel, [`pointwise::room`] floats in which sums are kept until they are added up; or null.
+    pub(crate) room: *mut f32,
+    /// Of those, the last pixels.
+    pub(crate) last: bool,
 }
 
 /// # Safety
@@ -52,6 +57,7 @@ pub(crate) unsafe fn run<S: Simd>(args: Wgrad) {
             let end = group_end.min(args.plain.end);
             let channel = first / args.per_group * args.depth;
             match (args.kernel, S::WIDE >= 4) {
+                (1, _) if !args.room.is_null() => pointwise::gradient::<S>(&args, first..end, channel),
                 (3, true) if args.depth > 1 => taps::<S, 1, 3, 2>(&args, first..end, channel, 4),
                 (3, true) => taps::<S, 3, 3, 1>(&args, first..end, channel, 3),
                 (3, false) if args.per_group == 1 => taps::<S, 3, 3, 1>(&args, first..end, channel, 1),
