@@ -98,7 +98,7 @@ killed_train() { # flags of the first attempt, --, flags of all: killed and give
     finish
     [ "$ended" = 137 ] || break
     killed=$((killed + 1))
-    # What is removed is not there again: the removal, once begun, is gone on with.
+    # A removal that has begun is finished on resume, so a removed file does not come back.
     if [ "${first[0]}" != --overwrite ] || [ ! -e "$out/killed/run/DONE" ]; then attempt=(--resume); fi
   done
   [ "$ended" = 0 ] || die "a resumed run ended with $ended"

@@ -51,7 +51,7 @@ def main():
         start = time.monotonic()
         try:
             AREAS[area][0](attack, area)
-        except Exception as error:  # An area that cannot be carried out has found something, too.
+        except Exception as error:  # An area that cannot run is a finding as well.
             attack.note(area, "carrying it out", [f"{type(error).__name__}: {error}"])
         print(f"{area}: {time.monotonic() - start:.0f} s", flush=True)
 

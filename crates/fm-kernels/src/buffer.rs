@@ -118,7 +118,7 @@ impl<T: Plain> Buffer<T> {
     }
 }
 
-/// Asks for so many large pages, which were allocated. A system that has none gives what it has.
+/// Asks the system to back freshly allocated memory with large pages. It may refuse: the memory works as it is.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn ask_for_large(start: NonNull<u8>, pages: usize) {
     if pages > 0 {

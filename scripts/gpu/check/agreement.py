@@ -76,7 +76,7 @@ def encoders(context, arch):
 
 
 def off_adam(before, after, m, v, step):
-    """The largest distance of an update from Adam's in Keras' form, in learning rates, less the weights' rounding."""
+    """The largest distance of an update from Adam's in Keras' form, in learning rates, minus the weights' rounding."""
     rate = LR * math.sqrt(1 - BETA2**step) / (1 - BETA1**step)
     worst = 0.0
     for key, old in before.items():

@@ -52,7 +52,7 @@ class Trainer:
 
         self.forward = forward
         if job["compiled"]:
-            # As mode="max-autotune", less its graphs of the model's halves: here the graph holds the whole step.
+            # Like mode="max-autotune" without its graphs of the model's halves: here one graph holds the whole step.
             self.forward = torch.compile(forward, mode="max-autotune-no-cudagraphs", dynamic=False, fullgraph=True)
         adam = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-7, "fused": True}
         self.optimizer = torch.optim.Adam(self.model.parameters(), capturable=self.captures, **adam)

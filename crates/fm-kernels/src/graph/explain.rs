@@ -59,7 +59,7 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
                 (layer.bias.is_some(), " + bias"),
                 (layer.relu, " + ReLU"),
                 (layer.norm.is_some(), " + batch statistics"),
-                (layer.into.is_some(), ", not kept"),
+                (layer.taker.is_some(), ", not kept"),
                 (layer.folded.is_some(), "; weight gradient in Winograd's form"),
             ] {
                 text.push_str(if says { what } else { "" });

@@ -162,8 +162,8 @@ impl State {
             let rows = layer.forward.rows_of(part);
             let count = rows.len() * layer.forward.cols;
             let sum_at = if sums.is_some() { scratch } else { std::ptr::null_mut() };
-            if layer.into.is_none() {
-                let y = self.value(layer.output, slot);
+            if layer.taker.is_none() {
+                let y = self.value(layer.output, slot).at_row(rows.start);
                 self.convolve(index, (slot, rows), mode, y, sum_at, at.worker);
             } else if sums.is_some() {
                 self.make_sums(index, slot, rows, sum_at, at);
@@ -226,7 +226,7 @@ impl State {
         }
     }
 
-    /// Some rows of a layer for one slot, to `y`, and their sums for a batch norm where a place for them is given.
+    /// Some rows of a layer for one slot, from `y`'s first row on, and their sums for a batch norm where a place for them is given.
     ///
     /// # Safety
     /// As for [`State::forward`].

@@ -42,6 +42,7 @@ impl State {
             let weights = self.packed.get(layer.back_packed..layer.back_packed + layer.lengths.1);
             if pass.tiled.is_some() {
                 let ends = Ends { bias: None, relu: false, add: to.add, sums: std::ptr::null_mut() };
+                let into = into.at_row(rows.start);
                 self.tiled(pass, (from, from_map), into, rows, weights, ends, worker);
                 return;
             }
@@ -49,7 +50,7 @@ impl State {
                 x: from.at,
                 x_row: from.row * pass.step,
                 x_px: if layer.flat { from_map.size() } else { from.px * pass.step },
-                y: into.pixel(y, x),
+                y: into.pixel(y + rows.start * pass.spread, x),
                 y_row: into.row * pass.spread,
                 y_px: if layer.flat { to_map.size() } else { into.px * pass.spread },
                 rows,
@@ -83,7 +84,7 @@ impl State {
         worker: usize,
     ) {
         let layer = &self.plan.layers[index];
-        if layer.into.is_some() {
+        if layer.taker.is_some() {
             // SAFETY: as promised by the caller of `back`.
             unsafe {
                 self.lines_gradient(index, g, (slice, self.slices(index, slots)), plain, slots, worker);

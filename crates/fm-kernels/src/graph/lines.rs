@@ -11,10 +11,10 @@ use super::kernels::View;
 use super::kernels::pool::Pool;
 use super::kernels::pooled;
 use super::kernels::wgrad::Wgrad;
-use super::plan::{Into, Kind, Layer, Plan};
+use super::plan::{Kind, Layer, Plan, Taker};
 use super::state::{Mode, State, area, piece};
 
-/// Most products of a value that is computed again.
+/// Most products of an output value, where that is made again: one channel under 5x5 taps, or three under 3x3.
 const PRODUCTS: usize = 27;
 
 impl Plan {
@@ -39,40 +39,39 @@ impl Plan {
             let direct = layer.forward.tiled.is_none() && layer.folded.is_none() && !layer.flat;
             let cheap = layer.forward.depth * layer.forward.taps.len() <= PRODUCTS;
             if layer.input == 0 && direct && cheap && layer.norm == norm && layer.relu == norm.is_none() {
-                layer.into = Some(Into { stage: index, lines });
+                layer.taker = Some(Taker { stage: index, lines });
             }
         }
     }
 
     /// The layer that makes a value, where that is not kept.
     pub(super) fn maker(&self, value: usize) -> Option<usize> {
-        self.layers.iter().position(|layer| layer.output == value && layer.into.is_some())
+        self.layers.iter().position(|layer| layer.output == value && layer.taker.is_some())
     }
 
     /// Floats of the worker's memory for such rows and their gradient.
     pub(super) fn lines_room(&self) -> usize {
         let room = |layer: &Layer| {
             let map = self.map(layer.output);
-            layer.into.map_or(0, |into| 2 * into.lines * map.width * map.px())
+            layer.taker.map_or(0, |taker| 2 * taker.lines * map.width * map.px())
         };
         self.layers.iter().map(room).max().unwrap_or(0)
     }
 }
 
 impl State {
-    /// Worker's memory as a map of which only rows from the first on are there: for values, or for their gradient.
-    fn strip(&self, layer: usize, worker: usize, first: usize, gradient: bool) -> View {
+    /// The worker's memory for a few rows of values, or of their gradient.
+    fn strip(&self, layer: usize, worker: usize, gradient: bool) -> View {
         let layer = &self.plan.layers[layer];
         let map = self.plan.map(layer.output);
         let (px, row) = (map.px(), map.width * map.px());
         let buffer = &self.lines[worker];
-        let lines = layer.into.map_or(0, |into| into.lines);
+        let lines = layer.taker.map_or(0, |taker| taker.lines);
         assert!(2 * lines * row <= buffer.len(), "{lines} rows of {map:?}");
-        let own = if gradient { lines * row } else { 0 };
-        View { at: buffer.start().wrapping_add(own).wrapping_sub(first * row), row, px }
+        View { at: buffer.start(), row, px }.at_row(if gradient { lines } else { 0 })
     }
 
-    /// Makes some rows of a layer's output that is not kept.
+    /// Makes some rows of a layer's output that is not kept, no more than a window has; the first is the view's first.
     ///
     /// # Safety
     /// No one else uses the worker's memory; the layer's input is done.
@@ -84,7 +83,7 @@ impl State {
         mode: Mode,
         at: Place,
     ) -> View {
-        let y = self.strip(layer, at.worker, rows.start, false);
+        let y = self.strip(layer, at.worker, false);
         // SAFETY: as promised by the caller; there is room, as `strip` has seen.
         unsafe { self.convolve(layer, (slot, rows), mode, y, std::ptr::null_mut(), at.worker) };
         y
@@ -102,7 +101,7 @@ impl State {
         sums: *mut f32,
         at: Place,
     ) {
-        let y = View { row: 0, ..self.strip(layer, at.worker, 0, false) };
+        let y = View { row: 0, ..self.strip(layer, at.worker, false) };
         // SAFETY: as promised by the caller.
         unsafe { self.convolve(layer, (slot, rows), Mode::Train, y, sums, at.worker) };
     }
@@ -121,7 +120,7 @@ impl State {
         worker: usize,
     ) {
         let layer = &self.plan.layers[index];
-        let Some(Into { stage: into, lines }) = layer.into else { return };
+        let Some(Taker { stage: taker, lines }) = layer.taker else { return };
         let (shape, map) = (layer.shape, self.plan.map(layer.output));
         let (x, x_map) = (self.value(layer.input, 0), self.plan.map(layer.input));
         let parts = self.plan.row_parts(index);
@@ -136,10 +135,13 @@ impl State {
                 let all = self.plan.rows_of_part(index, piece % parts);
                 for first in all.clone().step_by(lines) {
                     let rows = first..all.end.min(first + lines);
-                    let dy = self.strip(index, worker, first, true);
-                    self.lines_back(index, into, g, slot, rows.clone(), dy, at);
+                    let dy = self.strip(index, worker, true);
+                    self.lines_back(index, taker, g, slot, rows.clone(), dy, at);
                     (self.kernels.wgrad)(Wgrad {
-                        x: x.at.sub(shape.pad * (x.row + x.px)).add(slot * x_map.size()),
+                        x: x.at_row(first * shape.stride)
+                            .at
+                            .sub(shape.pad * (x.row + x.px))
+                            .add(slot * x_map.size()),
                         x_slot: 0,
                         x_row: x.row * shape.stride,
                         x_px: x.px * shape.stride,
@@ -150,7 +152,7 @@ impl State {
                         y_row: dy.row,
                         y_px: dy.px,
                         slots: 0..1,
-                        rows,
+                        rows: 0..rows.len(),
                         cols: map.width,
                         kernel: shape.kernel,
                         plain: plain.clone(),
@@ -180,7 +182,7 @@ impl State {
     unsafe fn lines_back(
         &self,
         layer: usize,
-        into: usize,
+        taker: usize,
         g: usize,
         slot: usize,
         rows: Range<usize>,
@@ -189,16 +191,21 @@ impl State {
     ) {
         let map = self.plan.map(self.plan.layers[layer].output);
         let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
-        let (area, from) = (area(map, rows.clone()), self.beside(into, slot));
+        // Rows behind the last window are in none.
+        let lines = self.plan.layers[layer].taker.map_or(1, |taker| taker.lines);
+        let first = rows.start / lines;
+        let (first, left) = if first < windows.height { (first, windows.height - first) } else { (0, 0) };
+        let (area, g, from) =
+            (area(map, 0..rows.len()), g.at_row(first), self.beside(taker, slot).at_row(first));
         // SAFETY: as promised by the caller.
         unsafe {
-            match &self.plan.stages[into].kind {
+            match &self.plan.stages[taker].kind {
                 Kind::Pooled { term, size } => {
                     let Some(norm) = term.norm else { return };
                     let y = self.make(layer, slot, rows, Mode::Train, at);
                     (self.kernels.pooled_back)(pooled::Back {
                         area,
-                        windows: (windows.height, windows.width),
+                        windows: (left, windows.width),
                         size: *size,
                         g,
                         from,
@@ -210,7 +217,7 @@ impl State {
                 }
                 Kind::Pool { size, stride, .. } => (self.kernels.pool_back)(Pool {
                     area: super::kernels::Area { cols: windows.width, ..area },
-                    height: windows.height,
+                    height: left,
                     width: map.width,
                     size: *size,
                     stride: *stride,
@@ -218,7 +225,7 @@ impl State {
                     x: to,
                     z: g,
                     from,
-                    relu: Some(self.value(self.plan.stages[into].out, slot)),
+                    relu: Some(self.value(self.plan.stages[taker].out, slot).at_row(first)),
                     add: false,
                 }),
                 _ => {}

@@ -227,7 +227,7 @@ impl<'n> Lowering<'n> {
             flat,
             slices: 1,
             folded: shape.folded(plain.height, plain.width),
-            into: None,
+            taker: None,
         });
         self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
         Ok(Lowered::Value(out))

@@ -77,7 +77,7 @@ impl State {
         let index = |out, deep, tap| layer.shape.index(pass.plain, out, deep, tap);
         if let Some(tiled) = &pass.tiled {
             // Where in the tensor each place of the square is, from the first of its taps.
-            let mut place = vec![0; tiled.side * tiled.side];
+            let mut place = [0; 25];
             for tap in &pass.taps {
                 let (row, col) = (tap.dy - tiled.first.0, tap.dx - tiled.first.1);
                 place[row as usize * tiled.side + col as usize] = tap.index;
@@ -86,7 +86,7 @@ impl State {
                 side: tiled.side,
                 weights,
                 pitch: (index(1, 0, 0), index(0, 1, 0)),
-                place: &place,
+                place: &place[..tiled.side * tiled.side],
                 factors,
                 blocks: &tiled.blocks,
                 depth: pass.depth,

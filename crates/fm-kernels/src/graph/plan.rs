@@ -22,7 +22,8 @@ const CHANNELS: usize = 12;
 /// goes for kernels of one pixel too, for which a task copies the other side.
 const FOLDED_CHANNELS: [usize; 2] = [24, 48];
 
-/// Fewest products of a tile of a weight gradient in Winograd's form, over which its sums are kept in registers.
+/// Fewest products that a sum of a weight gradient in Winograd's form stays in its register for, where the batch has as many.
+/// Adding up lanes afterwards takes about as long as six of them.
 const FEWEST: usize = 16;
 
 /// One value of the network: a map for each slot.
@@ -79,13 +80,13 @@ pub(crate) struct Layer {
     pub(crate) slices: usize,
     /// How Winograd's form computes it, where that is chosen.
     pub(crate) folded: Option<Folded>,
-    /// What alone takes its output, where that is not kept.
-    pub(crate) into: Option<Into>,
+    /// What takes its output, where that is not kept.
+    pub(crate) taker: Option<Taker>,
 }
 
-/// A maximum over windows.
+/// A maximum over windows that alone takes a layer's output.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Into {
+pub(crate) struct Taker {
     pub(crate) stage: usize,
     /// Rows of a window.
     pub(crate) lines: usize,
@@ -247,7 +248,7 @@ impl Layer {
         let most = match self.folded {
             Some(folded) => FOLDED_CHANNELS[usize::from(folded.tiles * folded.bands >= FEWEST)],
             // Each task would make the rows again.
-            None if self.into.is_some() => self.shape.first,
+            None if self.taker.is_some() => self.shape.first,
             None if self.is_pointwise() => FOLDED_CHANNELS[1],
             None => CHANNELS,
         };
@@ -260,7 +261,7 @@ impl Layer {
             && self.shape.groups == 1
             && !self.flat
             && !self.shape.transposed
-            && self.into.is_none()
+            && self.taker.is_none()
     }
 
     /// Slices that a weight gradient over so many slots, of so many pieces in all, is summed up in: a number that depends on the
@@ -283,7 +284,7 @@ impl Layer {
     fn band(&self) -> usize {
         match self.folded {
             Some(_) => outputs(self.shape.kernel),
-            None => self.into.map_or(1, |into| into.lines),
+            None => self.taker.map_or(1, |taker| taker.lines),
         }
     }
 }

@@ -215,7 +215,7 @@ impl State {
         Self::view(buffer, self.plan.map(self.plan.stages[stage].out), slot)
     }
 
-    /// What the norm before a maximum made that of, which a stage keeps beside where it was.
+    /// The norm's inputs where the maxima of a stage are.
     pub(crate) fn own(&self, stage: usize, slot: usize) -> View {
         let (buffer, map) = (&self.extra[stage], self.plan.map(self.plan.stages[stage].out));
         Self::view(buffer, map, buffer.len() / map.size() / 2 + slot)

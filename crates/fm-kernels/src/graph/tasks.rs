@@ -83,8 +83,8 @@ impl State {
         Task::Part { slot: 0, part: 0..0 }
     }
 
-    /// The tasks of a layer's data gradient and weight gradient, where they are wanted, and how many each comes to: slice after
-    /// slice, with the slots that it begins in.
+    /// The tasks of a layer's data gradient and weight gradient, where they are wanted, and in how many parts each is: slice
+    /// after slice of the weight gradient, and with it the data gradient of the same slots.
     fn layer_tasks(
         &self,
         layer: usize,

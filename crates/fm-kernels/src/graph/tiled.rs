@@ -23,7 +23,7 @@ pub(super) struct Ends<'a> {
 }
 
 impl State {
-    /// Some rows of a pass from one slot's map to another's, from the first row of a tile on.
+    /// Some rows of a pass from one slot's map to another's, from the first row of a tile on; `y` begins with the first of them.
     ///
     /// # Safety
     /// No one else writes these rows or uses the worker's memory; the pass has such a form, and the weights
@@ -101,7 +101,7 @@ impl State {
                     rows: count,
                     tiles: tiled.tiles,
                     channels,
-                    y: View { at: y.pixel(start, 0), ..y },
+                    y: y.at_row(start - rows.start),
                     cols: pass.cols,
                     bias: ends.bias.map_or(std::ptr::null(), |bias| bias[..channels].as_ptr()),
                     relu: ends.relu,

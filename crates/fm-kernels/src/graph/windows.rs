@@ -29,36 +29,40 @@ impl State {
         unsafe {
             match &stage.kind {
                 Kind::Pooled { term, size } => {
-                    let mut own = self.terms(std::slice::from_ref(term), slot, mode)[0];
+                    let mut term = self.terms(std::slice::from_ref(term), slot, mode)[0];
                     for part in if_made(part, maker) {
-                        if let Some(layer) = maker {
-                            own.y = self.make(layer, slot, part.start * size..part.end * size, mode, at);
-                        }
+                        let lines = part.start * size..part.end * size;
+                        term.y = match maker {
+                            Some(layer) => self.make(layer, slot, lines, mode, at),
+                            None => self.value(input, slot).at_row(lines.start),
+                        };
                         (self.kernels.pooled)(pooled::Forward {
-                            area: area(z_map, part),
+                            area: area(z_map, 0..part.len()),
                             size: *size,
-                            term: own,
-                            z,
-                            from: self.beside(index, slot),
-                            own: self.own(index, slot),
+                            term,
+                            z: z.at_row(part.start),
+                            from: self.beside(index, slot).at_row(part.start),
+                            own: self.own(index, slot).at_row(part.start),
                         });
                     }
                 }
                 Kind::Pool { size, stride, max } => {
-                    let x = self.value(input, slot);
                     for part in if_made(part, maker) {
-                        let made = part.start * size..part.end * size;
-                        let x = maker.map_or(x, |layer| self.make(layer, slot, made, mode, at));
+                        let first = part.start * stride;
+                        let x = match maker {
+                            Some(layer) => self.make(layer, slot, first..first + part.len() * size, mode, at),
+                            None => self.value(input, slot).at_row(first),
+                        };
                         (self.kernels.pool)(Pool {
-                            area: area(z_map, part),
+                            area: area(z_map, 0..part.len()),
                             height: z_map.height,
                             width: x_map.width,
                             size: *size,
                             stride: *stride,
                             max: *max,
                             x,
-                            z,
-                            from: self.beside(index, slot),
+                            z: z.at_row(part.start),
+                            from: self.beside(index, slot).at_row(part.start),
                             relu: None,
                             add: false,
                         });

@@ -6,7 +6,7 @@
 //!
 //! After each rung the best 1/η of the configurations continue and train η times as long (Jamieson & Talwalkar 2016,
 //! <https://arxiv.org/abs/1502.07943>). Unlike there, a configuration is only dropped when it is farther below
-//! the best than noise over seeds explains, less a small tolerance ([`fm_report::stats::select`]). That is a promise
+//! the best than noise over seeds and a small tolerance explain ([`fm_report::stats::select`]). That is a promise
 //! about noise: a configuration that is slow at first and best at the end can be lost, as in any such search.
 //!
 //! Each run is one of the plan, trained towards its full length whatever the schedule, and stopped at the rungs.

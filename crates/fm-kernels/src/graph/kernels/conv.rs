@@ -39,6 +39,7 @@ pub(crate) struct Conv<'a> {
     pub(crate) x: *const f32,
     pub(crate) x_row: usize,
     pub(crate) x_px: usize,
+    /// The first pixel of the first of these rows.
     pub(crate) y: *mut f32,
     pub(crate) y_row: usize,
     pub(crate) y_px: usize,
@@ -107,7 +108,7 @@ pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
                     let tile = Tile {
                         x: args.x.add(row * args.x_row + col * args.x_px + block.from * S::N),
                         x_px: args.x_px,
-                        y: args.y.add(row * args.y_row + col * args.y_px + c * S::N),
+                        y: args.y.add((row - args.rows.start) * args.y_row + col * args.y_px + c * S::N),
                         y_px: args.y_px,
                         w: args.weights.as_ptr().add(block.at + skipped),
                         depth: args.depth,

@@ -79,9 +79,14 @@ unsafe fn each<S: Simd, const K: usize, const T: usize>(args: Filters<'_>) {
                         for row in 0..K {
                             sum = S::fma(S::splat(shares[down][row]), rows[row][f], sum);
                         }
-                        let mut lanes = [0.0_f32; 16];
-                        S::store(lanes.as_mut_ptr(), sum);
-                        to[(down * INPUTS + f) * plane..][..some].copy_from_slice(&lanes[..some]);
+                        let to = &mut to[(down * INPUTS + f) * plane..][..some];
+                        if some == S::N {
+                            S::store(to.as_mut_ptr(), sum);
+                        } else {
+                            let mut lanes = [0.0_f32; 16];
+                            S::store(lanes.as_mut_ptr(), sum);
+                            to.copy_from_slice(&lanes[..some]);
+                        }
                     }
                 }
             }

@@ -38,6 +38,11 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// The same from another row on, which is in the map.
+    pub(crate) fn at_row(self, row: usize) -> Self {
+        Self { at: self.at.wrapping_add(row * self.row), ..self }
+    }
+
     /// Where a pixel's first channel is.
     ///
     /// # Safety

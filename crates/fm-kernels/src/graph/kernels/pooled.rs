@@ -15,7 +15,7 @@ pub(crate) struct Forward {
     pub(crate) size: usize,
     pub(crate) term: Term,
     pub(crate) z: View,
-    /// Where in its window each maximum is (a number of 0 and more, as float), and what the norm made it of.
+    /// Where in its window each maximum is (a number of 0 and more, as float), and the norm's input there.
     pub(crate) from: View,
     pub(crate) own: View,
 }
