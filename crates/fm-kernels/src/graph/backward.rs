@@ -24,8 +24,8 @@ impl State {
         // SAFETY: as promised by the caller.
         unsafe {
             match (back, task) {
-                (Back::Act { stage, g }, Task::Part { slot, part }) => {
-                    self.back_act(*stage, *g, slot, part, at);
+                (Back::Act { stage, g, in_place }, Task::Part { slot, part }) => {
+                    self.back_act(*stage, (*g, *in_place), slot, part, at);
                 }
                 (Back::Norm { norm, g, to, before, .. }, Task::Part { slot, part }) => {
                     self.back_norm(*norm, (*g, *to), *before, slot, part);
@@ -100,7 +100,14 @@ impl State {
 
     /// # Safety
     /// No one else uses what is written here, nor writes what is read.
-    unsafe fn back_act(&self, index: usize, g: usize, slot: usize, part: Range<usize>, at: Place) {
+    unsafe fn back_act(
+        &self,
+        index: usize,
+        (g, in_place): (usize, bool),
+        slot: usize,
+        part: Range<usize>,
+        at: Place,
+    ) {
         let stage = &self.plan.stages[index];
         let map = self.program.buffers[g];
         let mode = self.mode(stage.part);
@@ -149,7 +156,7 @@ impl State {
                 count: terms.len(),
                 to: if sums { scratch } else { std::ptr::null_mut() },
                 wanted,
-                in_place: !(train && stage.kind.is_relu_of_norm()),
+                in_place,
             });
             if sums {
                 self.keep(scratch, map.channels, at);

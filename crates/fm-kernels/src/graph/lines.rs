@@ -120,7 +120,7 @@ impl State {
         worker: usize,
     ) {
         let layer = &self.plan.layers[index];
-        let Some(Taker { stage: taker, lines }) = layer.taker else { return };
+        let Some(taker) = layer.taker else { return };
         let (shape, map) = (layer.shape, self.plan.map(layer.output));
         let (x, x_map) = (self.value(layer.input, 0), self.plan.map(layer.input));
         let parts = self.plan.row_parts(index);
@@ -133,8 +133,8 @@ impl State {
             for piece in pieces {
                 let slot = piece / parts;
                 let all = self.plan.rows_of_part(index, piece % parts);
-                for first in all.clone().step_by(lines) {
-                    let rows = first..all.end.min(first + lines);
+                for first in all.clone().step_by(taker.lines) {
+                    let rows = first..all.end.min(first + taker.lines);
                     let dy = self.strip(index, worker, true);
                     self.lines_back(index, taker, g, slot, rows.clone(), dy, at);
                     (self.kernels.wgrad)(Wgrad {
@@ -182,7 +182,7 @@ impl State {
     unsafe fn lines_back(
         &self,
         layer: usize,
-        taker: usize,
+        taker: Taker,
         g: usize,
         slot: usize,
         rows: Range<usize>,
@@ -192,14 +192,13 @@ impl State {
         let map = self.plan.map(self.plan.layers[layer].output);
         let (windows, g) = (self.program.buffers[g], self.gradient(g, slot));
         // Rows behind the last window are in none.
-        let lines = self.plan.layers[layer].taker.map_or(1, |taker| taker.lines);
-        let first = rows.start / lines;
+        let first = rows.start / taker.lines;
         let (first, left) = if first < windows.height { (first, windows.height - first) } else { (0, 0) };
         let (area, g, from) =
-            (area(map, 0..rows.len()), g.at_row(first), self.beside(taker, slot).at_row(first));
+            (area(map, 0..rows.len()), g.at_row(first), self.beside(taker.stage, slot).at_row(first));
         // SAFETY: as promised by the caller.
         unsafe {
-            match &self.plan.stages[taker].kind {
+            match &self.plan.stages[taker.stage].kind {
                 Kind::Pooled { term, size } => {
                     let Some(norm) = term.norm else { return };
                     let y = self.make(layer, slot, rows, Mode::Train, at);
@@ -225,7 +224,7 @@ impl State {
                     x: to,
                     z: g,
                     from,
-                    relu: Some(self.value(self.plan.stages[taker].out, slot).at_row(first)),
+                    relu: Some(self.value(self.plan.stages[taker.stage].out, slot).at_row(first)),
                     add: false,
                 }),
                 _ => {}

@@ -26,7 +26,7 @@ pub(crate) enum Before {
 #[derive(Debug, Clone)]
 pub(crate) enum Back {
     /// Through the activation of a stage (a layer's ReLU, a point), in place unless its norm does so; and batch norm's sums.
-    Act { stage: usize, g: usize },
+    Act { stage: usize, g: usize, in_place: bool },
     /// A layer's data gradient, and its weights' where they train.
     Layer { layer: usize, g: usize, to: Option<Target>, weights: bool },
     /// Through batch norm, and what is behind it; where nothing else takes the gradient, in place.
@@ -125,17 +125,18 @@ impl Builder<'_> {
         let back = match &stage.kind {
             Kind::Layer(layer) => {
                 if self.plan.layers[*layer].relu && !self.gated[stage.out] {
-                    self.program.list.push((Back::Act { stage: index, g }, index));
+                    self.program.list.push((Back::Act { stage: index, g, in_place: true }, index));
                 }
                 Back::Layer { layer: *layer, g, to: self.wanted(stage.inputs[0]), weights: trains }
             }
             Kind::Point { .. } | Kind::Pooled { .. } => {
-                self.program.list.push((Back::Act { stage: index, g }, index));
                 let before = match &stage.kind {
                     Kind::Pooled { .. } => Before::Pooled(index),
                     kind if trains && kind.is_relu_of_norm() => Before::Relu,
                     _ => Before::Nothing,
                 };
+                let act = Back::Act { stage: index, g, in_place: before != Before::Relu };
+                self.program.list.push((act, index));
                 if let (Before::Pooled(_), [term]) = (before, stage.kind.terms())
                     && self.plan.maker(term.value).is_some()
                 {

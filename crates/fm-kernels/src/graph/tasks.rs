@@ -19,7 +19,7 @@ pub(crate) enum Task {
 
 /// Tasks of a layer that are parts of one thing.
 #[derive(Debug, Clone, Copy)]
-enum Share {
+enum Work {
     /// Parts of the channels of a slice of the weight gradient.
     Weights(usize),
     /// Pieces of one slot of a pass of the data gradient.
@@ -72,8 +72,8 @@ impl State {
                 continue;
             }
             return match some {
-                Share::Weights(slice) => Task::Weights { slice, plain: piece(left, count, own.shape.first) },
-                Share::Data { pass: number, slot } => {
+                Work::Weights(slice) => Task::Weights { slice, plain: piece(left, count, own.shape.first) },
+                Work::Data { pass: number, slot } => {
                     let pass = &own.backward[number];
                     let units = if own.flat { pass.blocks.len() } else { pass.bands() };
                     Task::Data { pass: number, slot, part: piece(left, count, units) }
@@ -90,15 +90,15 @@ impl State {
         layer: usize,
         (data, weights): (bool, bool),
         slots: usize,
-    ) -> impl Iterator<Item = (Share, usize)> {
+    ) -> impl Iterator<Item = (Work, usize)> {
         let own = &self.plan.layers[layer];
         let slices = if weights { self.slices(layer, slots) } else { 1 };
         (0..slices).flat_map(move |slice| {
-            let weights = weights.then_some((Share::Weights(slice), own.plain_parts()));
+            let weights = weights.then_some((Work::Weights(slice), own.plain_parts()));
             let passes = if data { own.backward.len() } else { 0 };
             let data = (0..passes).flat_map(move |pass| {
                 let (slots, pieces) = self.data_parts(layer, pass, slots);
-                piece(slice, slices, slots).map(move |slot| (Share::Data { pass, slot }, pieces))
+                piece(slice, slices, slots).map(move |slot| (Work::Data { pass, slot }, pieces))
             });
             weights.into_iter().chain(data)
         })

@@ -9,7 +9,7 @@ use super::fold::{self, Fold, SUMS, tile};
 use super::wgrad::Wgrad;
 use crate::simd::Simd;
 
-/// Floats for so many pixels of both sides, and for the sums.
+/// Floats that the copied pixels of both sides and the sums take.
 pub(crate) fn room(lanes: usize, pixels: usize, depth: usize, plain: usize) -> usize {
     let (deep, wide) = tile(lanes);
     pixels * (depth + plain) * lanes + depth.div_ceil(deep) * plain.div_ceil(wide) * SUMS
