@@ -5,6 +5,8 @@
 
 mod average;
 mod codes;
+mod engine;
+mod infer;
 
 use fm_data::Resident;
 use fm_images::{ImageShape, Labelled, Prepared};
@@ -13,26 +15,19 @@ use fm_net::draws::Draws;
 use fm_net::{Arch, NamedTensor, Network, Part, Scope};
 use fm_run::error::{Error, Kind as ErrorKind};
 use fm_run::spec::Precision;
-use fm_train::engine::{
-    CodeStore, Engine, Input, Machine, Setup, Source, State, Step, Totals, Want, no_data,
-};
+use fm_train::engine::{CodeStore, Engine, Machine, Setup, Source, State, Step, Totals, no_data};
 use fm_train::plan::{Objective, Phase};
 use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use crate::device::to_tch;
 use crate::optimizer::{Optimizer, OptimizerDef, Param, asked};
-use crate::parts::{Parts, same_encoder};
+use crate::parts::Parts;
 use crate::torch::TorchError;
 use average::Average;
 use codes::Codes;
+use infer::pass;
 
 type Result<T, E = TorchError> = std::result::Result<T, E>;
-
-/// Images in a forward pass outside training on the CPU: small enough that the first layer's output stays in tens of
-/// megabytes.
-const CPU_PASS: usize = 500;
-/// On a GPU as many as fill the device, so that the host waits for few passes: bytes of the largest layer's output.
-const CUDA_PASS_BYTES: usize = 512 << 20;
 
 /// libtorch, one kernel after the other.
 #[derive(Debug)]
@@ -69,15 +64,6 @@ pub(crate) fn covers(network: &Network, machine: Machine) -> Result<(), String> 
         machine.in_fp32()?;
     }
     Parts::default().covers(network)
-}
-
-/// Images in a forward pass outside training.
-fn pass(network: &Network, device: Device) -> usize {
-    if device == Device::Cpu {
-        return CPU_PASS;
-    }
-    let largest = network.nodes.iter().map(|node| node.output.values() as usize).max().unwrap_or(1);
-    (CUDA_PASS_BYTES / (largest * size_of::<f32>())).max(1)
 }
 
 /// Builds the engine, as the list of engines has it.
@@ -203,29 +189,6 @@ impl<'a> Eager<'a> {
         Tensor::f_from_slice(&rows)?.f_to_device(self.device)
     }
 
-    /// Outputs or codes of all rows of `data`, batch by batch.
-    fn infer_on(&self, data: &Resident, rows: &Tensor, cached: bool, want: Want) -> Result<Vec<f32>> {
-        let _guard = tch::no_grad_guard();
-        let mut values = Vec::new();
-        for range in fm_images::batches(rows.size()[0] as usize, self.pass) {
-            let part = rows.f_narrow(0, range.start as i64, range.len() as i64)?;
-            let out = match (want, &self.codes) {
-                (Want::Output, Some(codes)) if cached => self.net.decode(&codes.of(&part)?, Mode::Eval)?,
-                (Want::Codes, Some(codes)) if cached => codes.of(&part)?,
-                (want, _) => {
-                    let (images, _) = data.batch(&part, self.crop)?;
-                    match want {
-                        Want::Output => self.net.forward(&images, Mode::Eval)?,
-                        Want::Codes => self.net.encode(&images, Mode::Eval)?,
-                    }
-                }
-            };
-            let out = out.f_to_device(Device::Cpu)?.f_contiguous()?.f_view(-1)?;
-            values.extend(Vec::<f32>::try_from(out)?);
-        }
-        Ok(values)
-    }
-
     fn try_begin_phase(&mut self, index: usize, phase: &Phase) -> Result<()> {
         self.net.train_only(phase.scope);
         for (_, tensor) in self.net.params(Scope::All) {
@@ -321,27 +284,6 @@ impl<'a> Eager<'a> {
         })
     }
 
-    fn try_infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>> {
-        match input {
-            Input::Rows(source, rows) => {
-                let rows = self.rows(rows)?;
-                self.infer_on(self.data(source)?, &rows, source == Source::Train, want)
-            }
-            Input::Images(pixels) => {
-                let Arch { height, width, channels, .. } = self.net.network().arch;
-                let shape = ImageShape { channels, height, width };
-                let n = pixels.len() / shape.len();
-                if n * shape.len() != pixels.len() {
-                    let text = format!("{} bytes are no whole images of {shape}", pixels.len());
-                    return Err(Error::new(ErrorKind::Data, text).into());
-                }
-                let images = Resident::new(&Labelled::new(pixels.to_vec(), vec![0; n], shape), self.device)?;
-                let rows: Vec<u32> = (0..n as u32).collect();
-                self.infer_on(&images, &self.rows(&rows)?, false, want)
-            }
-        }
-    }
-
     fn try_state(&mut self) -> Result<State> {
         let weights = State::of(self.net.tensors()?);
         let state = match &self.optimizer {
@@ -360,88 +302,5 @@ impl<'a> Eager<'a> {
         let own = optimizer.state()?;
         state.kept_by(def.name, |group| own.groups.contains_key(group))?;
         self.average.iter_mut().try_for_each(|average| average.restore(state))
-    }
-}
-
-/// The same, with libtorch's errors as the run's.
-impl Engine for Eager<'_> {
-    fn name(&self) -> &'static str {
-        "eager"
-    }
-
-    fn begin_phase(&mut self, index: usize, phase: &Phase) -> Result<(), Error> {
-        Ok(self.try_begin_phase(index, phase)?)
-    }
-
-    fn begin_epoch(&mut self, order: &[u32], so_far: Totals) -> Result<(), Error> {
-        let codes = self.scope == Scope::Head && self.codes.is_none();
-        let began = self.try_begin_epoch(order, so_far).map_err(Error::from);
-        if !codes {
-            return began;
-        }
-        began.map_err(|error| {
-            let doing = format!("computing a frozen encoder's codes, {} images at a time", self.pass);
-            let disk = "a smaller --code-memory keeps the codes on the disk";
-            error.out_of_memory_in(&doing, &[disk, self.room()])
-        })
-    }
-
-    fn step(&mut self, step: &Step<'_>) -> Result<(), Error> {
-        Ok(self.try_step(step)?)
-    }
-
-    fn drain(&mut self) -> Result<Totals, Error> {
-        Ok(self.try_drain()?)
-    }
-
-    fn infer(&mut self, input: Input<'_>, want: Want) -> Result<Vec<f32>, Error> {
-        self.try_infer(input, want).map_err(|error| {
-            let doing = format!("scoring, {} images at a time whatever --batch-size is", self.pass);
-            Error::from(error).out_of_memory_in(&doing, &[self.room()])
-        })
-    }
-
-    fn weights(&mut self) -> Result<Vec<NamedTensor>, Error> {
-        self.net.tensors().map_err(|e| crate::torch::failed(&e))
-    }
-
-    fn average(&mut self) -> Result<Vec<NamedTensor>, Error> {
-        let none = || Error::new(ErrorKind::Other, "the phase keeps no moving average");
-        Ok(self.average.as_ref().ok_or_else(none)?.tensors()?)
-    }
-
-    fn load(&mut self, weights: &[NamedTensor]) -> Result<(), Error> {
-        fm_net::check(self.net.network(), weights)
-            .map_err(|e| Error::new(ErrorKind::Mismatch, e.to_string()))?;
-        // Codes are those of one encoder.
-        if self.codes.is_some() && !same_encoder(&self.weights()?, weights) {
-            self.codes = None;
-        }
-        self.net.load(weights).map_err(|e| crate::torch::failed(&e))
-    }
-
-    fn state(&mut self) -> Result<State, Error> {
-        Ok(self.try_state()?)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), Error> {
-        Ok(self.try_restore(state)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pass_on_a_gpu_is_as_large_as_its_values_allow() {
-        let network = |arch: &str| Network::new(&arch.parse().unwrap(), 10).unwrap();
-        let cnn = network("cnn");
-        assert_eq!(pass(&cnn, Device::Cpu), CPU_PASS);
-        // Its largest values are conv1's, 32·26·26.
-        assert_eq!(pass(&cnn, Device::Cuda(0)), CUDA_PASS_BYTES / (4 * 21_632));
-        let large = network("512C3.same-512C3.same-GAP@224x224");
-        let images = pass(&large, Device::Cuda(0));
-        assert!((1..=5).contains(&images), "{images}");
     }
 }

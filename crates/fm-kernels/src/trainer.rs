@@ -1,14 +1,16 @@
 //! The public trainer.
 
-use crate::buffer::Parts;
 use crate::kernels::Kernels;
-use crate::layout::{collect, map, spread};
+use crate::layout::{collect, map};
 use crate::muon::{Flat, Muon};
 use crate::plan::{GROUP, Plan};
 use crate::pool::Pool;
 use crate::weights::State;
 use crate::worker::{Batch, Group, Moving, Source, Towards, Use, round};
-use crate::{Error, Isa, Moments, Network, Options, Recipe, Scope, Targets, Totals};
+use crate::{Error, Isa, Network, Options, Recipe, Scope, Targets, Totals};
+
+mod parameters;
+mod scores;
 
 /// Rows are numbered by 32 bits; far above what memory holds, and far below where a size could overflow.
 const MAX_BATCH: usize = 1 << 31;
@@ -154,59 +156,6 @@ impl Trainer {
         std::mem::take(&mut self.totals)
     }
 
-    /// Class scores (before softmax) of some rows: `out` is `[rows, classes]`.
-    ///
-    /// # Errors
-    /// When a length or row does not fit.
-    pub fn evaluate(&mut self, images: &[u8], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
-        self.check_images(images)?;
-        let pixels = self.network().height * self.network().width;
-        self.check_rows(rows, images.len() / pixels, None)?;
-        self.score(Batch { source: Source::Images(images), rows }, out)
-    }
-
-    /// Class scores of some rows of cached codes.
-    ///
-    /// # Errors
-    /// When a length or row does not fit.
-    pub fn evaluate_codes(&mut self, codes: &[f32], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
-        let count = self.check_codes(codes)?;
-        self.check_rows(rows, count, None)?;
-        self.score(Batch { source: Source::Codes(codes), rows }, out)
-    }
-
-    /// Codes of some rows, `[rows, features]`, each in `(y, x, channel)` order: the one that the kernels
-    /// compute in, so that [`Trainer::step_codes`] has nothing to rearrange. PyTorch flattens `(channel, y, x)`.
-    ///
-    /// # Errors
-    /// When a length or row does not fit.
-    pub fn encode(&mut self, images: &[u8], rows: &[u32], out: &mut [f32]) -> Result<(), Error> {
-        self.check_images(images)?;
-        let pixels = self.network().height * self.network().width;
-        self.check_rows(rows, images.len() / pixels, None)?;
-        let (state, batch) = (&self.state, Batch { source: Source::Images(images), rows });
-        let Some(conv) = state.plan.conv.last() else { return Ok(()) };
-        let (windows, (channels, pitch)) = (conv.windows(), conv.outputs);
-        let size = windows * channels;
-        length("codes", out.len(), rows.len() * size)?;
-        let out = Parts::new(out);
-        let last = &state.conv[state.conv.len() - 1].value;
-        sweep(&mut self.pool, rows.len(), &|worker, group| {
-            // SAFETY: each worker uses its own slots and scratch; groups' outputs are disjoint.
-            unsafe {
-                state.codes(worker, batch, group);
-                let out = out.get_mut(group.rows.start * size..group.rows.end * size);
-                let values = last.get(group.part(conv.map()));
-                for (code, value) in out.chunks_exact_mut(size).zip(values.chunks_exact(conv.map())) {
-                    for (code, value) in code.chunks_exact_mut(channels).zip(value.chunks_exact(pitch)) {
-                        code.copy_from_slice(&value[..channels]);
-                    }
-                }
-            }
-        });
-        Ok(())
-    }
-
     /// Mean loss and its gradient on some rows; nothing is updated. Meant for tests.
     ///
     /// # Errors
@@ -226,59 +175,6 @@ impl Trainer {
         self.halves(Batch { source: Source::Images(images), rows }, targets, moving, Use::Keep);
         let loss = self.state.losses.all()[..rows.len()].iter().map(|&loss| f64::from(loss)).sum::<f64>();
         Ok((loss / rows.len() as f64, collect(&self.map, self.state.grad.all())))
-    }
-
-    /// The parameters.
-    pub fn params(&mut self) -> Vec<f32> {
-        collect(&self.map, self.state.params.all())
-    }
-
-    /// Their moving average: as [`Recipe::average`] has it, or the parameters when the phase began.
-    pub fn average(&mut self) -> Vec<f32> {
-        collect(&self.map, self.state.average.all())
-    }
-
-    /// Replaces the moving average: resumes a phase.
-    ///
-    /// # Errors
-    /// [`Error::Length`] when there are too few or too many.
-    pub fn set_average(&mut self, average: &[f32]) -> Result<(), Error> {
-        length("averages", average.len(), self.map.len())?;
-        spread(&self.map, average, self.state.average.all());
-        Ok(())
-    }
-
-    /// Replaces the parameters; moments and step stay.
-    ///
-    /// # Errors
-    /// [`Error::Length`] when there are too few or too many.
-    pub fn set_params(&mut self, params: &[f32]) -> Result<(), Error> {
-        length("parameters", params.len(), self.map.len())?;
-        spread(&self.map, params, self.state.params.all());
-        self.state.derive();
-        Ok(())
-    }
-
-    /// What the optimizer keeps, and its step count.
-    pub fn moments(&mut self) -> Moments {
-        Moments {
-            m: collect(&self.map, self.state.m.all()),
-            v: collect(&self.map, self.state.v.all()),
-            step: self.step,
-        }
-    }
-
-    /// Replaces what the optimizer keeps, and its step count: resumes a phase.
-    ///
-    /// # Errors
-    /// [`Error::Length`] when there are too few or too many.
-    pub fn set_moments(&mut self, moments: &Moments) -> Result<(), Error> {
-        length("first moments", moments.m.len(), self.map.len())?;
-        length("second moments", moments.v.len(), self.map.len())?;
-        spread(&self.map, &moments.m, self.state.m.all());
-        spread(&self.map, &moments.v, self.state.v.all());
-        (self.step, self.moved) = (moments.step, true);
-        Ok(())
     }
 
     fn train(&mut self, batch: Batch<'_>, targets: Targets<'_>) {
@@ -328,24 +224,6 @@ impl Trainer {
         });
     }
 
-    fn score(&mut self, batch: Batch<'_>, out: &mut [f32]) -> Result<(), Error> {
-        let state = &self.state;
-        let classes = state.plan.network.classes();
-        length("scores", out.len(), batch.rows.len() * classes)?;
-        let out = Parts::new(out);
-        sweep(&mut self.pool, batch.rows.len(), &|worker, group| {
-            // SAFETY: each worker uses its own slots and scratch; groups' outputs are disjoint.
-            unsafe {
-                state.forward(worker, batch, group);
-                let out = out.get_mut(group.rows.start * classes..group.rows.end * classes);
-                for (out, scores) in out.chunks_exact_mut(classes).zip(state.scores(group)) {
-                    out.copy_from_slice(&scores[..classes]);
-                }
-            }
-        });
-        Ok(())
-    }
-
     fn check_images(&self, images: &[u8]) -> Result<(), Error> {
         let pixels = self.network().height * self.network().width;
         length("images (bytes)", images.len(), images.len() / pixels * pixels)
@@ -369,13 +247,6 @@ impl Trainer {
         }
         targets.check(rows, count, self.network().classes())
     }
-}
-
-/// Runs `work` on groups of rows, in each worker's own slots.
-fn sweep(pool: &mut Pool, rows: usize, work: &(dyn Fn(usize, &Group) + Sync)) {
-    round(pool, rows.div_ceil(GROUP), &|worker, index| {
-        work(worker, &Group { slot: worker * GROUP, ..Group::of_batch(index, rows) });
-    });
 }
 
 fn length(what: &'static str, got: usize, want: usize) -> Result<(), Error> {

@@ -3,18 +3,21 @@
 //! An engine holds a network's tensors and a data set. It is told which rows make a step and does not know
 //! what an epoch is for; whatever it accumulates stays on its device until [`Engine::drain`].
 
-use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 
-use fm_images::{Dataset, Prepared};
-use fm_net::{NamedTensor, Network, Part};
-use fm_run::error::{Error, Kind, Result};
-use fm_run::spec::{AUTO, Precision};
+use fm_images::Prepared;
+use fm_net::{NamedTensor, Part};
+use fm_run::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Phase, Plan};
+use crate::plan::Phase;
 pub use crate::state::State;
+
+mod def;
+mod setup;
+
+pub use def::{BuildEngine, EngineDef, choose, choose_for, names};
+pub use setup::{CodeStore, Device, Machine, Setup, no_data};
 
 /// Which file's rows are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,194 +201,4 @@ pub trait Engine {
     /// # Errors
     /// When a group or a tensor is missing or has the wrong shape, or the state is another optimizer's.
     fn restore(&mut self, state: &State) -> Result<()>;
-}
-
-/// A kind of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Device {
-    /// The CPU.
-    Cpu,
-    /// A CUDA device by number.
-    Cuda(usize),
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
-/// A device, its threads and its precision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Machine {
-    /// The device.
-    pub device: Device,
-    /// CPU threads; all cores where it is not said.
-    pub threads: Option<usize>,
-    /// How exactly it computes products. An engine that does not compute so does not cover the machine.
-    pub precision: Precision,
-}
-
-impl Machine {
-    /// Why an engine that computes on the CPU, or in fp32 alone, does not cover this machine, if that is so.
-    ///
-    /// # Errors
-    /// The reason, for [`EngineDef::covers`].
-    pub fn in_fp32(self) -> Result<(), String> {
-        match self.precision {
-            Precision::Fp32 => Ok(()),
-            Precision::Tf32 => Err(format!("--precision tf32: it computes in fp32 on {}", self.device)),
-        }
-    }
-
-    /// The CPU with all its cores.
-    pub const CPU: Self = Self { device: Device::Cpu, threads: None, precision: Precision::Fp32 };
-}
-
-/// Where codes of a frozen encoder are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct CodeStore<'a> {
-    /// Bytes of memory that they may take; beyond, they go to the disk.
-    pub limit: u64,
-    /// The directory for those that do.
-    pub dir: &'a Path,
-}
-
-impl CodeStore<'_> {
-    /// All codes in memory.
-    #[must_use]
-    pub fn unlimited() -> Self {
-        Self { limit: u64::MAX, dir: Path::new(".") }
-    }
-
-    /// Whether the codes of `rows` images, `len` values each, stay in memory; logs which.
-    #[must_use]
-    pub fn in_memory(&self, rows: usize, len: usize) -> bool {
-        let bytes = (rows * len * size_of::<f32>()) as u64;
-        let fits = bytes <= self.limit;
-        let place = if fits { "in memory".to_owned() } else { format!("on disk, in {}", self.dir.display()) };
-        tracing::info!("codes of {rows} images, computed once: {} MB {place}", bytes / 1_000_000);
-        fits
-    }
-}
-
-/// What an engine is built from, besides a network and its tensors.
-#[derive(Debug, Clone, Copy)]
-pub struct Setup<'a> {
-    /// The data that it trains on and evaluates; none for inference on images from outside alone.
-    pub data: Option<&'a Dataset>,
-    /// What computes.
-    pub machine: Machine,
-    /// The most images in a step.
-    pub batch_size: usize,
-    /// What dropout's masks are keyed by, [`Seeds::order`](fm_run::spec::Seeds::order).
-    pub seed: u64,
-    /// Where a frozen encoder's codes are kept.
-    pub codes: CodeStore<'a>,
-}
-
-impl<'a> Setup<'a> {
-    /// For a plan on a data set, all codes in memory.
-    #[must_use]
-    pub fn new(data: &'a Dataset, plan: &Plan, machine: Machine) -> Self {
-        let Plan { batch_size, seeds, .. } = *plan;
-        Self { data: Some(data), machine, batch_size, seed: seeds.order, codes: CodeStore::unlimited() }
-    }
-}
-
-/// An engine as a program lists it: a name, what it covers, and how it is built.
-#[derive(Debug, Clone, Copy)]
-pub struct EngineDef {
-    /// What `--engine` and records call it.
-    pub name: &'static str,
-    /// What it is, for help.
-    pub about: &'static str,
-    /// Whether it computes this network on this machine; if not, why: `images of 3 channels`.
-    pub covers: fn(&Network, Machine) -> Result<(), String>,
-    /// Whether it trains as the phase says, on a network that it covers; if not, what stands in the way.
-    pub trains: fn(&Phase) -> Result<(), String>,
-    /// Builds it with data and tensors in place.
-    pub build: BuildEngine,
-}
-
-/// The error of an engine that was built without data and is asked for rows.
-#[must_use]
-pub fn no_data() -> Error {
-    Error::new(Kind::Other, "the engine was built without a data set, for images from outside alone")
-}
-
-/// See [`EngineDef::build`].
-pub type BuildEngine = for<'a> fn(&Network, &[NamedTensor], Setup<'a>) -> Result<Box<dyn Engine + 'a>>;
-
-/// The engine that `wanted` means for a network: one by name, or with [`AUTO`] the first in the list that covers it.
-///
-/// # Errors
-/// A usage error: there is no such engine, or it does not cover the network (and why).
-pub fn choose<'d>(
-    engines: &'d [EngineDef],
-    wanted: &str,
-    network: &Network,
-    machine: Machine,
-) -> Result<&'d EngineDef> {
-    pick(engines, wanted, network, machine, &|def| (def.covers)(network, machine))
-}
-
-/// The engine that `wanted` means for a phase: it covers the network and trains as the phase says.
-///
-/// # Errors
-/// As for [`choose`].
-pub fn choose_for<'d>(
-    engines: &'d [EngineDef],
-    wanted: &str,
-    phase: &Phase,
-    machine: Machine,
-) -> Result<&'d EngineDef> {
-    let able = |def: &EngineDef| (def.covers)(&phase.network, machine).and_then(|()| (def.trains)(phase));
-    pick(engines, wanted, &phase.network, machine, &able)
-}
-
-fn pick<'d>(
-    engines: &'d [EngineDef],
-    wanted: &str,
-    network: &Network,
-    machine: Machine,
-    able: &dyn Fn(&EngineDef) -> Result<(), String>,
-) -> Result<&'d EngineDef> {
-    if wanted == AUTO {
-        let mut error = Error::usage(format!("no engine covers {} on {}", network.label(), machine.device));
-        for def in engines {
-            match able(def) {
-                Ok(()) => return Ok(def),
-                Err(why) => error = error.note(format!("{}: not covered: {why}", def.name)),
-            }
-        }
-        return Err(error);
-    }
-    let Some(def) = engines.iter().find(|def| def.name == wanted) else {
-        let known = engines.iter().map(|def| def.name).collect::<Vec<_>>().join(", ");
-        return Err(
-            Error::usage(format!("unknown engine '{wanted}'")).help(format!("known are {AUTO}, {known}"))
-        );
-    };
-    able(def).map_err(|why| {
-        Error::usage(format!("--engine {wanted}: not covered: {why}"))
-            .help("use --engine auto, which takes the fastest engine that covers the network")
-    })?;
-    Ok(def)
-}
-
-/// Names of the engines that a plan needs, such as `fused` or `eager+fused`.
-///
-/// # Errors
-/// As for [`choose`].
-pub fn names(engines: &[EngineDef], wanted: &str, plan: &Plan, machine: Machine) -> Result<String> {
-    let mut names = Vec::new();
-    for phase in &plan.phases {
-        names.push(choose_for(engines, wanted, phase, machine)?.name);
-    }
-    names.dedup();
-    Ok(names.join("+"))
 }

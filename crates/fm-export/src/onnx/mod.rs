@@ -3,16 +3,16 @@
 //! The model takes images `[n, channels, height, width]`, as numbers from 0 to 1 or, with the normalisation inside, as
 //! bytes, and gives logits `[n, classes]` (an autoencoder: the image). Tensors keep their names.
 
+mod graph;
+mod nodes;
 pub mod proto;
 
-use fm_net::{Activation, NamedTensor, Network, Node, NodeId, NotCovered, Op, Shape};
+use fm_net::{NamedTensor, Network, NodeId};
 use prost::Message as _;
-use proto::{
-    AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetId, StringStringEntry,
-    TensorProto, TensorShape, TensorType, TypeProto, ValueInfo,
-};
 
-use crate::{Error, kernel, tensor};
+use self::graph::{FLOAT, Graph, UINT8, int, value};
+use self::proto::{GraphProto, ModelProto, OperatorSetId, StringStringEntry};
+use crate::Error;
 
 /// Of ONNX's own operators.
 pub const OPSET: i64 = 17;
@@ -22,10 +22,6 @@ pub const IR_VERSION: i64 = 8;
 pub const INPUT: &str = "image";
 /// The name of the output.
 pub const OUTPUT: &str = "logits";
-
-const FLOAT: i32 = 1;
-const UINT8: i32 = 2;
-const INT64: i32 = 7;
 
 /// What the model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,223 +88,12 @@ pub fn model(
     Ok(model.encode_to_vec())
 }
 
-/// The nodes and constants so far.
-struct Graph<'a> {
-    weights: &'a [NamedTensor],
-    nodes: Vec<NodeProto>,
-    constants: Vec<TensorProto>,
-}
-
-impl Graph<'_> {
-    fn node(&mut self, op: &str, output: &str, inputs: &[&str], attribute: Vec<AttributeProto>) {
-        self.nodes.push(NodeProto {
-            input: inputs.iter().map(|&name| name.to_owned()).collect(),
-            output: vec![output.to_owned()],
-            name: output.to_owned(),
-            op_type: op.to_owned(),
-            attribute,
-        });
-    }
-
-    fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(name, shape, FLOAT, raw_data);
-    }
-
-    fn ints(&mut self, name: &str, values: &[i64]) {
-        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(name, &[values.len()], INT64, raw_data);
-    }
-
-    fn constant(&mut self, name: &str, shape: &[usize], data_type: i32, raw_data: Vec<u8>) {
-        let dims = shape.iter().map(|&n| n as i64).collect();
-        self.constants.push(TensorProto { dims, data_type, name: name.to_owned(), raw_data });
-    }
-
-    /// A node's tensor as a constant of the same name.
-    fn weight(&mut self, node: &Node, last: &str) -> Result<String, Error> {
-        let found = tensor(self.weights, node, last)?;
-        let (name, shape, data) = (found.name.clone(), found.shape.clone(), found.data.clone());
-        self.floats(&name, &shape, &data);
-        Ok(name)
-    }
-
-    fn add(&mut self, network: &Network, node: &Node, inputs: &[String], own: &str) -> Result<(), Error> {
-        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        let pair = |n: usize| vec![n as i64; 2];
-        match node.op {
-            Op::Conv { kernel: side, stride, pad, groups, bias, standardised, .. } => {
-                let weight = tensor(self.weights, node, "weight")?;
-                let (name, shape, values) =
-                    (weight.name.clone(), weight.shape.clone(), kernel(weight, standardised));
-                self.floats(&name, &shape, &values);
-                let mut all = vec![inputs[0].to_owned(), name];
-                if bias {
-                    all.push(self.weight(node, "bias")?);
-                }
-                let all: Vec<&str> = all.iter().map(String::as_str).collect();
-                let pads = ints("pads", vec![pad as i64; 4]);
-                let attributes = vec![
-                    ints("kernel_shape", pair(side)),
-                    ints("strides", pair(stride)),
-                    pads,
-                    int("group", groups as i64),
-                ];
-                self.node("Conv", own, &all, attributes);
-            }
-            Op::ConvTranspose { kernel: side, .. } => {
-                let (weight, bias) = (self.weight(node, "weight")?, self.weight(node, "bias")?);
-                let shape = vec![ints("kernel_shape", pair(side))];
-                self.node("ConvTranspose", own, &[inputs[0], &weight, &bias], shape);
-            }
-            Op::BatchNorm => {
-                let names = ["weight", "bias", "running_mean", "running_var"];
-                let tensors = names.map(|last| self.weight(node, last));
-                let [weight, bias, mean, var] = tensors;
-                let (weight, bias, mean, var) = (weight?, bias?, mean?, var?);
-                let epsilon = vec![float("epsilon", fm_net::EPS as f32)];
-                self.node("BatchNormalization", own, &[inputs[0], &weight, &bias, &mean, &var], epsilon);
-            }
-            Op::GroupNorm { groups } => self.group_norm(network, node, inputs[0], own, groups)?,
-            Op::Activation(activation) => self.activation(activation, inputs[0], own),
-            Op::MaxPool { size, stride } | Op::AvgPool { size, stride } => {
-                let op = if matches!(node.op, Op::MaxPool { .. }) { "MaxPool" } else { "AveragePool" };
-                let attributes = vec![ints("kernel_shape", pair(size)), ints("strides", pair(stride))];
-                self.node(op, own, &inputs, attributes);
-            }
-            Op::GlobalAvgPool | Op::GlobalMaxPool => {
-                let op =
-                    if matches!(node.op, Op::GlobalAvgPool) { "GlobalAveragePool" } else { "GlobalMaxPool" };
-                let map = format!("{own}.map");
-                self.node(op, &map, &inputs, vec![]);
-                self.node("Flatten", own, &[&map], vec![int("axis", 1)]);
-            }
-            Op::Dropout { .. } => self.node("Identity", own, &inputs, vec![]),
-            Op::Flatten => self.node("Flatten", own, &inputs, vec![int("axis", 1)]),
-            Op::Dense { .. } => {
-                let (weight, bias) = (self.weight(node, "weight")?, self.weight(node, "bias")?);
-                self.node("Gemm", own, &[inputs[0], &weight, &bias], vec![int("transB", 1)]);
-            }
-            Op::Add => self.node("Add", own, &inputs, vec![]),
-            Op::Scale => {
-                let (axes, factors) = (format!("{own}.axes"), format!("{own}.factors"));
-                self.ints(&axes, &[2, 3]);
-                self.node("Unsqueeze", &factors, &[inputs[1], &axes], vec![]);
-                self.node("Mul", own, &[inputs[0], &factors], vec![]);
-            }
-            Op::Unflatten { shape: [c, h, w] } => {
-                self.reshape(own, inputs[0], &[-1, c as i64, h as i64, w as i64]);
-            }
-            Op::Upsample => {
-                let scales = format!("{own}.scales");
-                self.floats(&scales, &[4], &[1.0, 1.0, 2.0, 2.0]);
-                let attributes = vec![
-                    text("mode", "nearest"),
-                    text("coordinate_transformation_mode", "asymmetric"),
-                    text("nearest_mode", "floor"),
-                ];
-                self.node("Resize", own, &[inputs[0], "", &scales], attributes);
-            }
-            Op::Custom(ref op) => return Err(NotCovered { by: "the ONNX export", kind: op.kind() }.into()),
-        }
-        Ok(())
-    }
-
-    fn activation(&mut self, activation: Activation, input: &str, own: &str) {
-        match activation {
-            Activation::Relu => self.node("Relu", own, &[input], vec![]),
-            Activation::Sigmoid => self.node("Sigmoid", own, &[input], vec![]),
-            Activation::Silu => {
-                let gate = format!("{own}.gate");
-                self.node("Sigmoid", &gate, &[input], vec![]);
-                self.node("Mul", own, &[input, &gate], vec![]);
-            }
-            // x/2 (1 + erf(x/√2)); Gelu itself is of operator set 20.
-            Activation::Gelu => {
-                let name = |piece: &str| format!("{own}.{piece}");
-                let [root, half, one] = ["root", "half", "one"].map(name);
-                self.floats(&root, &[], &[std::f32::consts::FRAC_1_SQRT_2]);
-                self.floats(&half, &[], &[0.5]);
-                self.floats(&one, &[], &[1.0]);
-                let [scaled, erf, sum, part] = ["scaled", "erf", "sum", "part"].map(name);
-                self.node("Mul", &scaled, &[input, &root], vec![]);
-                self.node("Erf", &erf, &[&scaled], vec![]);
-                self.node("Add", &sum, &[&erf, &one], vec![]);
-                self.node("Mul", &part, &[input, &half], vec![]);
-                self.node("Mul", own, &[&part, &sum], vec![]);
-            }
-        }
-    }
-
-    /// As instance norms of the groups, then the channels' factors and summands: GroupNormalization is of a later
-    /// operator set.
-    fn group_norm(
-        &mut self,
-        network: &Network,
-        node: &Node,
-        input: &str,
-        own: &str,
-        groups: usize,
-    ) -> Result<(), Error> {
-        let Shape::Map { channels, height, width } = network.inputs(node)[0] else {
-            return Err(Error::Other(format!("{} does not take a map", node.name)));
-        };
-        let name = |piece: &str| format!("{own}.{piece}");
-        let [ones, zeros, grouped, normed, back, scaled] =
-            ["ones", "zeros", "grouped", "normed", "back", "scaled"].map(name);
-        self.floats(&ones, &[groups], &vec![1.0; groups]);
-        self.floats(&zeros, &[groups], &vec![0.0; groups]);
-        self.reshape(&grouped, input, &[0, groups as i64, -1]);
-        let epsilon = vec![float("epsilon", fm_net::EPS as f32)];
-        self.node("InstanceNormalization", &normed, &[&grouped, &ones, &zeros], epsilon);
-        self.reshape(&back, &normed, &[-1, channels as i64, height as i64, width as i64]);
-        for (last, op, from, to) in [("weight", "Mul", &back, scaled.as_str()), ("bias", "Add", &scaled, own)]
-        {
-            let values = tensor(self.weights, node, last)?;
-            let (name, data) = (values.name.clone(), values.data.clone());
-            self.floats(&name, &[channels, 1, 1], &data);
-            self.node(op, to, &[from, &name], vec![]);
-        }
-        Ok(())
-    }
-
-    fn reshape(&mut self, own: &str, input: &str, shape: &[i64]) {
-        let name = format!("{own}.shape");
-        self.ints(&name, shape);
-        self.node("Reshape", own, &[input, &name], vec![]);
-    }
-}
-
-fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), i: Some(value), r#type: 2, ..AttributeProto::default() }
-}
-
-fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), f: Some(value), r#type: 1, ..AttributeProto::default() }
-}
-
-fn text(name: &str, value: &str) -> AttributeProto {
-    let s = Some(value.as_bytes().to_vec());
-    AttributeProto { name: name.to_owned(), s, r#type: 3, ..AttributeProto::default() }
-}
-
-fn ints(name: &str, values: Vec<i64>) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), ints: values, r#type: 7, ..AttributeProto::default() }
-}
-
-/// A value of `[n, …]`, for any `n`.
-fn value(name: &str, elem_type: i32, shape: &[usize]) -> ValueInfo {
-    let batch = Dimension { dim_param: Some("n".to_owned()), dim_value: None };
-    let fixed = shape.iter().map(|&n| Dimension { dim_value: Some(n as i64), dim_param: None });
-    let shape = TensorShape { dim: std::iter::once(batch).chain(fixed).collect() };
-    let tensor_type = Some(TensorType { elem_type, shape: Some(shape) });
-    ValueInfo { name: name.to_owned(), r#type: Some(TypeProto { tensor_type }) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
+    use super::graph::INT64;
+    use super::proto::ValueInfo;
     use super::*;
 
     fn parsed(arch: &str, takes: Takes) -> (Network, ModelProto) {

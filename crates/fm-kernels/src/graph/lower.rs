@@ -5,13 +5,11 @@ use fm_net::{Activation, Network, Node, NodeId, Op, Operator as _, Part};
 use super::cut::cut;
 use super::kernels::act::Act;
 use super::kernels::moves::Way;
-use super::layer::Shape;
 use super::map::Map;
-use super::plan::{Kind, Layer, Norm, Plan, Stage, Tensor, Term, Value, coefficient, map_of, place};
+use super::plan::{Kind, Plan, Stage, Tensor, Term, Value, map_of, place};
 use crate::Error;
 
-/// Weights of all slices of a gradient together, about.
-const SLICED: usize = 65_536;
+mod layers;
 
 /// The plan of `network` for vectors of so many lanes.
 ///
@@ -152,111 +150,6 @@ impl<'n> Lowering<'n> {
         out
     }
 
-    fn layer(&mut self, at: usize) -> Result<Lowered, Error> {
-        let node = &self.network.nodes[at];
-        let x = self.settle(node.inputs[0], at);
-        let channels = self.plan.map(x).channels;
-        let (shape, bias, standardised) = match node.op {
-            Op::Conv { filters, kernel, stride, pad, groups, bias, standardised } => {
-                let second = channels / groups;
-                let shape = Shape { first: filters, second, groups, kernel, stride, pad, transposed: false };
-                (shape, bias, standardised)
-            }
-            Op::ConvTranspose { filters, kernel } => {
-                let first = channels;
-                let shape =
-                    Shape { first, second: filters, groups: 1, kernel, stride: 1, pad: 0, transposed: true };
-                (shape, true, false)
-            }
-            Op::Dense { units } => {
-                let second = channels;
-                let shape = Shape {
-                    first: units,
-                    second,
-                    groups: 1,
-                    kernel: 1,
-                    stride: 1,
-                    pad: 0,
-                    transposed: false,
-                };
-                (shape, true, false)
-            }
-            _ => return Err(refused(node)),
-        };
-        if shape.pad >= shape.kernel {
-            return Err(refused(node));
-        }
-        let relu = match self.only(at) {
-            Some((next, taker))
-                if matches!(taker.op, Op::Activation(Activation::Relu)) && taker.part == node.part =>
-            {
-                self.merged[next] = true;
-                true
-            }
-            _ => false,
-        };
-        let out = self.new_value(at);
-        let (input, output) = (self.plan.map(x), self.plan.map(out));
-        let packed = self.plan.packed;
-        let mut forward = shape.passes(false, input, output, 0);
-        let Some(forward) = forward.pop().filter(|_| forward.is_empty()) else { return Err(refused(node)) };
-        let backward = shape.passes(true, input, output, 0);
-        let lengths = [&forward].into_iter().chain(&backward).map(super::layer::Pass::weights);
-        let lengths: Vec<usize> = lengths.collect();
-        let own = lengths[0].next_multiple_of(16);
-        self.plan.packed += own + lengths[1..].iter().sum::<usize>().next_multiple_of(16);
-        let flat = input.pixels() == 1 && output.pixels() == 1 && shape.kernel == 1;
-        let weight = self.tensors[at];
-        let plain = if shape.transposed { input } else { output };
-        self.plan.layers.push(Layer {
-            shape,
-            input: x,
-            output: out,
-            weight,
-            bias: bias.then_some(weight + 1),
-            standardised,
-            relu,
-            norm: None,
-            forward,
-            backward,
-            offsets: Vec::new(),
-            back_offsets: Vec::new(),
-            packed,
-            back_packed: packed + own,
-            lengths: (lengths[0], lengths[1..].iter().sum()),
-            flat,
-            slices: 1,
-            folded: shape.folded(plain.height, plain.width),
-            taker: None,
-        });
-        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
-        Ok(Lowered::Value(out))
-    }
-
-    fn batch_norm(&mut self, at: usize) -> Lowered {
-        let node = &self.network.nodes[at];
-        let value = self.settle(node.inputs[0], at);
-        let channels = self.plan.map(value).channels;
-        let index = self.plan.norms.len();
-        let sole = self.takers[place(node.inputs[0])] == 1;
-        let before = self.plan.layers.iter_mut().rfind(|layer| layer.output == value);
-        let folded = match before {
-            Some(layer) if sole && !layer.relu && !layer.flat => {
-                layer.norm = Some(index);
-                true
-            }
-            _ => false,
-        };
-        let place = self.plan.coefficients;
-        self.plan.coefficients += coefficient::COUNT * channels.next_multiple_of(16);
-        let (tensors, part) = (self.tensors[at], node.part);
-        self.plan.norms.push(Norm { value, tensors, part, folded, at: place, channels });
-        if !folded {
-            self.stage(at, vec![value], value, Kind::Moments(index));
-        }
-        self.later(at, vec![Term { value, norm: Some(index) }])
-    }
-
     fn add(&mut self, at: usize) -> Lowered {
         let mut terms = Vec::new();
         for &id in &self.network.nodes[at].inputs {
@@ -348,51 +241,14 @@ impl<'n> Lowering<'n> {
         Some(Lowered::Value(out))
     }
 
-    /// Borders, offsets, and the output.
+    /// The output, and where everything lies.
     fn finish(mut self) -> Result<Plan, Error> {
         let last = self.network.nodes.len() - 1;
         self.plan.output = self.settle(NodeId::Node(last), last);
-        let plan = &mut self.plan;
-        if plan.code.1 == 0 {
+        if self.plan.code.1 == 0 {
             return Err(Error::Unsupported("a network without an encoder".to_owned()));
         }
-        for layer in &plan.layers {
-            let (x, y) = (layer.input, layer.output);
-            let border = layer.forward.border(plan.values[x].map);
-            plan.values[x].map = plan.values[x].map.bordered(border);
-            for pass in &layer.backward {
-                let border = pass.border(plan.values[y].gradient);
-                plan.values[y].gradient = plan.values[y].gradient.bordered(border);
-            }
-        }
-        // Gradients of one shape share their memory, one after the other, and so their border.
-        let same = |a: &Map, b: &Map| (a.channels, a.height, a.width) == (b.channels, b.height, b.width);
-        for i in 0..plan.values.len() {
-            let own = plan.values[i].gradient;
-            let border = plan
-                .values
-                .iter()
-                .filter(|value| same(&value.gradient, &own))
-                .fold((0, 0), |(lead, trail), value| {
-                    (lead.max(value.gradient.lead), trail.max(value.gradient.trail))
-                });
-            plan.values[i].gradient = own.bordered(border);
-        }
-        for layer in &mut plan.layers {
-            let (x, dy) = (plan.values[layer.input].map, plan.values[layer.output].gradient);
-            layer.offsets = layer.forward.offsets(x);
-            layer.back_offsets = layer.backward.iter().map(|pass| pass.offsets(dy)).collect();
-            layer.slices = if layer.flat { 1 } else { (SLICED / layer.shape.weights()).clamp(4, 16) };
-        }
-        let passes = |(at, layer): (usize, &Layer)| {
-            (0..=layer.backward.len()).map(move |pass| (at, pass)).collect::<Vec<_>>()
-        };
-        plan.find_lines();
-        plan.packs = plan.layers.iter().enumerate().flat_map(passes).collect();
-        let size = |&(layer, _): &(usize, usize)| std::cmp::Reverse(plan.layers[layer].shape.weights());
-        let mut packs = std::mem::take(&mut plan.packs);
-        packs.sort_by_key(size);
-        plan.packs = packs;
+        self.plan.lay_out();
         Ok(self.plan)
     }
 }

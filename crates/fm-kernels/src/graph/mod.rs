@@ -14,6 +14,7 @@
 //! pass over the values. Inference folds norms into the layers before them.
 
 mod backward;
+mod borders;
 mod cut;
 mod dropout;
 mod explain;
@@ -29,6 +30,7 @@ mod lower;
 mod map;
 mod norm;
 mod pack;
+mod pieces;
 mod plan;
 mod program;
 mod rounds;
