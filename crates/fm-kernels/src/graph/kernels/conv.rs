@@ -3,10 +3,12 @@
 //!
 //! A tile is up to six pixels by up to four output channels (four by three where there are sixteen
 //! registers). In its inner loop a weight is one number for all images of a vector, so that no channel
-//! is ever padded. A sum's order is that of taps and channels alone, whatever the tile.
+//! is ever padded. A sum's order is that of taps and channels alone, whatever the tile. Depthwise convolutions have a loop of
+//! their own.
 
 use std::ops::Range;
 
+use super::depthwise;
 use crate::simd::Simd;
 
 /// A few output channels that a tile computes together.
@@ -64,6 +66,19 @@ pub(crate) struct Conv<'a> {
     pub(crate) sums: *mut f32,
 }
 
+impl Conv<'_> {
+    /// The taps of an output row that are in rows of the input.
+    pub(super) fn taps_of(&self, row: usize) -> Range<usize> {
+        let inside = |dy: isize| (0..self.height as isize).contains(&((row * self.step) as isize + dy));
+        let start = self.runs.iter().position(|run| inside(run.dy));
+        let end = self.runs.iter().rposition(|run| inside(run.dy));
+        match (start, end) {
+            (Some(start), Some(end)) => self.runs[start].taps.start..self.runs[end].taps.end,
+            _ => 0..0,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Tile {
     x: *const f32,
@@ -86,14 +101,12 @@ struct Tile {
 pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
     let most = if S::WIDE >= 4 { 6 } else { 4 };
     let parts = args.cols.div_ceil(most);
+    if let Some(flipped) = depthwise::flipped(&args) {
+        // SAFETY: as promised by the caller.
+        return unsafe { depthwise::run::<S>(&args, flipped) };
+    }
     for row in args.rows.clone() {
-        let inside = |dy: isize| (0..args.height as isize).contains(&((row * args.step) as isize + dy));
-        let start = args.runs.iter().position(|run| inside(run.dy));
-        let end = args.runs.iter().rposition(|run| inside(run.dy));
-        let taps = match (start, end) {
-            (Some(start), Some(end)) => args.runs[start].taps.start..args.runs[end].taps.end,
-            _ => 0..0,
-        };
+        let taps = args.taps_of(row);
         let list = &args.taps[taps.clone()];
         let mut col = 0;
         for part in 0..parts {

@@ -8,6 +8,7 @@
 
 pub(crate) mod act;
 pub(crate) mod conv;
+mod depthwise;
 pub(crate) mod filters;
 pub(crate) mod fold;
 pub(crate) mod gather;
