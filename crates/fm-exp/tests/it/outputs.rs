@@ -208,6 +208,7 @@ fn bench_times_every_engine_in_turn() {
     let results = json["results"].as_array().unwrap();
     let engines: Vec<&str> = results.iter().map(|r| r["engine"].as_str().unwrap()).collect();
     assert_eq!(engines, ["eager", "fused"]);
+    assert_eq!(json["steps_timed"], json["steps"], "so small an epoch is timed whole");
     for result in results {
         assert_eq!(result["samples"].as_array().unwrap().len(), 3);
         assert!(result["min"].as_f64() <= result["seconds_per_epoch"].as_f64());

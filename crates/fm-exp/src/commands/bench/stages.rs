@@ -18,10 +18,10 @@ pub(super) struct Explained {
 }
 
 impl Explained {
-    /// Of a lane that has taken so many steps of so many images.
-    pub(super) fn new(lane: &Lane<'_>, steps: usize, batch: usize, peak: Option<f64>) -> Self {
+    /// Of a lane whose steps have so many images.
+    pub(super) fn new(lane: &Lane<'_>, batch: usize, peak: Option<f64>) -> Self {
         let title = format!("{}, {}", lane.engine.name(), lane.recipe);
-        Self { title, stages: lane.engine.stages(), steps: steps as f64, batch: batch as f64, peak }
+        Self { title, stages: lane.engine.stages(), steps: lane.taken as f64, batch: batch as f64, peak }
     }
 
     /// Milliseconds a step: forward, backward.
