@@ -21,7 +21,8 @@ case " $* " in
     FM_BUILD_REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown) \
       cargo build --release --quiet -p fm-exp
     bench='target/release/fm-exp bench --device cpu --arch {arch} --threads {threads} --batch-size {batch} --json --quiet'
-    set -- --ours "$bench --engine fused --rounds 3" --ours "$bench --engine eager --rounds 1 --steps 600" "$@"
+    # More steps than an epoch has are all of them.
+    set -- --ours "$bench --engine fused --rounds 3 --steps 60000" --ours "$bench --engine eager --rounds 1 --steps 600" "$@"
     ;;
 esac
 exec "$python" scripts/bench/peers.py "$@"

@@ -129,7 +129,7 @@ pub(crate) fn run(args: BenchArgs, as_json: bool) -> Result<String> {
         let slowest = paces.collect::<Result<Vec<_>>>()?.into_iter().fold(0.0, f64::max);
         fitting(TURN, slowest).clamp(1, steps)
     };
-    tracing::info!("{timed} of {steps} steps a turn, {} turns for each of {}", args.rounds + 1, lanes.len());
+    tracing::info!("{timed} of {steps} steps a turn, {} rounds of {} turns", args.rounds + 1, lanes.len());
     for round in 0..=args.rounds {
         let order = epoch_order(rows, seed, round as u32 + 1);
         for lane in &mut lanes {

@@ -24,6 +24,11 @@ pub(crate) struct Block {
     pub(crate) at: usize,
 }
 
+/// Most pixels of a tile.
+pub(super) const fn most_pixels<S: Simd>() -> usize {
+    if S::WIDE >= 4 { 6 } else { 4 }
+}
+
 /// Most output channels of a tile.
 pub(crate) const WIDEST: usize = 4;
 
@@ -99,12 +104,11 @@ struct Tile {
 /// The instruction set is there; the pointers and offsets stay within maps and their borders.
 #[inline(always)]
 pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
-    let most = if S::WIDE >= 4 { 6 } else { 4 };
-    let parts = args.cols.div_ceil(most);
     if let Some(flipped) = depthwise::flipped(&args) {
         // SAFETY: as promised by the caller.
         return unsafe { depthwise::run::<S>(&args, flipped) };
     }
+    let parts = args.cols.div_ceil(most_pixels::<S>());
     for row in args.rows.clone() {
         let taps = args.taps_of(row);
         let list = &args.taps[taps.clone()];

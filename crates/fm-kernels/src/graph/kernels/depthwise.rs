@@ -1,7 +1,7 @@
 //! Direct convolution with one 3x3 filter a channel, at stride 1: a channel's weights stay in registers for a row of pixels, and
 //! so do the sums that batch norm needs. Every sum is taken in the order of [`conv`](super::conv).
 
-use super::conv::{Block, Conv};
+use super::conv::{Block, Conv, most_pixels};
 use crate::simd::Simd;
 
 /// Whether the columns of the taps are next to each other and each block is a channel; then whether they go from right to left.
@@ -58,8 +58,7 @@ unsafe fn line<S: Simd, const H: usize, const FLIPPED: bool>(
     taps: &[isize],
     weights: &[f32],
 ) {
-    let most = if S::WIDE >= 4 { 6 } else { 4 };
-    let (parts, c) = (args.cols.div_ceil(most), block.first);
+    let (parts, c) = (args.cols.div_ceil(most_pixels::<S>()), block.first);
     // SAFETY: as promised by the caller.
     unsafe {
         let x = args.x.add(row * args.x_row + block.from * S::N);
@@ -74,7 +73,8 @@ unsafe fn line<S: Simd, const H: usize, const FLIPPED: bool>(
         let bias = S::splat(args.bias.map_or(0.0, |bias| bias[c]));
         let y = args.y.add((row - args.rows.start) * args.y_row + c * S::N);
         let kept = args.sums.wrapping_add(3 * c * S::N);
-        let mut sums = Sums::<S>(bias, bias, bias);
+        let zero = S::splat(0.0);
+        let mut sums = Sums::<S>(zero, zero, zero);
         let fresh = row == args.rows.start;
         if !args.sums.is_null() && !fresh {
             sums = Sums(S::load(kept), S::load(kept.add(S::N)), S::load(kept.add(2 * S::N)));
