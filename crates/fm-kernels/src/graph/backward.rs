@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::forward::Place;
 use super::kernels::act::Act;
+use super::kernels::col2im::Im2col;
 use super::kernels::group;
 use super::kernels::moves::{Scale, ScaleBack, Way};
 use super::kernels::point::{Back as NormBack, Norm, Sums};
@@ -112,14 +113,14 @@ impl State {
         let map = self.program.buffers[g];
         let mode = self.mode(stage.part);
         let terms = stage.kind.terms();
-        let act = if let Kind::Point { act, .. } = &stage.kind {
-            *act
-        } else {
-            Act(Some(fm_net::Activation::Relu))
+        let act = match &stage.kind {
+            Kind::Point { act, .. } => *act,
+            Kind::Col2im { relu: false, .. } => Act(None),
+            _ => Act(Some(fm_net::Activation::Relu)),
         };
         let train = mode == Mode::Train;
         let wanted = [0, 1].map(|i| train && terms.get(i).is_some_and(|term| term.norm.is_some()));
-        let sums = wanted[0] || wanted[1];
+        let sums = wanted[0] || wanted[1] || (train && matches!(stage.kind, Kind::Col2im { .. }));
         if act.0.is_none() && !sums {
             return;
         }
@@ -221,6 +222,13 @@ impl State {
                     let area = area(z_map, part);
                     (self.kernels.scale)(Scale { area, x: from, factor, to: into, add: to.add });
                 }
+                Kind::Col2im { side, .. } => (self.kernels.im2col)(Im2col {
+                    area: Area { rows: part, cols: x_map.width, channels: z_map.channels },
+                    side: *side,
+                    g: from,
+                    to: into,
+                    add: to.add,
+                }),
                 Kind::Copy(way) => {
                     let back = match way {
                         Way::Flatten => Way::Unflatten,

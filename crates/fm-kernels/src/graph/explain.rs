@@ -46,6 +46,8 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
                     3 => "Winograd F(4x4, 3x3)".to_owned(),
                     _ => "Winograd F(2x2, 5x5)".to_owned(),
                 }
+            } else if plan.is_columns(layer.output) {
+                "matrix product with every tap before the doubling".to_owned()
             } else if shape.transposed {
                 format!("direct transposed convolution {0}x{0}", shape.kernel)
             } else {
@@ -88,6 +90,9 @@ fn kernel(plan: &Plan, stage: &Stage) -> String {
         Kind::Global { max } => format!("global {}", if *max { "max-pool" } else { "average pool" }),
         Kind::Dropout { .. } => "dropout".to_owned(),
         Kind::Scale => "scale channels".to_owned(),
+        Kind::Col2im { relu, .. } => {
+            format!("sums of taps (col2im) + bias{}", if *relu { " + ReLU" } else { "" })
+        }
         Kind::Copy(way) => format!("copy ({way:?})").to_lowercase(),
     }
 }

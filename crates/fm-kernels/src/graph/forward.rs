@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::kernels::View;
+use super::kernels::col2im::Col2im;
 use super::kernels::conv::Conv;
 use super::kernels::group;
 use super::kernels::moves::{Copy, Scale, Way};
@@ -114,6 +115,17 @@ impl State {
                     let factor = View { row: 0, px: 0, ..self.value(stage.inputs[1], slot) };
                     (self.kernels.scale)(Scale { area: area(z_map, part), x, factor, to: z, add: false });
                 }
+                Kind::Col2im { side, bias, relu } => (self.kernels.col2im)(Col2im {
+                    area: area(z_map, part),
+                    side: *side,
+                    x,
+                    height: x_map.height,
+                    width: x_map.width,
+                    bias: self.tensor(&self.params, *bias),
+                    relu: *relu,
+                    z,
+                    zeros: self.tiles[at.worker].start(),
+                }),
                 Kind::Copy(Way::Unflatten) => {
                     self.copy(Way::Unflatten, area(z_map, part), z_map.height, (x, z), false);
                 }

@@ -160,7 +160,7 @@ impl State {
                 });
             }
             // A transposed convolution's bias is not on the plain side; one task sums it over all.
-            if shape.transposed && plain.start == 0 && slice == 0 {
+            if shape.transposed && layer.bias.is_some() && plain.start == 0 && slice == 0 {
                 self.transposed_bias(index, g, slots, out.add(shape.weights()));
             }
         }

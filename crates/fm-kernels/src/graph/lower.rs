@@ -4,6 +4,7 @@ use fm_net::{Activation, Network, Node, NodeId, Op, Operator as _, Part};
 
 use super::cut::cut;
 use super::kernels::act::Act;
+use super::kernels::col2im;
 use super::kernels::moves::Way;
 use super::map::Map;
 use super::plan::{Kind, Plan, Stage, Tensor, Term, Value, map_of, place};
@@ -45,6 +46,8 @@ struct Lowering<'n> {
     tensors: Vec<usize>,
     /// ReLUs that a layer computes.
     merged: Vec<bool>,
+    /// Doublings that a layer computes.
+    doubled: Vec<bool>,
 }
 
 impl<'n> Lowering<'n> {
@@ -82,8 +85,9 @@ impl<'n> Lowering<'n> {
             classes: network.classes,
             image: [whole.arch.channels, whole.arch.height, whole.arch.width],
         };
-        let merged = vec![false; network.nodes.len()];
-        Ok(Self { whole, network, plan, lowered: vec![Lowered::Value(0)], takers, tensors: first, merged })
+        let (merged, doubled) = (vec![false; network.nodes.len()], vec![false; network.nodes.len()]);
+        let lowered = vec![Lowered::Value(0)];
+        Ok(Self { whole, network, plan, lowered, takers, tensors: first, merged, doubled })
     }
 
     fn node(&mut self, at: usize) -> Result<(), Error> {
@@ -131,7 +135,10 @@ impl<'n> Lowering<'n> {
     }
 
     fn new_value(&mut self, at: usize) -> usize {
-        let map = map_of(self.network.nodes[at].output, self.plan.lanes);
+        self.value(map_of(self.network.nodes[at].output, self.plan.lanes))
+    }
+
+    fn value(&mut self, map: Map) -> usize {
         self.plan.values.push(Value { map, gradient: map });
         self.plan.values.len() - 1
     }
@@ -199,6 +206,10 @@ impl<'n> Lowering<'n> {
             Op::Unflatten { shape: [_, 1, 1] } => return Ok(Lowered::Value(inputs[0])),
             Op::Flatten => Kind::Copy(Way::Flatten),
             Op::Unflatten { .. } => Kind::Copy(Way::Unflatten),
+            Op::Upsample if self.doubles(at) => {
+                self.doubled[at] = true;
+                return Ok(Lowered::Value(inputs[0]));
+            }
             Op::Upsample => Kind::Copy(Way::Double),
             Op::GroupNorm { groups } => Kind::GroupNorm { groups, tensors: self.tensors[at] },
             Op::MaxPool { size, stride } => Kind::Pool { size, stride, max: true },
@@ -217,6 +228,14 @@ impl<'n> Lowering<'n> {
         let out = self.new_value(at);
         self.stage(at, inputs, out, kind);
         Ok(Lowered::Value(out))
+    }
+
+    /// Whether a transposed convolution alone takes a doubling, and can do with its input.
+    fn doubles(&self, at: usize) -> bool {
+        self.only(at).is_some_and(|(_, taker)| {
+            let side = if let Op::ConvTranspose { kernel, .. } = taker.op { kernel } else { usize::MAX };
+            side <= col2im::MOST && taker.part == self.network.nodes[at].part
+        })
     }
 
     /// A maximum with the norm and ReLU before it, where it alone takes them.

@@ -5,7 +5,7 @@ use super::state::State;
 
 impl State {
     /// Sums over tasks, in their order.
-    fn total(&self, tasks: usize, channel: usize, kind: usize) -> f64 {
+    pub(super) fn total(&self, tasks: usize, channel: usize, kind: usize) -> f64 {
         let pitch = self.pitch();
         let kept = self.statistics.start();
         // SAFETY: no worker is running; the statistics of so many tasks were kept.

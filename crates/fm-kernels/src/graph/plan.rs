@@ -136,6 +136,12 @@ pub(crate) enum Kind {
     /// Map times vector.
     Scale,
     Copy(Way),
+    /// Sums of the products of a doubling's input with the taps of a kernel of that side, and the index of their bias.
+    Col2im {
+        side: usize,
+        bias: usize,
+        relu: bool,
+    },
 }
 
 impl Kind {
@@ -229,11 +235,7 @@ impl Norm {
 impl Layer {
     /// Whether its kernel is one pixel of a map.
     pub(crate) fn is_pointwise(&self) -> bool {
-        self.shape.kernel == 1
-            && self.shape.groups == 1
-            && !self.flat
-            && !self.shape.transposed
-            && self.taker.is_none()
+        self.shape.kernel == 1 && self.shape.groups == 1 && !self.flat && self.taker.is_none()
     }
 }
 
@@ -251,6 +253,12 @@ impl Plan {
     /// Whether a value is what a layer's ReLU let through.
     pub(crate) fn is_relu(&self, value: usize) -> bool {
         self.layers.iter().any(|layer| layer.output == value && layer.relu)
+    }
+
+    /// Whether a value is products with taps.
+    pub(crate) fn is_columns(&self, value: usize) -> bool {
+        let sums = |stage: &Stage| matches!(stage.kind, Kind::Col2im { .. }) && stage.inputs == [value];
+        self.stages.iter().any(sums)
     }
 
     /// Length of one code.

@@ -85,7 +85,7 @@ impl Program {
 
 fn has_tensors(stage: &Stage) -> bool {
     match &stage.kind {
-        Kind::Layer(_) | Kind::GroupNorm { .. } => true,
+        Kind::Layer(_) | Kind::GroupNorm { .. } | Kind::Col2im { .. } => true,
         kind => kind.terms().iter().any(|term| term.norm.is_some()),
     }
 }
@@ -174,6 +174,11 @@ impl Builder<'_> {
                     self.free.push(g);
                 }
                 return;
+            }
+            Kind::Col2im { .. } => {
+                // Takes the bias's sums along.
+                self.program.list.push((Back::Act { stage: index, g, in_place: true }, index));
+                Back::Stage { stage: index, g, to: self.wanted(stage.inputs[0]) }
             }
             Kind::Scale => {
                 let (map, vector) = (self.wanted(stage.inputs[0]), self.wanted(stage.inputs[1]));

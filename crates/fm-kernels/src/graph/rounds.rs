@@ -89,6 +89,9 @@ pub(super) fn backward(pool: &mut Pool, state: &State, back: &Back, images: usiz
             Back::Act { stage, .. } => {
                 let stage = &state.plan.stages[*stage];
                 if state.mode(stage.part) == Mode::Train {
+                    if let Kind::Col2im { bias, .. } = stage.kind {
+                        state.bias_gradient(bias, tasks);
+                    }
                     for (kind, term) in stage.kind.terms().iter().enumerate() {
                         if let Some(norm) = term.norm {
                             state.norm_backward(norm, 1 + kind, tasks, images);

@@ -63,6 +63,18 @@ impl State {
         }
     }
 
+    /// The gradient of a bias from the first of what tasks have kept, in their order.
+    ///
+    /// # Safety
+    /// No worker is running.
+    pub(super) unsafe fn bias_gradient(&self, tensor: usize, tasks: usize) {
+        let to = self.tensor(&self.grad, tensor);
+        for c in 0..self.plan.tensors[tensor].len {
+            // SAFETY: exclusive, says the caller; within the tensor.
+            unsafe { *to.add(c) = self.total(tasks, c, 0) as f32 };
+        }
+    }
+
     /// What is kept for a task.
     ///
     /// # Safety

@@ -160,6 +160,31 @@ fn autoencoders() {
     }
 }
 
+/// With how many transposed convolutions that are computed before the doubling. Kernels of even sides reach an odd number of copies,
+/// a code of one pixel is a product of matrices, and of two doublings in a row the first is a copy.
+#[test]
+fn transposed_convolutions_behind_doublings() {
+    for (arch, merged) in [
+        ("4C3-MP2-6C3-MP2@14x15", 2),
+        ("3C3-MP2-4C3-MP2@10x10", 2),
+        ("3C1-MP2-5C2-MP2@11x12", 2),
+        ("2C5-MP2-3C4-MP2@22x20x2", 2),
+        ("4C3-MP2-3C3-2C3-MP2-MP2@30x31", 2),
+        ("3C6-MP2@12x11", 0),
+    ] {
+        let case = Case::mirror(arch);
+        for isa in isas() {
+            let stages = case.trainer(isa, 2).explain();
+            let count = stages.iter().filter(|stage| stage.kernel.contains("col2im")).count();
+            assert_eq!(count, merged, "mirror of {arch} on {isa}");
+            let rows: Vec<u32> = (0..21).map(|i| i * 11 % 40).collect();
+            for rows in [&rows[..], &rows[..5], &rows[..1]] {
+                close(&case, isa, 2, rows, Scope::All, &format!("mirror of {arch} on {isa}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn batches_of_any_size() {
     let case = Case::new("5C3.same.bn-MP2-6R3.s2-GAP--6@13x12");

@@ -72,6 +72,15 @@ pub(crate) struct Conv<'a> {
 }
 
 impl Conv<'_> {
+    /// Rows, and pixels of each: where a kernel of one pixel finds row after row without a gap, all of them as one.
+    fn lines(&self) -> (Range<usize>, usize) {
+        let dense = self.x_row == self.cols * self.x_px && self.y_row == self.cols * self.y_px;
+        if self.taps == [0] && self.step == 1 && dense {
+            return (self.rows.start..self.rows.start + 1, self.rows.len() * self.cols);
+        }
+        (self.rows.clone(), self.cols)
+    }
+
     /// The taps of an output row that are in rows of the input.
     pub(super) fn taps_of(&self, row: usize) -> Range<usize> {
         let inside = |dy: isize| (0..self.height as isize).contains(&((row * self.step) as isize + dy));
@@ -108,13 +117,14 @@ pub(crate) unsafe fn run<S: Simd>(args: Conv<'_>) {
         // SAFETY: as promised by the caller.
         return unsafe { depthwise::run::<S>(&args, flipped) };
     }
-    let parts = args.cols.div_ceil(most_pixels::<S>());
-    for row in args.rows.clone() {
+    let (rows, cols) = args.lines();
+    let parts = cols.div_ceil(most_pixels::<S>());
+    for row in rows {
         let taps = args.taps_of(row);
         let list = &args.taps[taps.clone()];
         let mut col = 0;
         for part in 0..parts {
-            let pixels = (args.cols - col).div_ceil(parts - part);
+            let pixels = (cols - col).div_ceil(parts - part);
             for block in args.blocks {
                 let skipped = taps.start * args.depth * block.width;
                 let end = block.at + (taps.end * args.depth) * block.width;

@@ -7,6 +7,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a kernel takes its arguments as one value")]
 
 pub(crate) mod act;
+pub(crate) mod col2im;
 pub(crate) mod conv;
 mod depthwise;
 pub(crate) mod filters;
@@ -161,6 +162,10 @@ kernels! {
     scale_back: moves::scale_back, moves::ScaleBack;
     /// Copies, doublings and their gradients.
     copy: moves::copy, moves::Copy;
+    /// Sums of the products with taps behind a doubling.
+    col2im: col2im::forward, col2im::Col2im;
+    /// Gradients of those products.
+    im2col: col2im::back, col2im::Im2col;
 }
 
 impl Kernels {

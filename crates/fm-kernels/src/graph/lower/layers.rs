@@ -1,10 +1,11 @@
 //! Convolutions, dense layers and the batch norms behind them.
 
-use fm_net::{Activation, Op};
+use fm_net::{Activation, NodeId, Op};
 
 use super::{Lowered, Lowering, refused};
 use crate::Error;
 use crate::graph::layer::{Pass, Shape};
+use crate::graph::map::Map;
 use crate::graph::plan::{Kind, Layer, Norm, Term, coefficient, place};
 
 impl Lowering<'_> {
@@ -44,25 +45,58 @@ impl Lowering<'_> {
             }
             _ => false,
         };
+        let weight = self.tensors[at];
+        let bias = bias.then_some(weight + 1);
+        if let (NodeId::Node(before), Some(bias)) = (node.inputs[0], bias)
+            && self.doubled[before]
+        {
+            // In the tensor the taps of a filter lie together, as filters of one pixel would.
+            let side = shape.kernel;
+            let shape = Shape { second: shape.second * side * side, kernel: 1, ..shape };
+            let products = self.value(Map { channels: shape.second, ..self.plan.map(x) });
+            self.push_layer((x, products), shape, weight, None, (standardised, false))
+                .ok_or_else(|| refused(node))?;
+            self.stage(before, vec![x], products, Kind::Layer(self.plan.layers.len() - 1));
+            let out = self.new_value(at);
+            self.stage(at, vec![products], out, Kind::Col2im { side, bias, relu });
+            // All multiplications are in the first.
+            if let [.., product, sum] = &mut self.plan.stages[..] {
+                product.macs = std::mem::take(&mut sum.macs);
+            }
+            return Ok(Lowered::Value(out));
+        }
         let out = self.new_value(at);
+        self.push_layer((x, out), shape, weight, bias, (standardised, relu)).ok_or_else(|| refused(node))?;
+        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
+        Ok(Lowered::Value(out))
+    }
+
+    /// A layer from one value to another, with its tensors' indices; none where the forward pass would be several.
+    fn push_layer(
+        &mut self,
+        (x, out): (usize, usize),
+        shape: Shape,
+        weight: usize,
+        bias: Option<usize>,
+        (standardised, relu): (bool, bool),
+    ) -> Option<()> {
         let (input, output) = (self.plan.map(x), self.plan.map(out));
         let packed = self.plan.packed;
         let mut forward = shape.passes(false, input, output, 0);
-        let Some(forward) = forward.pop().filter(|_| forward.is_empty()) else { return Err(refused(node)) };
+        let forward = forward.pop().filter(|_| forward.is_empty())?;
         let backward = shape.passes(true, input, output, 0);
         let lengths = [&forward].into_iter().chain(&backward).map(Pass::weights);
         let lengths: Vec<usize> = lengths.collect();
         let own = lengths[0].next_multiple_of(16);
         self.plan.packed += own + lengths[1..].iter().sum::<usize>().next_multiple_of(16);
         let flat = input.pixels() == 1 && output.pixels() == 1 && shape.kernel == 1;
-        let weight = self.tensors[at];
         let plain = if shape.transposed { input } else { output };
         self.plan.layers.push(Layer {
             shape,
             input: x,
             output: out,
             weight,
-            bias: bias.then_some(weight + 1),
+            bias,
             standardised,
             relu,
             norm: None,
@@ -78,8 +112,7 @@ impl Lowering<'_> {
             folded: shape.folded(plain.height, plain.width),
             taker: None,
         });
-        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
-        Ok(Lowered::Value(out))
+        Some(())
     }
 
     pub(super) fn batch_norm(&mut self, at: usize) -> Lowered {
