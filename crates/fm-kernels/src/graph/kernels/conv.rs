@@ -197,21 +197,27 @@ unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[i
             }
         }
         let mut w = tile.w;
-        for &tap in taps {
-            let mut x = tile.x.offset(tap);
-            for _ in 0..tile.depth {
-                let mut weights = [S::splat(0.0); C];
-                for c in 0..C {
-                    weights[c] = S::splat(*w.add(c));
-                }
-                for p in 0..P {
-                    let value = S::load(x.add(p * tile.x_px));
-                    for c in 0..C {
-                        sums[p][c] = S::fma(value, weights[c], sums[p][c]);
-                    }
-                }
-                x = x.add(S::N);
+        // With one input channel the loop over them would cost as much as what it does.
+        if tile.depth == 1 {
+            for &tap in taps {
+                sums = channel::<S, P, C>(sums, tile.x.offset(tap), tile.x_px, w);
                 w = w.add(C);
+            }
+        } else {
+            for &tap in taps {
+                let mut x = tile.x.offset(tap);
+                for _ in 0..tile.depth {
+                    sums = channel::<S, P, C>(sums, x, tile.x_px, w);
+                    x = x.add(S::N);
+                    w = w.add(C);
+                }
+            }
+        }
+        if tile.relu {
+            for p in 0..P {
+                for c in 0..C {
+                    sums[p][c] = S::relu(sums[p][c]);
+                }
             }
         }
         // Nothing but constant indices, or the sums would live in memory from the start.
@@ -220,46 +226,64 @@ unsafe fn product<S: Simd, const P: usize, const C: usize>(tile: Tile, taps: &[i
                 S::store(tile.y.add(p * tile.y_px + c * S::N), sums[p][c]);
             }
         }
-        finish::<S>(&tile, P, C);
+        if !tile.sums.is_null() {
+            statistics::<S>(&tile, P, C);
+        }
     }
 }
 
-/// ReLU, and the statistics of what was stored.
+/// A tile's sums with the products of one input channel under one tap.
+///
+/// # Safety
+/// The instruction set is there; no one writes what is read.
+#[inline(always)]
+unsafe fn channel<S: Simd, const P: usize, const C: usize>(
+    mut sums: [[S::V; C]; P],
+    x: *const f32,
+    x_px: usize,
+    w: *const f32,
+) -> [[S::V; C]; P] {
+    // SAFETY: as for `run`.
+    unsafe {
+        let mut weights = [S::splat(0.0); C];
+        for c in 0..C {
+            weights[c] = S::splat(*w.add(c));
+        }
+        for p in 0..P {
+            let value = S::load(x.add(p * x_px));
+            for c in 0..C {
+                sums[p][c] = S::fma(value, weights[c], sums[p][c]);
+            }
+        }
+    }
+    sums
+}
+
+/// The statistics of what was stored.
 ///
 /// # Safety
 /// The instruction set is there; no one else uses what is written here, nor writes what is read.
 #[inline(always)]
-unsafe fn finish<S: Simd>(tile: &Tile, pixels: usize, channels: usize) {
-    if !tile.relu && tile.sums.is_null() {
-        return;
-    }
+unsafe fn statistics<S: Simd>(tile: &Tile, pixels: usize, channels: usize) {
     // SAFETY: as for `run`.
     unsafe {
         for c in 0..channels {
             let y = tile.y.add(c * S::N);
-            if tile.relu {
-                for p in 0..pixels {
-                    let to = y.add(p * tile.y_px);
-                    S::store(to, S::relu(S::load(to)));
-                }
+            let at = tile.sums.add(3 * c * S::N);
+            if tile.fresh {
+                S::store(at, S::load(y));
+                S::store(at.add(S::N), S::splat(0.0));
+                S::store(at.add(2 * S::N), S::splat(0.0));
             }
-            if !tile.sums.is_null() {
-                let at = tile.sums.add(3 * c * S::N);
-                if tile.fresh {
-                    S::store(at, S::load(y));
-                    S::store(at.add(S::N), S::splat(0.0));
-                    S::store(at.add(2 * S::N), S::splat(0.0));
-                }
-                let pivot = S::load(at);
-                let (mut sum, mut square) = (S::load(at.add(S::N)), S::load(at.add(2 * S::N)));
-                for p in 0..pixels {
-                    let off = S::sub(S::load(y.add(p * tile.y_px)), pivot);
-                    sum = S::add(sum, off);
-                    square = S::fma(off, off, square);
-                }
-                S::store(at.add(S::N), sum);
-                S::store(at.add(2 * S::N), square);
+            let pivot = S::load(at);
+            let (mut sum, mut square) = (S::load(at.add(S::N)), S::load(at.add(2 * S::N)));
+            for p in 0..pixels {
+                let off = S::sub(S::load(y.add(p * tile.y_px)), pivot);
+                sum = S::add(sum, off);
+                square = S::fma(off, off, square);
             }
+            S::store(at.add(S::N), sum);
+            S::store(at.add(2 * S::N), square);
         }
     }
 }

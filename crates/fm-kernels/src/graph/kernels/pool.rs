@@ -31,7 +31,21 @@ pub(crate) struct Pool {
 /// The instruction set is there, and the area lies within all maps.
 #[inline(always)]
 pub(crate) unsafe fn forward<S: Simd>(args: Pool) {
-    let Pool { size, stride, .. } = args;
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match (args.max, args.size) {
+            (true, 2) => windows::<S, true>(&args, 2),
+            (true, size) => windows::<S, true>(&args, size),
+            (false, size) => windows::<S, false>(&args, size),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`forward`], for windows of this size.
+#[inline(always)]
+unsafe fn windows<S: Simd, const MAX: bool>(args: &Pool, size: usize) {
+    let stride = args.stride;
     // SAFETY: as promised by the caller.
     unsafe {
         for row in args.area.rows.clone() {
@@ -40,7 +54,7 @@ pub(crate) unsafe fn forward<S: Simd>(args: Pool) {
                 let (z, from) = (args.z.pixel(row, col), args.from.pixel(row, col));
                 for c in 0..args.area.channels {
                     let x = x.add(c * S::N);
-                    if args.max {
+                    if MAX {
                         let (mut best, mut at) = (S::load(x), S::splat(0.0));
                         for ky in 0..size {
                             for kx in 0..size {
