@@ -16,7 +16,6 @@
 #include <cstring>
 #include <memory>
 #include <new>
-#include <random>
 #include <vector>
 
 #define __global__
@@ -201,12 +200,23 @@ inline void resume(Fiber& fiber) {
 #endif
 }
 
+// SplitMix64 (Steele, Lea & Flood, 2014): orders are drawn at every barrier, so that a draw has to be cheap.
+struct Random {
+  uint64_t state;
+  unsigned below(size_t count) {
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return (unsigned)(((z ^ (z >> 31)) >> 32) * count >> 32);
+  }
+};
+
 // Runs the threads of a block to their end, in an order drawn anew at each round.
-inline void run(Block& block, std::mt19937_64& random) {
+inline void run(Block& block, Random& random) {
   std::vector<Fiber*> left;
   for (auto& fiber : block.fibers) left.push_back(&fiber);
   while (!left.empty()) {
-    for (size_t i = left.size(); i > 1; --i) std::swap(left[i - 1], left[random() % i]);
+    for (size_t i = left.size(); i > 1; --i) std::swap(left[i - 1], left[random.below(i)]);
     bool moved = false;
     for (Fiber* fiber : left) {
       if (fiber->waits_on && *fiber->waits_on == fiber->waits_for) continue;
@@ -234,7 +244,7 @@ struct Aligned {
 // drawn from `seed`; `part` of `parts` of that order, so that several host threads can share a launch.
 template <typename F>
 void launch(dim3 grid, dim3 threads, size_t shared, uint64_t seed, F kernel, unsigned part = 0, unsigned parts = 1) {
-  std::mt19937_64 random(seed);
+  Random random{seed};
   grid_size = grid;
   block_size = threads;
   body = [](void* data) { (*(F*)data)(); };
@@ -242,7 +252,7 @@ void launch(dim3 grid, dim3 threads, size_t shared, uint64_t seed, F kernel, uns
   unsigned count = threads.x * threads.y * threads.z, total = grid.x * grid.y * grid.z;
   std::vector<unsigned> order(total);
   for (unsigned i = 0; i < total; ++i) order[i] = i;
-  for (unsigned i = total; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  for (unsigned i = total; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   std::unique_ptr<char[]> stacks(new char[count * STACK]);
   for (unsigned at = part; at < total; at += parts) {
     unsigned i = order[at];

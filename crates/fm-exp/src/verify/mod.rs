@@ -138,6 +138,11 @@ impl Verified {
                 let _ = writeln!(out, "  {label}: {what}: {text}");
             }
         }
+        if self.records.is_some() && self.accuracy.is_none() {
+            out.push_str(
+                "  these epochs have no accuracy, which could show it to be equivalent: give more --epochs\n",
+            );
+        }
         out
     }
 }

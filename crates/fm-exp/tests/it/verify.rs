@@ -163,6 +163,39 @@ fn first_in_tables(ran: &Ran) -> (String, String, String) {
     (text(&run["answer"]), text(&run["first_in_tables"]["what"]), text(&run["first_in_tables"]["text"]))
 }
 
+/// A reconstruction has no accuracy.
+#[test]
+fn epochs_without_an_accuracy_are_said_to_show_too_little() {
+    let place = Place::new();
+    let composed = [
+        "--arch",
+        "encoder-mlp",
+        "--encoder",
+        "frozen",
+        "--pretrain",
+        "autoencoder",
+        "--pretrain-epochs",
+        "1",
+    ];
+    place.run(&[&composed[..], &["--epochs", "1", "--name", "r"]].concat()).succeeds();
+    let dir = place.out().join("r");
+    edit(
+        &dir.join("config.toml"),
+        &format!("instruction-set = \"{}\"", fm_kernels::Isa::detect()),
+        "instruction-set = \"sse9\"",
+    );
+    change(&dir.join("epochs.csv"), 1, "train_loss", "0.5");
+    let some = verify(&dir, &["--epochs", "1"]);
+    some.fails(7, &[]);
+    assert!(
+        some.out.contains("these epochs have no accuracy") && some.out.contains("more --epochs"),
+        "{}",
+        some.out
+    );
+    let all = verify(&dir, &[]);
+    assert!(all.succeeds().out.starts_with("r: equivalent within 1 points"), "{}", all.out);
+}
+
 #[test]
 fn another_instruction_set_is_equivalent_within_a_margin() {
     let (_place, dir) = trained();
