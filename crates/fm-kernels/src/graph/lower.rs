@@ -46,8 +46,6 @@ struct Lowering<'n> {
     tensors: Vec<usize>,
     /// ReLUs that a layer computes.
     merged: Vec<bool>,
-    /// Doublings that a layer computes.
-    doubled: Vec<bool>,
 }
 
 impl<'n> Lowering<'n> {
@@ -85,9 +83,8 @@ impl<'n> Lowering<'n> {
             classes: network.classes,
             image: [whole.arch.channels, whole.arch.height, whole.arch.width],
         };
-        let (merged, doubled) = (vec![false; network.nodes.len()], vec![false; network.nodes.len()]);
-        let lowered = vec![Lowered::Value(0)];
-        Ok(Self { whole, network, plan, lowered, takers, tensors: first, merged, doubled })
+        let merged = vec![false; network.nodes.len()];
+        Ok(Self { whole, network, plan, lowered: vec![Lowered::Value(0)], takers, tensors: first, merged })
     }
 
     fn node(&mut self, at: usize) -> Result<(), Error> {
@@ -206,10 +203,8 @@ impl<'n> Lowering<'n> {
             Op::Unflatten { shape: [_, 1, 1] } => return Ok(Lowered::Value(inputs[0])),
             Op::Flatten => Kind::Copy(Way::Flatten),
             Op::Unflatten { .. } => Kind::Copy(Way::Unflatten),
-            Op::Upsample if self.doubles(at) => {
-                self.doubled[at] = true;
-                return Ok(Lowered::Value(inputs[0]));
-            }
+            // The layer behind it computes it.
+            Op::Upsample if self.doubles(at) => return Ok(Lowered::Value(inputs[0])),
             Op::Upsample => Kind::Copy(Way::Double),
             Op::GroupNorm { groups } => Kind::GroupNorm { groups, tensors: self.tensors[at] },
             Op::MaxPool { size, stride } => Kind::Pool { size, stride, max: true },
@@ -230,12 +225,13 @@ impl<'n> Lowering<'n> {
         Ok(Lowered::Value(out))
     }
 
-    /// Whether a transposed convolution alone takes a doubling, and can do with its input.
+    /// Whether a node is a doubling that a transposed convolution alone takes, which can do with its input.
     fn doubles(&self, at: usize) -> bool {
-        self.only(at).is_some_and(|(_, taker)| {
-            let side = if let Op::ConvTranspose { kernel, .. } = taker.op { kernel } else { usize::MAX };
-            side <= col2im::MOST && taker.part == self.network.nodes[at].part
-        })
+        matches!(self.network.nodes[at].op, Op::Upsample)
+            && self.only(at).is_some_and(|(_, taker)| {
+                let side = if let Op::ConvTranspose { kernel, .. } = taker.op { kernel } else { usize::MAX };
+                side <= col2im::MOST && taker.part == self.network.nodes[at].part
+            })
     }
 
     /// A maximum with the norm and ReLU before it, where it alone takes them.

@@ -99,11 +99,11 @@ impl State {
         for block in &pass.blocks {
             // Within a group, which a block does not leave, places are sums of one share for each axis.
             let first = index(block.first, 0, 0);
-            let step = if block.width > 1 { index(block.first + 1, 0, 0) - first } else { 0 };
+            let step = if block.width > 1 { index(block.first + 1, 0, 0) - first } else { 1 };
             let deeper = if pass.depth > 1 { index(block.first, 1, 0) - first } else { 0 };
             for tap in &pass.taps {
                 for deep in 0..pass.depth {
-                    let from = weights[first + deep * deeper + tap.index..].iter().step_by(step.max(1));
+                    let from = weights[first + deep * deeper + tap.index..].iter().step_by(step);
                     for (out, (to, &weight)) in (&mut to).take(block.width).zip(from).enumerate() {
                         *to = weight * factors.map_or(1.0, |factors| factors[block.first + out]);
                     }

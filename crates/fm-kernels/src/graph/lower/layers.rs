@@ -48,15 +48,13 @@ impl Lowering<'_> {
         let weight = self.tensors[at];
         let bias = bias.then_some(weight + 1);
         if let (NodeId::Node(before), Some(bias)) = (node.inputs[0], bias)
-            && self.doubled[before]
+            && self.doubles(before)
         {
             // In the tensor the taps of a filter lie together, as filters of one pixel would.
             let side = shape.kernel;
             let shape = Shape { second: shape.second * side * side, kernel: 1, ..shape };
             let products = self.value(Map { channels: shape.second, ..self.plan.map(x) });
-            self.push_layer((x, products), shape, weight, None, (standardised, false))
-                .ok_or_else(|| refused(node))?;
-            self.stage(before, vec![x], products, Kind::Layer(self.plan.layers.len() - 1));
+            self.layer_stage(before, (x, products), shape, (weight, None), (standardised, false))?;
             let out = self.new_value(at);
             self.stage(at, vec![products], out, Kind::Col2im { side, bias, relu });
             // All multiplications are in the first.
@@ -66,24 +64,25 @@ impl Lowering<'_> {
             return Ok(Lowered::Value(out));
         }
         let out = self.new_value(at);
-        self.push_layer((x, out), shape, weight, bias, (standardised, relu)).ok_or_else(|| refused(node))?;
-        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
+        self.layer_stage(at, (x, out), shape, (weight, bias), (standardised, relu))?;
         Ok(Lowered::Value(out))
     }
 
-    /// A layer from one value to another, with its tensors' indices; none where the forward pass would be several.
-    fn push_layer(
+    /// A layer from one value to another, with its tensors' indices, as a stage of a node.
+    fn layer_stage(
         &mut self,
+        at: usize,
         (x, out): (usize, usize),
         shape: Shape,
-        weight: usize,
-        bias: Option<usize>,
+        (weight, bias): (usize, Option<usize>),
         (standardised, relu): (bool, bool),
-    ) -> Option<()> {
+    ) -> Result<(), Error> {
         let (input, output) = (self.plan.map(x), self.plan.map(out));
         let packed = self.plan.packed;
         let mut forward = shape.passes(false, input, output, 0);
-        let forward = forward.pop().filter(|_| forward.is_empty())?;
+        let Some(forward) = forward.pop().filter(|_| forward.is_empty()) else {
+            return Err(refused(&self.network.nodes[at]));
+        };
         let backward = shape.passes(true, input, output, 0);
         let lengths = [&forward].into_iter().chain(&backward).map(Pass::weights);
         let lengths: Vec<usize> = lengths.collect();
@@ -112,7 +111,8 @@ impl Lowering<'_> {
             folded: shape.folded(plain.height, plain.width),
             taker: None,
         });
-        Some(())
+        self.stage(at, vec![x], out, Kind::Layer(self.plan.layers.len() - 1));
+        Ok(())
     }
 
     pub(super) fn batch_norm(&mut self, at: usize) -> Lowered {
