@@ -5,6 +5,10 @@ use std::process::Command;
 
 use fm_data::idx;
 
+/// Flags of a composition: a frozen encoder that an autoencoder trained for an epoch.
+pub(crate) const COMPOSED: [&str; 8] =
+    ["--arch", "encoder-mlp", "--encoder", "frozen", "--pretrain", "autoencoder", "--pretrain-epochs", "1"];
+
 /// Exit code, stdout and stderr.
 pub(crate) struct Ran {
     pub(crate) code: i32,

@@ -1,6 +1,6 @@
 //! `report` on runs made here. How it looks in a browser, `scripts/report_check.sh` shows.
 
-use crate::made::{Place, command, run};
+use crate::made::{COMPOSED, Place, command, run};
 
 #[test]
 fn one_page_with_every_plot_and_nothing_from_elsewhere() {
@@ -14,17 +14,7 @@ fn one_page_with_every_plot_and_nothing_from_elsewhere() {
                 .succeeds();
         }
     }
-    let flags = [
-        "--arch",
-        "encoder-mlp",
-        "--encoder",
-        "frozen",
-        "--pretrain",
-        "autoencoder",
-        "--pretrain-epochs",
-        "1",
-    ];
-    place.run(&[&flags[..], &["--epochs", "3"]].concat()).succeeds();
+    place.run(&[&COMPOSED[..], &["--epochs", "3"]].concat()).succeeds();
     let ran = run(command().arg("report").arg(place.out()));
     let dir = place.out().join("report");
     assert_eq!(ran.succeeds().out.trim_end(), dir.join("report.html").display().to_string());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::made::{Place, Ran, command, run, write};
+use crate::made::{COMPOSED, Place, Ran, command, run, write};
 
 fn trained() -> (Place, PathBuf) {
     let place = Place::new();
@@ -45,24 +45,7 @@ fn first(ran: &Ran) -> (String, String, String) {
 #[test]
 fn a_run_comes_out_identical_from_its_directory_and_packed() {
     let (place, dir) = trained();
-    place
-        .run(&[
-            "--epochs",
-            "2",
-            "--arch",
-            "encoder-mlp",
-            "--encoder",
-            "frozen",
-            "--pretrain",
-            "autoencoder",
-            "--pretrain-epochs",
-            "1",
-            "--seed",
-            "3",
-            "--name",
-            "s",
-        ])
-        .succeeds();
+    place.run(&[&COMPOSED[..], &["--epochs", "2", "--seed", "3", "--name", "s"]].concat()).succeeds();
     let ran = verify(&dir, &[]);
     let said = &ran.succeeds().out;
     assert!(
@@ -167,17 +150,7 @@ fn first_in_tables(ran: &Ran) -> (String, String, String) {
 #[test]
 fn epochs_without_an_accuracy_are_said_to_show_too_little() {
     let place = Place::new();
-    let composed = [
-        "--arch",
-        "encoder-mlp",
-        "--encoder",
-        "frozen",
-        "--pretrain",
-        "autoencoder",
-        "--pretrain-epochs",
-        "1",
-    ];
-    place.run(&[&composed[..], &["--epochs", "1", "--name", "r"]].concat()).succeeds();
+    place.run(&[&COMPOSED[..], &["--epochs", "1", "--name", "r"]].concat()).succeeds();
     let dir = place.out().join("r");
     edit(
         &dir.join("config.toml"),
